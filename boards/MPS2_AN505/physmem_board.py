@@ -1,0 +1,28 @@
+"""Memory map of the Arm MPS2 board with FPGA image AN505 (Cortex-M33), as QEMU's machine mps2-an505 models it.
+
+Addresses in bytes. Source: Arm DAI 0505, memory map overview, secure aliases; QEMU hw/arm/mps2-tz.c.
+"""
+
+NAME = "MPS2_AN505"
+
+# Memory that physmem hands out: (name, base address, size, frame size, attributes).
+REGIONS = (
+    ("sram", 0x38100000, 0x00300000, 4096, "DMA FAST"),
+    ("psram", 0x80000000, 0x01000000, 4096, "DMA EXTERNAL"),
+)
+
+# Memory that the firmware itself uses and nobody hands out: (name, base address, size).
+OCCUPIED = (
+    ("firmware", 0x10000000, 0x00400000),  # vectors, code, constants
+    ("micropython", 0x38000000, 0x00100000),  # .data, .bss with the GC heap, and at its top the stack
+)
+
+GC_HEAP_SIZE = 0x00080000
+STACK_SIZE = 0x00010000
+
+# Peripherals that the firmware drives: CMSDK UART 0 with the number of its receive interrupt, and the FPGA I/O block
+# with its counters.
+UART_BASE = 0x50200000
+UART_RECEIVE_INTERRUPT = 32
+FPGAIO_BASE = 0x50302000
+FPGAIO_COUNTER_HZ = 25000000

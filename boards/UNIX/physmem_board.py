@@ -1,0 +1,16 @@
+"""Memory map of MicroPython's unix port: no board, the same two kinds of memory.
+
+Sizes in bytes. A base of None means: memory of that size is set aside when physmem boots, wherever the
+operating system puts it.
+"""
+
+NAME = "UNIX"
+
+# Memory that physmem hands out: (name, base address, size, frame size, attributes).
+REGIONS = (
+    ("sram", None, 0x00040000, 4096, "DMA FAST"),
+    ("psram", None, 0x00800000, 4096, "DMA EXTERNAL"),
+)
+
+# Memory that the firmware itself uses: the operating system keeps it apart.
+OCCUPIED = ()

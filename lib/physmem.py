@@ -1,0 +1,587 @@
+"""Physical memory frames for MicroPython: contiguous, aligned, at an address, in a named kind of memory.
+
+    import physmem
+    ring = physmem.dma_ring(4096)                                    # aligned to its size, reachable by DMA
+    pixels = physmem.allocate_frames_by_bytes(320 * 240 * 2, require=physmem.EXTERNAL)
+    pixels.view[0:4] = b"\\x00\\xf8\\x00\\xf8"                            # the garbage collector does not scan this
+    with physmem.allocate_frames(3) as frames:                       # given back at the end of the block
+        print(frames.region.name, hex(frames.addr), frames.nbytes)
+
+Frames are counted in frames, addresses and sizes of memory in bytes; each name says which. Exhaustion raises
+MemoryError, a mistake of the caller's PhysMemError; neither changes any state. The raw calls of `Region` raise neither:
+they answer negative codes, need no heap and may be used in a hard interrupt handler, if what else uses the region masks
+interrupts meanwhile.
+
+Sources: Theseus' frame_allocator (ranges, regions, states, deferred bookkeeping, an early phase) and RuVix'
+physical memory allocator (orders, statistics, error names; see physmem_buddy).
+"""
+
+import gc
+import sys
+
+import micropython
+import physmem_engine as _engine
+from micropython import const
+from physmem_engine import (  # what the raw calls answer
+    ADDRESS_NOT_FREE,
+    ADDRESS_OUT_OF_RANGE,
+    ALLOCATION_TOO_LARGE,
+    NOT_ALLOCATED,
+    OUT_OF_MEMORY,
+    UNALIGNED_ADDRESS,
+    ZERO_ALLOCATION,
+)
+from physmem_errors import PhysMemError, code_name, exhausted, integer, mistake, power_of_two
+from physmem_frames import (
+    ALLOCATED,
+    FREED,
+    MAPPED,
+    MOVED,
+    UNMAPPED,
+    AllocatedFrame,
+    AllocatedFrames,
+    DeferredAllocAction,
+    fill_spares,
+    new_owner,
+    take_spare,
+)
+from physmem_region import ATTRIBUTES, CACHED, DMA, EXTERNAL, FAST, RESERVED, RETAINED, SHARED, Region
+from uctypes import addressof
+
+_MERITS = (DMA, FAST, RETAINED, SHARED)
+_FRAME_SIZE = const(4096)
+_SMALLEST_FRAME = const(32)
+_ADDRESS_BITS = 32 if sys.maxsize < 1 << 32 else 52
+_ADDRESS_LIMIT = 1 << _ADDRESS_BITS
+_NO_ATTRIBUTE = -(RESERVED << 1)  # the bits that no attribute has
+
+# What a chooser of `inspect_then_allocate` answers to end the inspection; None asks for the next run.
+STOP = False
+
+_LAZY = {
+    "BuddyAllocator": "physmem_buddy",
+    "PageFrame": "physmem_pages",
+    "PageOrder": "physmem_pages",
+    "PhysAddr": "physmem_pages",
+    "AllocatorStats": "physmem_buddy",
+    "OrderStats": "physmem_buddy",
+    "KernelError": "physmem_buddy",
+    "PAGE_SIZE": "physmem_pages",
+    "PAGE_SHIFT": "physmem_pages",
+    "MIN_ORDER": "physmem_pages",
+    "MAX_ORDER": "physmem_pages",
+    "MAX_BLOCK_PAGES": "physmem_pages",
+    "MAX_BLOCK_SIZE": "physmem_pages",
+    "pages_to_order": "physmem_pages",
+    "order_to_pages": "physmem_pages",
+    "order_to_bytes": "physmem_pages",
+    "is_page_aligned": "physmem_pages",
+    "align_down": "physmem_pages",
+    "align_up": "physmem_pages",
+    "FrameRange": "physmem_range",
+    "PhysicalMemoryRegion": "physmem_range",
+    "MemoryRegionType": "physmem_range",
+    "map": "physmem_map",
+    "dump": "physmem_map",
+}
+
+
+def __getattr__(name):
+    """Load the rarely used parts when they are first named."""
+    if name not in _LAZY:
+        raise AttributeError("module 'physmem' has no attribute '%s'" % name)
+    value = getattr(__import__(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+# The system: its regions by address, and in the order in which requests try them.
+_regions = []
+_by_merit = []
+_initialized = False
+booted = False
+
+_early = False  # the heap is locked by boot()
+_early_heap = [0, 0]
+_backing = []  # on hosts without memory at known addresses, what stands for it
+
+
+def _below_limit(base, size):
+    if base < 0 or size < 0 or base + size > _ADDRESS_LIMIT:
+        mistake("AddressOutOfRange", "{} bytes at {:#x} are not all below 2**{}", size, base, _ADDRESS_BITS)
+
+
+def _range_of(entry, frame_size):
+    """The range that `plan` takes, of a Region, ``(base, size)`` or ``(name, base, size[, frame_size[, attrs]])``."""
+    if isinstance(entry, Region):
+        _below_limit(entry.base, entry.end - entry.base)
+        return [entry.base, entry.end, entry.frame_size, entry.attrs, entry.name, entry]
+    if not isinstance(entry, (tuple, list)) or not 2 <= len(entry) <= 5:
+        raise TypeError("a region is a Region, (base, size) or (name, base, size[, frame_size[, attrs]])")
+    name = entry[0] if len(entry) > 2 else None
+    base, size = entry[:2] if len(entry) == 2 else entry[1:3]
+    if len(entry) > 3:
+        frame_size = entry[3]
+    attrs = entry[4] if len(entry) > 4 else 0
+    if isinstance(attrs, str):
+        names, attrs = attrs.split(), 0
+        for attribute in names:
+            if attribute not in ATTRIBUTES:
+                mistake("InvalidArgument", "{} is no attribute of a region", attribute)
+            attrs |= 1 << ATTRIBUTES.index(attribute)
+    if name is not None and not isinstance(name, str):
+        raise TypeError("the name of a region must be a str")
+    for value in (base, size, frame_size, attrs):
+        integer(value, "base, size, frame_size and attrs")
+    if frame_size < _SMALLEST_FRAME or not power_of_two(frame_size):
+        mistake("InvalidArgument", "frame_size {} is not a power of two from 32", frame_size)
+    _below_limit(base, size)
+    return [base, base + size, frame_size, attrs, name, None]
+
+
+def init(free, reserved=()):
+    """Make the regions of `free` the system's, without what `reserved` carves out of them. Once; a second call is
+    NotPermitted. Either all is done or nothing.
+
+    Each entry is a Region, ``(base, size)`` or ``(name, base, size[, frame_size[, attrs]])``, sizes in bytes, in any
+    order and number; empty ones are dropped. Free ones that overlap are merged if they are of the same frame size and
+    attributes and are an InvalidArgument if not; so are ones that touch, if they have no names. Reserved ones that
+    overlap are merged; they become regions of their own, handed out only by `allocate_frames_at`. The pieces of what is
+    carved, and ranges of the same name, are named ``sram``, ``sram.1``, ``sram.2`` by address; two Regions of one name
+    are an InvalidArgument. A Region that is carved or merged has nothing left of its own; if it has frames in use, that
+    is NotPermitted.
+
+    Theseus panics on unsorted, overlapping and empty ranges and on more than 32.
+    """
+    global _initialized, _regions, _by_merit
+    if _initialized:
+        mistake("NotPermitted", "the system has its {} regions already: init() is for once", len(_regions))
+    from physmem_plan import plan
+
+    free = list(free)
+    reserved = list(reserved)
+    pieces, holes = plan(
+        [_range_of(entry, _FRAME_SIZE) for entry in free],
+        [_range_of(entry, _FRAME_SIZE) for entry in reserved],
+        mistake,
+    )
+    for hole in holes:
+        hole[3] |= RESERVED
+    found = []
+    names = []
+    for base, end, frame_size, attrs, whole, region in pieces + holes:
+        whole = whole or ("reserved.%x" if attrs & RESERVED else "memory.%x") % base
+        name = whole
+        if region is None or (region.base, region.end, region.attrs) != (base, end, attrs):
+            while name in names:
+                name = "%s.%d" % (whole, len([region for region in found if region.whole == whole]))
+            region = Region(name, base, end - base, frame_size, attrs)
+            region.whole = whole
+        if name in names:
+            mistake("InvalidArgument", "two regions are named {}", name)
+        found.append(region)
+        names.append(name)
+    for entry in free + reserved:
+        if isinstance(entry, Region) and entry.used_frames and entry not in found:
+            mistake("NotPermitted", "{} frames of {} are in use: it cannot be carved", entry.used_frames, entry.name)
+    fill_spares()
+    _enter(found)
+    _initialized = True
+    for entry in free + reserved:
+        if isinstance(entry, Region) and entry not in found:
+            _engine.empty(entry._state)
+
+
+def _enter(found):
+    """Make `found` the system's regions."""
+    global _regions, _by_merit
+    by_merit = [region for region in found if not region.attrs & RESERVED]
+    by_merit.sort(
+        key=lambda region: (sum([bool(region.attrs & merit) for merit in _MERITS]), region.frames, region.base)
+    )
+    _regions = sorted(found, key=lambda region: region.base)
+    _by_merit = by_merit
+
+
+def boot(board=None):
+    """Begin the early phase: make the regions that the memory map `board` names (by default the module
+    ``physmem_board``), and all pools; then lock the heap. From here until `boot_complete` nothing is allocated on it:
+    raw calls go without limit, owners come from a pool of 32.
+
+    The map has REGIONS, a tuple of ``(name, base, size, frame size, attributes)``, and OCCUPIED, a tuple of
+    ``(name, base, size)``: memory that the firmware itself uses, shown in the map, never handed out. A base of None
+    takes memory from the heap to stand for the region's, on hosts whose own addresses cannot be known.
+    """
+    global _early
+    if _initialized:
+        mistake("NotPermitted", "the system has its {} regions already: boot() is for once", len(_regions))
+    if board is None:
+        import physmem_board as board
+    entries = []
+    for name, base, size, frame_size, attrs in board.REGIONS:
+        if base is None:
+            memory = bytearray(size + frame_size)
+            _backing.append(memory)
+            base = addressof(memory)
+            base += -base % frame_size
+        entries.append((name, base, size, frame_size, attrs))
+    init(entries, board.OCCUPIED)
+    for occupied in board.OCCUPIED:
+        found = _find(occupied[1]) if occupied[2] else None
+        if found is not None and found.attrs & RESERVED and found.free_frames == found.frames:
+            found.alloc_at(0, found.frames)
+    gc.collect()
+    _early = True
+    micropython.heap_lock()
+    _early_heap[0] = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+
+
+def boot_complete():
+    """End the early phase: the heap may be used. Does nothing when there is no early phase to end."""
+    global booted, _early
+    if not booted:
+        if not _initialized:
+            mistake("NotInitialized", "boot() or init() comes first")
+        _early_heap[1] = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+        booted = True
+        if _early:
+            _early = False
+            micropython.heap_unlock()
+        fill_spares()
+
+
+def early_heap():
+    """Bytes of heap in use at the begin and at the end of the early phase: the same, as nothing allocates in it."""
+    return tuple(_early_heap)
+
+
+def regions():
+    """All regions of the system, by address."""
+    return list(_regions)
+
+
+def region(name):
+    """The region of that name."""
+    for found in _regions:
+        if found.name == name:
+            return found
+    names = ", ".join([found.name for found in _regions])
+    mistake("InvalidArgument", "there is no region {}; there are {}", name, names)
+
+
+def _find(addr):
+    """The region that contains the address, or None."""
+    for found in _regions:
+        if found.base <= addr < found.end:
+            return found
+    return None
+
+
+def _suits(candidate, only):
+    """Whether a candidate is the Region `only`, or of that name or carved of what had that name."""
+    return only is None or candidate is only or candidate.name == only or candidate.whole == only
+
+
+def _allocate(n, nbytes, align, boundary, low, high, require, prefer, forbid, only, owner, own):
+    """Allocate `n` frames, or enough for `nbytes` if `n` is None, and return ``own(region, first, count, owner)``.
+
+    Tries the regions in the order of their merits, so that what could live anywhere does not take the memory that only
+    some have; those with all that is preferred first.
+    """
+    if not _initialized:
+        mistake("NotInitialized", "boot() or init() comes first")
+    size = nbytes if n is None else n
+    integer(size, "the number of bytes" if n is None else "the number of frames")
+    integer(align, "align")
+    integer(boundary, "boundary")
+    integer(low, "low")
+    if high is not None:
+        integer(high, "high")
+    if size == 0:
+        mistake("ZeroAllocation", "cannot allocate zero frames")
+    if size < 0:
+        mistake("InvalidArgument", "cannot allocate {} frames or bytes", size)
+    if align and not power_of_two(align):
+        mistake("UnalignedAddress", "align {} is not a power of two (in bytes)", align)
+    if boundary and not power_of_two(boundary):
+        mistake("UnalignedAddress", "boundary {} is not a power of two (in bytes)", boundary)
+    if low < 0 or (high is not None and high <= low):
+        mistake("AddressOutOfRange", "there is no address from low {} to high {}", low, high)
+    if (require | prefer | forbid) & _NO_ATTRIBUTE:
+        mistake("InvalidArgument", "attributes {:#x} do not exist", (require | prefer | forbid) & _NO_ATTRIBUTE)
+    if (require | prefer) & forbid:
+        mistake("InvalidArgument", "attributes {:#x} are asked for and forbidden", (require | prefer) & forbid)
+    if only is not None and not isinstance(only, str) and not isinstance(only, Region):
+        raise TypeError("region must be a Region or the name of one")
+    suitable = False
+    tried = False
+    for preferred in (True, False):
+        for candidate in _by_merit:
+            attrs = candidate.attrs
+            if ((attrs & prefer) == prefer) is not preferred or attrs & require != require or attrs & forbid:
+                continue
+            if not _suits(candidate, only):
+                continue
+            suitable = True
+            count = (nbytes + candidate.frame_size - 1) >> candidate.shift if n is None else n
+            if boundary and boundary < count << candidate.shift:
+                continue
+            tried = True
+            if count > candidate.frames:
+                continue
+            frame = candidate.allocate_within(count, align, boundary, low, high)
+            if frame >= 0:
+                return own(candidate, frame, count, owner)
+    if not suitable:
+        mistake(
+            "InvalidArgument",
+            "no region suits: require {:#x}, forbid {:#x}, region {}; see physmem.map()",
+            require,
+            forbid,
+            only if only is None or isinstance(only, str) else only.name,
+        )
+    if not tried:
+        mistake("SizeMismatch", "{} frames or bytes do not fit within a boundary of {} bytes", size, boundary)
+    exhausted(
+        "no {} contiguous {} free in any region that suits; {} frames are free in all",
+        size,
+        "bytes" if n is None else "frames",
+        _free_in_all(),
+    )
+
+
+def _free_in_all():
+    free = 0
+    for found in _by_merit:
+        free += found.free_frames
+    return free
+
+
+def allocate_frames(
+    n, *, align=0, boundary=0, low=0, high=None, require=0, prefer=0, forbid=0, region=None, owner=None
+):
+    """Allocate `n` contiguous frames; returns AllocatedFrames. MemoryError if there are none.
+
+    All but `n` is in bytes of address: the address is a multiple of `align`; the frames cross no multiple of
+    `boundary`; they lie from `low` to before `high`. The region has the attributes `require`, if possible `prefer`, and
+    none of `forbid`; and it is `region`, a Region or a name, if that is given. `owner` is kept with the frames. Source:
+    Theseus' allocate_frames; FreeBSD's vm_page_alloc_contig for the constraints.
+    """
+    return _allocate(n, None, align, boundary, low, high, require, prefer, forbid, region, owner, _own)
+
+
+def allocate_frames_by_bytes(
+    nbytes, *, align=0, boundary=0, low=0, high=None, require=0, prefer=0, forbid=0, region=None, owner=None
+):
+    """Allocate as many contiguous frames as hold `nbytes` bytes; the rest as `allocate_frames`."""
+    return _allocate(None, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner, _own)
+
+
+def _own(found, first, count, owner):
+    """Make an owner of the frames just allocated, or give them back when there is no room for one."""
+    try:
+        return new_owner(found, first, count, owner)
+    except MemoryError:
+        found.free(first)
+        raise
+
+
+def _own_deferred(found, first, count, owner):
+    """Make an owner with an action of the frames just allocated, without heap, or give them back."""
+    try:
+        pair = take_spare()
+    except MemoryError:
+        found.free(first)
+        raise
+    pair[0]._hold(found, first, count, owner)
+    pair[1].pending = True
+    return pair
+
+
+def allocate_frames_at(addr, n, *, owner=None):
+    """Allocate `n` frames, the first the one that contains the address `addr`; returns AllocatedFrames.
+
+    Reserved regions are handed out this way only. An address that no region contains becomes a reserved region of its
+    own (registers of a peripheral, say), and frames that run past the end of a reserved region extend it, as long as
+    they meet no other region. AddressNotFree if any of the frames is in use, AddressOutOfRange if they run past the end
+    of a free region or of the physical addresses. Source: Theseus' allocate_frames_at.
+    """
+    return _allocate_at(addr, n, None, owner, _own)
+
+
+def allocate_frames_by_bytes_at(addr, nbytes, *, owner=None):
+    """Allocate the frames that contain the `nbytes` bytes from the address `addr` on; the rest as
+    `allocate_frames_at`."""
+    return _allocate_at(addr, None, nbytes, owner, _own)
+
+
+def _allocate_at(addr, n, nbytes, owner, own):
+    """Allocate `n` frames from the one at `addr` on, or those of `nbytes` if `n` is None, and return
+    ``own(region, first, count, owner)``. Needs no heap for the addresses of a region, whatever their size."""
+    if not _initialized:
+        mistake("NotInitialized", "boot() or init() comes first")
+    size = nbytes if n is None else n
+    integer(addr, "addr")
+    integer(size, "the number of bytes" if n is None else "the number of frames")
+    if size == 0:
+        mistake("ZeroAllocation", "cannot allocate zero frames")
+    if size < 0:
+        mistake("InvalidArgument", "cannot allocate {} frames or bytes", size)
+    if addr < 0:
+        mistake("AddressOutOfRange", "there is no address {}", addr)
+    found = _find(addr)
+    if found is not None:
+        first, count = _engine.frame_of(addr, found.base, found.shift), n
+        if n is None:
+            count = (_engine.offset_in_frame(addr, found.frame_size) + nbytes + found.frame_size - 1) >> found.shift
+    if found is None or (found.attrs & RESERVED and first + count > found.frames):
+        try:
+            found = _region_for(found, addr, n, nbytes)
+        except MemoryError:
+            mistake("NotPermitted", "a region for unknown addresses needs heap: boot_complete() first")
+        first = found.frame(addr)
+        count = found.frames - first
+    return own(found, _placed(found, first, count), count, owner)
+
+
+def _placed(found, first, n):
+    """Allocate `n` frames from `first` on and return `first`."""
+    frame = found.alloc_at(first, n)
+    if frame == ADDRESS_NOT_FREE:
+        mistake("AddressNotFree", "not all of {} frames from frame {} of {} on are free", n, first, found.name)
+    if frame < 0:
+        mistake("AddressOutOfRange", "{} frames from frame {} on are not all in {}", n, first, found.name)
+    return frame
+
+
+def _region_for(found, addr, n, nbytes):
+    """A reserved region that ends with the frames asked for at `addr`: `found` extended, or a new one."""
+    frame_size = _FRAME_SIZE if found is None else found.frame_size
+    first = addr & -frame_size
+    end = first + n * frame_size if nbytes is None else addr + nbytes + (-(addr + nbytes) % frame_size)
+    if end > _ADDRESS_LIMIT:
+        mistake("AddressOutOfRange", "the frames from {:#x} on run past 2**{}", addr, _ADDRESS_BITS)
+    for other in _regions:
+        if other is not found and other.base < end and first < other.end:
+            mistake("AddressNotFree", "frames {:#x}..{:#x} run into {} at {:#x}", first, end, other.name, other.base)
+    if found is None:
+        found = Region("unknown.%x" % first, first, end - first, frame_size, RESERVED)
+        _enter(_regions + [found])
+    else:
+        if not found.is_free(found.frame(addr), found.frames - found.frame(addr)):
+            mistake("AddressNotFree", "not all frames from {:#x} to {:#x} are free", addr, found.end)
+        found.extend(end)
+    return found
+
+
+def allocate_frames_deferred(
+    n, at=None, *, align=0, boundary=0, low=0, high=None, require=0, prefer=0, forbid=0, region=None, owner=None
+):
+    """Allocate `n` frames, at the address `at` or anywhere, with no use of heap; returns ``(frames, action)``.
+
+    The frames are usable at once; the bookkeeping that needs heap waits in the DeferredAllocAction. Works with the heap
+    locked. Source: Theseus' allocate_frames_deferred, the routine the others rest on.
+    """
+    return _deferred(n, None, at, align, boundary, low, high, require, prefer, forbid, region, owner)
+
+
+def allocate_frames_by_bytes_deferred(
+    nbytes, at=None, *, align=0, boundary=0, low=0, high=None, require=0, prefer=0, forbid=0, region=None, owner=None
+):
+    """`allocate_frames_deferred` with the size in bytes."""
+    return _deferred(None, nbytes, at, align, boundary, low, high, require, prefer, forbid, region, owner)
+
+
+def _deferred(n, nbytes, at, align, boundary, low, high, require, prefer, forbid, only, owner):
+    if at is None:
+        return _allocate(n, nbytes, align, boundary, low, high, require, prefer, forbid, only, owner, _own_deferred)
+    return _allocate_at(at, n, nbytes, owner, _own_deferred)
+
+
+def dma_ring(nbytes, *, owner=None):
+    """Allocate `nbytes` bytes, a power of two, at a multiple of `nbytes`, that DMA reaches; in FAST memory if there is
+    any. Whole frames: a ring smaller than a frame is at the begin of one. UnalignedAddress if `nbytes` is no power of
+    two; the other errors as `allocate_frames`."""
+    integer(nbytes, "nbytes")
+    if nbytes > 0 and not power_of_two(nbytes):
+        mistake("UnalignedAddress", "a ring of {} bytes is not a power of two", nbytes)
+    return allocate_frames_by_bytes(nbytes, align=nbytes, require=DMA, prefer=FAST, owner=owner)
+
+
+def inspect_then_allocate(chooser, *, owner=None):
+    """Call ``chooser(region, first, count)`` for each run of free frames, by address, until it picks.
+
+    It answers None for the next run, STOP for none at all, or ``(first, n)``, frames within that run. Returns
+    AllocatedFrames, or None if nothing was picked. The chooser may allocate and free meanwhile: a pick that is no
+    longer free is AddressNotFree. Source: Theseus' inspect_then_allocate_free_frames, which deadlocks on that.
+    """
+    if not _initialized:
+        mistake("NotInitialized", "boot() or init() comes first")
+    for found in regions():
+        if found.attrs & RESERVED:
+            continue
+        for first, count, free in found.runs():
+            if not free:
+                continue
+            choice = chooser(found, first, count)
+            if choice is STOP:
+                return None
+            if choice is None:
+                continue
+            if not isinstance(choice, (tuple, list)) or len(choice) != 2:
+                raise TypeError("a chooser answers None, STOP or (first, n)")
+            frame, n = choice
+            integer(frame, "the first frame")
+            integer(n, "the number of frames")
+            if n == 0:
+                mistake("ZeroAllocation", "cannot allocate zero frames")
+            if not first <= frame <= frame + n <= first + count:
+                run = "{} frames from {} on are not in the run of {} from {} on"
+                mistake("AddressOutOfRange", run, n, frame, count, first)
+            return _own(found, _placed(found, frame, n), n, owner)
+    return None
+
+
+def stats():
+    """What there is and what is used, now: a dict for each region by its name, and under None for all but the reserved
+    ones, of ``frames, free, used, peak, failed, largest`` and ``total_bytes, free_bytes, used_bytes``.
+
+    `failed` counts searches of the region that found nothing, the others of the first six frames. Under None `peak` is
+    the sum of the regions' peaks, which may not have been at once, and `largest` the largest free run of any one region
+    in bytes."""
+    table = {}
+    keys = ("frames", "free", "used", "peak", "failed", "largest", "total_bytes", "free_bytes", "used_bytes")
+    total = dict.fromkeys(keys, 0)
+    for found in _regions:
+        used, shift = found.used_frames, found.shift
+        largest = found.largest_free()
+        row = dict(
+            zip(
+                keys,
+                (
+                    found.frames,
+                    found.frames - used,
+                    used,
+                    found.peak_used,
+                    found.failed,
+                    largest,
+                    found.frames << shift,
+                    (found.frames - used) << shift,
+                    used << shift,
+                ),
+            )
+        )
+        table[found.name] = row
+        if not found.attrs & RESERVED:
+            for key in keys:
+                total[key] = max(total[key], largest << shift) if key == "largest" else total[key] + row[key]
+    table[None] = total
+    return table
+
+
+def check():
+    """What is wrong with the metadata of any region: a list of sentences, empty if all is well."""
+    wrong = []
+    for found in _regions:
+        wrong.extend(found.check())
+    return wrong

@@ -1,0 +1,316 @@
+"""The right to give frames back: owners, single frames, and owners made in advance."""
+
+import physmem_engine as engine
+from micropython import const
+from physmem_errors import exhausted, integer, mistake
+from uctypes import bytearray_at
+
+# States of AllocatedFrames.
+ALLOCATED = "allocated"
+MAPPED = "mapped"
+UNMAPPED = "unmapped"
+FREED = "freed"
+MOVED = "moved"
+
+_SPARE_OWNERS = const(32)
+_SPARE_SPLITS = const(4)  # of two and of three owners each
+
+
+class AllocatedFrames:
+    """Contiguous frames and the right to give them back; made by the ``allocate_frames`` family, not by the caller.
+
+    `region` is the Region, `first` the first frame (counted from the region's base), `count` how many frames, `owner`
+    whatever the allocation was given as such, `state` one of
+
+    - ALLOCATED: the caller's.
+    - MAPPED: in the hands of hardware, after `map`: `free`, `split_at`, `split_range` and `merge` are refused.
+    - UNMAPPED: the caller's again, after `unmap`.
+    - FREED, MOVED (split, or merged into another): nothing is left of it; its memory is no longer to be had.
+
+    Theseus frees when an owner is dropped; Python does not tell when that is. ``with`` and `free` do it here, and a
+    soft reset starts with all frames free, so that hardware which still writes into mapped frames then writes into free
+    ones. Theseus panics when mapped frames are dropped; here `free` raises.
+    """
+
+    def __init__(self, region=None, first=0, count=0, owner=None):
+        self._hold(region, first, count, owner)
+
+    def _hold(self, region, first, count, owner):
+        self.region = region
+        self.first = first
+        self.count = count
+        self.owner = owner
+        self.state = ALLOCATED
+        return self
+
+    def __repr__(self):
+        if self.region is None or self.state in (FREED, MOVED):
+            return "<AllocatedFrames %s>" % self.state
+        return "<AllocatedFrames %s: %d frames at %#x in %s>" % (self.state, self.count, self.addr, self.region.name)
+
+    @property
+    def addr(self):
+        """Address of the first byte."""
+        return self.region.base + (self.first << self.region.shift)
+
+    @property
+    def nbytes(self):
+        """Size in bytes: all of the frames, so it may be more than was asked for."""
+        return self.count << self.region.shift
+
+    @property
+    def view(self):
+        """The memory itself, as a memoryview of bytes. It does not keep the frames from being freed."""
+        self._held()
+        return memoryview(bytearray_at(self.addr, self.nbytes))
+
+    @property
+    def range(self):
+        """The frames as a FrameRange (numbers of frames from address 0 on; no right to give them back)."""
+        from physmem_range import FrameRange
+
+        return FrameRange(self.addr >> self.region.shift, self.count, self.region.frame_size)
+
+    def __len__(self):
+        return self.count
+
+    def __iter__(self):
+        """Generate an AllocatedFrame for each frame; the frames stay this owner's."""
+        for i in range(self.count):
+            yield AllocatedFrame(self, self.first + i)
+
+    def __enter__(self):
+        self._held()
+        return self
+
+    def __exit__(self, exception_type, exception, traceback):
+        if self.state == MAPPED and exception_type is not None:
+            return  # the exception says more than that mapped frames cannot be freed; they stay mapped
+        if self.state != FREED and self.state != MOVED:
+            self.free()
+
+    def _held(self):
+        if self.state == FREED or self.state == MOVED:
+            mistake("NotAllocated", "these frames were {} before", self.state)
+
+    def _at_hand(self):
+        self._held()
+        if self.state == MAPPED:
+            mistake("NotPermitted", "{} frames from frame {} on are mapped: unmap() them first", self.count, self.first)
+
+    def free(self):
+        """Give the frames back; returns how many."""
+        self._at_hand()
+        count = self.count
+        if count:
+            # A raw free may have ended the allocation before its owner did.
+            found = self.region.count(self.first)
+            if found != count:
+                mistake("InternalCorruption", "{} frames from {} on are an allocation of {}", count, self.first, found)
+            self.region.free(self.first)
+        self.state = FREED
+        return count
+
+    def map(self):
+        """Put the frames in the hands of hardware: until `unmap` they cannot be freed. Returns itself."""
+        self._at_hand()
+        self.state = MAPPED
+        return self
+
+    def unmap(self):
+        """Take the frames back from hardware. Returns itself."""
+        self._held()
+        if self.state != MAPPED:
+            mistake("NotPermitted", "{} frames from frame {} on are not mapped", self.count, self.first)
+        self.state = UNMAPPED
+        return self
+
+    def as_allocated_frame(self):
+        """The one frame that this is, as an AllocatedFrame; SizeMismatch if it is not one."""
+        self._held()
+        if self.count != 1:
+            mistake("SizeMismatch", "{} frames are not one frame", self.count)
+        return AllocatedFrame(self, self.first)
+
+    def split_at(self, i):
+        """Split before the frame `i`, counted from the first: two owners, of `i` frames and of the rest; this one ends.
+
+        0 and `count` give an empty owner and one of all. Any other `i` outside is AddressOutOfRange. After an error
+        this owner is as it was.
+        """
+        self._at_hand()
+        integer(i, "i")
+        if not 0 <= i <= self.count:
+            mistake("AddressOutOfRange", "{} is not within 0..{}, the frames to split", i, self.count)
+        parts = _new_pair()
+        self._part(parts[0], 0, i)
+        self._part(parts[1], i, self.count)
+        self.state = MOVED
+        return parts
+
+    def _part(self, part, begin, end):
+        """Make `part` the owner of the frames from `begin` to before `end`, counted from the first."""
+        part._hold(self.region, self.first + begin, end - begin, self.owner)
+        if 0 < begin < end:
+            engine.flip_start(self.region.address, self.first + begin)
+
+    def split_range(self, i, n):
+        """Split into three owners: the frames before `i`, `n` frames from `i` on, the rest; this one ends. `n` is at
+        least 1 and the frames lie within. After an error this owner is as it was."""
+        self._at_hand()
+        integer(i, "i")
+        integer(n, "n")
+        if n == 0:
+            mistake("ZeroAllocation", "a range of no frames cannot be split off")
+        if not 0 <= i <= i + n <= self.count:
+            mistake("AddressOutOfRange", "frames {}..{} are not within 0..{}", i, i + n, self.count)
+        parts = _new_triple()
+        self._part(parts[0], 0, i)
+        self._part(parts[1], i, i + n)
+        self._part(parts[2], i + n, self.count)
+        self.state = MOVED
+        return parts
+
+    def merge(self, other):
+        """Take over the frames of `other`, which are of the same region and follow or precede at once, or are none;
+        `other` ends. Otherwise both stay as they are. Returns itself."""
+        if not isinstance(other, AllocatedFrames):
+            raise TypeError("merge takes AllocatedFrames, not %s" % type(other).__name__)
+        self._at_hand()
+        other._at_hand()
+        if other is self:
+            mistake("InvalidArgument", "frames cannot be merged with themselves")
+        if other.region is not self.region:
+            mistake("InvalidArgument", "frames of {} and {} cannot be merged", self.region.name, other.region.name)
+        if other.count and self.count:
+            if other.first == self.first + self.count:
+                engine.flip_start(self.region.address, other.first)
+            elif self.first == other.first + other.count:
+                engine.flip_start(self.region.address, self.first)
+            else:
+                mistake("InvalidArgument", "frames {} and {} on are not adjacent", self.first, other.first)
+        if other.count and (other.first < self.first or not self.count):
+            self.first = other.first
+        self.count += other.count
+        other.state = MOVED
+        return self
+
+
+class AllocatedFrame:
+    """One frame of an AllocatedFrames, which stays its owner."""
+
+    def __init__(self, owner, frame):
+        self.frames = owner
+        self.frame = frame
+
+    @property
+    def addr(self):
+        """Address of the first byte."""
+        return self.frames.region.base + (self.frame << self.frames.region.shift)
+
+    @property
+    def nbytes(self):
+        """Size in bytes."""
+        return self.frames.region.frame_size
+
+    @property
+    def view(self):
+        """The frame's memory as a memoryview."""
+        self.frames._held()
+        return memoryview(bytearray_at(self.addr, self.nbytes))
+
+
+class DeferredAllocAction:
+    """The bookkeeping of one allocation that may need heap: a spare owner in place of the one that was used up.
+
+    `commit` does it, or the end of a ``with`` block; any number of times is as good as once. An action that is dropped
+    loses no frame, only the spare owner, until the next `boot_complete` or commit.
+    """
+
+    def __init__(self):
+        self.pending = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, exception_type, exception, traceback):
+        self.commit()
+
+    def commit(self):
+        """Do what is pending. Needs the heap unlocked; returns whether there was anything to do."""
+        if not self.pending:
+            return False
+        try:
+            fill_spares()
+        except MemoryError:
+            mistake("NotPermitted", "the heap is locked or full: commit later")
+        self.pending = False
+        return True
+
+
+# Owners made in advance, each with its action: what is left of them lies from _spare_next on.
+_spares = [None] * _SPARE_OWNERS
+_spare_next = _SPARE_OWNERS
+
+
+_spare_pairs = []
+_spare_triples = []
+
+
+def fill_spares():
+    """Make all the spare owners, actions and results of splits that are missing. Needs heap."""
+    global _spare_next
+    while len(_spare_pairs) < _SPARE_SPLITS:
+        _spare_pairs.append((AllocatedFrames(), AllocatedFrames()))
+    while len(_spare_triples) < _SPARE_SPLITS:
+        _spare_triples.append((AllocatedFrames(), AllocatedFrames(), AllocatedFrames()))
+    while _spare_next > 0:
+        pair = (AllocatedFrames(), DeferredAllocAction())
+        _spares[_spare_next - 1] = pair
+        _spare_next -= 1
+
+
+def take_spare():
+    """Return a spare owner with its action, ``(frames, action)``; MemoryError if there is none and no heap for more."""
+    global _spare_next
+    if _spare_next == _SPARE_OWNERS:
+        try:
+            fill_spares()
+        except MemoryError:
+            pass
+    if _spare_next == _SPARE_OWNERS:
+        exhausted("all {} spare owners are in use: boot_complete() or commit() first", _SPARE_OWNERS)
+    pair = _spares[_spare_next]
+    _spares[_spare_next] = None
+    _spare_next += 1
+    return pair
+
+
+def new_owner(region, first, count, owner):
+    """Make an owner on the heap, or where the heap is locked or full, of a spare one."""
+    try:
+        return AllocatedFrames(region, first, count, owner)
+    except MemoryError:
+        return take_spare()[0]._hold(region, first, count, owner)
+
+
+def _new_pair():
+    """Make two owners on the heap, or take spare ones."""
+    try:
+        return AllocatedFrames(), AllocatedFrames()
+    except MemoryError:
+        return _spare_split(_spare_pairs)
+
+
+def _new_triple():
+    """Make three owners on the heap, or take spare ones."""
+    try:
+        return AllocatedFrames(), AllocatedFrames(), AllocatedFrames()
+    except MemoryError:
+        return _spare_split(_spare_triples)
+
+
+def _spare_split(spares):
+    if not spares:
+        exhausted("no spare owners for a split are left of {}: boot_complete() first", _SPARE_SPLITS)
+    return spares.pop()

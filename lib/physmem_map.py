@@ -1,0 +1,70 @@
+"""Pictures in text of the system's memory: `physmem.map` and `physmem.dump`."""
+
+import physmem
+
+_COLUMNS = 64
+_WIDTH = 80
+_FREE, _USED, _MIXED, _RESERVED = ".", "#", "+", "x"
+
+
+def map(write=print):
+    """Print what memory there is and what is used, region by region; `write` takes a line.
+
+    Each character stands for the same number of frames: ``.`` all free, ``#`` all in use, ``+`` some, ``x`` reserved
+    and in use. Needs heap.
+    """
+    for region in physmem.regions():
+        shift = region.shift
+        header = "%-12s %#010x..%#010x %9s" % (region.name, region.base, region.end, _size(region.end - region.base))
+        names = attributes(region.attrs)
+        if len(header) + 2 + len(names) > _WIDTH:
+            write(header)
+            header = ""
+        write((header + "  " + names).rstrip())
+        cell = (region.frames + _COLUMNS * 2 - 1) // (_COLUMNS * 2)
+        used = [0] * ((region.frames + cell - 1) // cell)
+        for first, count, free in region.runs():
+            end = first + count
+            while not free and first < end:
+                stop = min(end, (first // cell + 1) * cell)
+                used[first // cell] += stop - first
+                first = stop
+        full = _RESERVED if region.attrs & physmem.RESERVED else _USED
+        for line in range(0, len(used), _COLUMNS):
+            picture = ""
+            for i in range(line, min(line + _COLUMNS, len(used))):
+                frames = min(cell, region.frames - i * cell)
+                picture += _FREE if not used[i] else full if used[i] == frames else _MIXED
+            write("  |%s|" % picture)
+        write(
+            "  %s used, %s free, %d frames of %s, a character is %s"
+            % (
+                _size(region.used_frames << shift),
+                _size(region.free_frames << shift),
+                region.frames,
+                _size(region.frame_size),
+                _size(cell << shift),
+            )
+        )
+
+
+def dump(write=print):
+    """Print every run of free frames and every allocation, by address; `write` takes a line. Source: Theseus'
+    dump_frame_allocator_state."""
+    for region in physmem.regions():
+        write("%s %#010x..%#010x" % (region.name, region.base, region.end))
+        for first, count, free in region.runs():
+            base = region.base + (first << region.shift)
+            write("  %#010x..%#010x %6d %s" % (base, base + (count << region.shift), count, "free" if free else "used"))
+
+
+def attributes(attrs):
+    """The names of the attributes in `attrs`."""
+    return " ".join([name for bit, name in enumerate(physmem.ATTRIBUTES) if attrs >> bit & 1])
+
+
+def _size(nbytes):
+    for unit in ("B", "KiB", "MiB"):
+        if nbytes % 1024 or nbytes == 0 or unit == "MiB":
+            return "%d %s" % (nbytes, unit)
+        nbytes //= 1024

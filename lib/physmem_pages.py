@@ -1,0 +1,356 @@
+"""RuVix' pages, orders and addresses: values without an allocator.
+
+A *page* is 4,096 bytes. A block of *order* k is 2**k pages (k from 0 to 9) whose address is a multiple of its size. Two
+blocks of order k are *buddies* if they make up one block of order k + 1.
+"""
+
+from physmem_errors import PhysMemError, integer
+
+PAGE_SIZE = 4096
+"""Bytes in a page."""
+PAGE_SHIFT = 12
+"""Base-2 logarithm of PAGE_SIZE."""
+MIN_ORDER = 0
+"""The smallest order: one page."""
+MAX_ORDER = 10
+"""The number of orders, as in RuVix: the largest order is 9."""
+MAX_BLOCK_PAGES = 512
+"""Pages in the largest block."""
+MAX_BLOCK_SIZE = 2097152
+"""Bytes in the largest block: 2 MiB."""
+
+_ADDRESSES = 1 << 64  # addresses are u64
+_ORDERS = 64 - PAGE_SHIFT  # a block of order 52 is all there is to address
+
+
+def address_of(value):
+    """Return the integer of an address, given as integer or PhysAddr: 0 <= address < 2**64."""
+    if isinstance(value, PhysAddr):
+        return value._value
+    if not 0 <= integer(value, "an address") < _ADDRESSES:
+        raise PhysMemError("AddressOutOfRange", "address {:#x} does not fit 64 bits".format(value))
+    return value
+
+
+def order_of(value):
+    """Return an order, given as integer or PageOrder, as an integer: 0 <= order <= 52."""
+    if isinstance(value, PageOrder):
+        return value._value
+    if not 0 <= integer(value, "an order") <= _ORDERS:
+        raise PhysMemError("InvalidOrder", "order {} is not one of 0 to {}".format(value, _ORDERS))
+    return value
+
+
+def pages_to_order(pages):
+    """Return the order of the smallest block that holds `pages` pages; 0 for 0 pages.
+
+    The answer may be MAX_ORDER or more: no block is that large. InvalidOrder if `pages` is negative.
+    """
+    if integer(pages, "pages") < 0:
+        raise PhysMemError("InvalidOrder", "{} pages have no order".format(pages))
+    order = 0
+    while 1 << order < pages:
+        order += 1
+    return order
+
+
+def order_to_pages(order):
+    """Return the pages in a block of `order` (0 to 52, beyond what is ever allocated; InvalidOrder otherwise)."""
+    return 1 << order_of(order)
+
+
+def order_to_bytes(order):
+    """Return the bytes in a block of `order` (0 to 52, beyond what is ever allocated; InvalidOrder otherwise)."""
+    return PAGE_SIZE << order_of(order)
+
+
+def is_page_aligned(addr):
+    """Return whether `addr`, an integer or a PhysAddr, is a multiple of PAGE_SIZE."""
+    return address_of(addr) & PAGE_SIZE - 1 == 0
+
+
+def align_down(addr):
+    """Return, as an integer, the last multiple of PAGE_SIZE that is not above `addr`."""
+    addr = address_of(addr)
+    return addr - (addr & PAGE_SIZE - 1)
+
+
+def align_up(addr):
+    """Return, as an integer, the first multiple of PAGE_SIZE that is not below `addr`.
+
+    AddressOutOfRange in the last page of the 64-bit range, unless at its start (RuVix overflows there).
+    """
+    addr = address_of(addr)
+    return address_of(addr + (-addr & PAGE_SIZE - 1))
+
+
+class _Number:
+    """A number with a meaning: a value, equal to and ordered with its own kind only."""
+
+    def _of(self, other):
+        """Return the number of `other`, which must be of the same kind."""
+        if type(other) is not type(self):
+            raise TypeError("{!r} cannot be compared with {!r}".format(self, other))
+        return other._value
+
+    def __eq__(self, other):
+        return type(other) is type(self) and self._value == other._value
+
+    def __lt__(self, other):
+        return self._value < self._of(other)
+
+    def __le__(self, other):
+        return self._value <= self._of(other)
+
+    def __gt__(self, other):
+        return self._value > self._of(other)
+
+    def __ge__(self, other):
+        return self._value >= self._of(other)
+
+    def __hash__(self):
+        return hash(self._value)
+
+    def __int__(self):
+        return self._value
+
+
+class PhysAddr(_Number):
+    """A physical address in bytes, 0 <= address < 2**64; a value: compared and hashed by its number.
+
+    AddressOutOfRange for a result outside of the range (RuVix overflows).
+    """
+
+    def __init__(self, addr):
+        self._value = address_of(addr)
+
+    @staticmethod
+    def new(addr):
+        """Return the address of the integer `addr`."""
+        return PhysAddr(addr)
+
+    @staticmethod
+    def from_pfn(pfn):
+        """Return the address of page frame number `pfn`."""
+        return PhysAddr(integer(pfn, "a page frame number") * PAGE_SIZE)
+
+    def as_u64(self):
+        """Return the address as an integer; so does ``int(addr)``."""
+        return self._value
+
+    def pfn(self):
+        """Return the number of the page that the address is in."""
+        return self._value >> PAGE_SHIFT
+
+    def page_offset(self):
+        """Return the bytes from the start of its page to the address."""
+        return self._value & PAGE_SIZE - 1
+
+    def is_page_aligned(self):
+        """Return whether a page starts here."""
+        return is_page_aligned(self)
+
+    def is_order_aligned(self, order):
+        """Return whether a block of `order` may start here: the address is a multiple of the block's size."""
+        return self._value & order_to_bytes(order) - 1 == 0
+
+    def is_null(self):
+        """Return whether the address is 0."""
+        return self._value == 0
+
+    def align_down(self):
+        """Return the start of the page that the address is in."""
+        return PhysAddr(align_down(self))
+
+    def align_up(self):
+        """Return the address itself if a page starts there, else the start of the next page."""
+        return PhysAddr(align_up(self))
+
+    def add_pages(self, pages):
+        """Return the address `pages` pages above."""
+        return self + integer(pages, "pages") * PAGE_SIZE
+
+    def sub_pages(self, pages):
+        """Return the address `pages` pages below."""
+        return self - integer(pages, "pages") * PAGE_SIZE
+
+    def add_bytes(self, nbytes):
+        """Return the address `nbytes` bytes above."""
+        return self + integer(nbytes, "nbytes")
+
+    def pages_to(self, other):
+        """Return the whole pages from here up to the address `other`; 0 if `other` is below."""
+        return max(0, address_of(other) - self._value) >> PAGE_SHIFT
+
+    def is_in_range(self, start, end):
+        """Return whether ``start <= address < end``."""
+        return address_of(start) <= self._value < address_of(end)
+
+    def __add__(self, nbytes):
+        if not isinstance(nbytes, int):
+            return NotImplemented
+        return PhysAddr(self._value + nbytes)
+
+    def __sub__(self, other):
+        """Address minus bytes is an address; address minus address is bytes, and 0 if reversed, as in RuVix."""
+        if isinstance(other, PhysAddr):
+            return max(0, self._value - other._value)
+        if not isinstance(other, int):
+            return NotImplemented
+        return PhysAddr(self._value - other)
+
+    def __str__(self):
+        return "{:#x}".format(self._value)
+
+    def __repr__(self):
+        return "PhysAddr({:#x})".format(self._value)
+
+
+PhysAddr.NULL = PhysAddr(0)
+
+
+class PageOrder(_Number):
+    """The order of a block that can be allocated, 0 to 9; a value: compared and hashed by its number.
+
+    `PageOrder(order)` raises InvalidOrder where RuVix' `PageOrder.new(order)` is None. There is no unchecked `new`.
+    """
+
+    def __init__(self, order):
+        if not MIN_ORDER <= integer(order, "an order") < MAX_ORDER:
+            raise PhysMemError(
+                "InvalidOrder", "order {} is not one of {} to {}".format(order, MIN_ORDER, MAX_ORDER - 1)
+            )
+        self._value = order
+
+    @staticmethod
+    def new(order):
+        """Return the order, or None if it is not one of 0 to 9."""
+        return PageOrder(order) if MIN_ORDER <= integer(order, "an order") < MAX_ORDER else None
+
+    @staticmethod
+    def from_pages(pages):
+        """Return the order of the smallest block of at least `pages` pages; None for 0 (or less) and above 512."""
+        return PageOrder.new(pages_to_order(pages)) if integer(pages, "pages") > 0 else None
+
+    @staticmethod
+    def from_bytes(nbytes):
+        """Return the order of the smallest block of at least `nbytes` bytes; None for 0 (or less) and above 2 MiB."""
+        return PageOrder.from_pages((integer(nbytes, "nbytes") + PAGE_SIZE - 1) >> PAGE_SHIFT)
+
+    def as_usize(self):
+        """Return the order as an integer; so does ``int(order)``."""
+        return self._value
+
+    def pages(self):
+        """Return the pages in a block of this order."""
+        return 1 << self._value
+
+    def bytes(self):
+        """Return the bytes in a block of this order."""
+        return PAGE_SIZE << self._value
+
+    def next(self):
+        """Return the next larger order; None after 9."""
+        return PageOrder.new(self._value + 1)
+
+    def prev(self):
+        """Return the next smaller order; None before 0."""
+        return PageOrder.new(self._value - 1)
+
+    def __str__(self):
+        return "order {}: {} pages, {} bytes".format(self._value, self.pages(), self.bytes())
+
+    def __repr__(self):
+        return "PageOrder({})".format(self._value)
+
+
+PageOrder.MIN = PageOrder(MIN_ORDER)
+PageOrder.MAX = PageOrder(MAX_ORDER - 1)
+
+
+class PageFrame:
+    """A block of memory: where it starts and its order; a value. It owns nothing: only an allocator gives and takes.
+
+    `addr` is a PhysAddr or integer, UnalignedAddress if no page starts there (RuVix does not check); it need not be
+    aligned to the order, but what an allocator hands out is. `order` is a PageOrder or an integer from 0 to 9.
+    """
+
+    def __init__(self, addr, order):
+        addr = PhysAddr(addr)
+        if not addr.is_page_aligned():
+            raise PhysMemError("UnalignedAddress", "{} is not a multiple of {}".format(addr, PAGE_SIZE))
+        self._addr = addr
+        self._order = order if isinstance(order, PageOrder) else PageOrder(order)
+
+    @staticmethod
+    def new(addr, order):
+        """Return the block of `order` at `addr`."""
+        return PageFrame(addr, order)
+
+    @staticmethod
+    def single_page(addr):
+        """Return the page at `addr`."""
+        return PageFrame(addr, PageOrder.MIN)
+
+    def addr(self):
+        """Return where the block starts, a PhysAddr."""
+        return self._addr
+
+    def order(self):
+        """Return its PageOrder."""
+        return self._order
+
+    def pages(self):
+        """Return its size in pages."""
+        return self._order.pages()
+
+    def bytes(self):
+        """Return its size in bytes."""
+        return self._order.bytes()
+
+    def end_addr(self):
+        """Return the first address after it (AddressOutOfRange if there is none)."""
+        return self._addr + self.bytes()
+
+    def pfn(self):
+        """Return the number of its first page."""
+        return self._addr.pfn()
+
+    def contains(self, addr):
+        """Return whether `addr`, a PhysAddr or an integer, lies in it."""
+        return 0 <= address_of(addr) - self._addr._value < self.bytes()
+
+    def split(self):
+        """Return its lower and its upper half as two blocks; None at order 0."""
+        half = self._order.prev()
+        if half is None:
+            return None
+        return PageFrame(self._addr, half), PageFrame(self._addr + half.bytes(), half)
+
+    def buddy_addr(self):
+        """Return where its buddy starts: its own address with the bit of its size flipped."""
+        return PhysAddr(self._addr._value ^ self.bytes())
+
+    def merge(self, buddy):
+        """Return the block that this one and `buddy` make up.
+
+        None if they are of different orders or no buddies, or already of order 9.
+        """
+        if not isinstance(buddy, PageFrame):
+            raise TypeError("{!r} is no PageFrame".format(buddy))
+        if self._order != buddy._order or self.buddy_addr() != buddy._addr:
+            return None
+        order = self._order.next()
+        return order and PageFrame(min(self._addr, buddy._addr), order)
+
+    def __eq__(self, other):
+        return isinstance(other, PageFrame) and self._addr == other._addr and self._order == other._order
+
+    def __hash__(self):
+        return hash((self._addr._value, self._order._value))
+
+    def __str__(self):
+        return "{}: {} pages".format(self._addr, self.pages())
+
+    def __repr__(self):
+        return "PageFrame({!r}, {!r})".format(self._addr, self._order)

@@ -1,0 +1,91 @@
+"""What physmem is for, shown on the board itself; scripts/run.py sends this file to it."""
+
+import sys
+
+import physmem
+import physmem_board
+
+KIB = 1024
+MIB = 1024 * KIB
+WIDTH, HEIGHT, BYTES_PER_PIXEL = 320, 240, 2
+
+
+def title(text):
+    print("\n--- " + text + " " + "-" * (100 - len(text)))
+
+
+def show_statistics():
+    print("region       frames     used     free     peak   failed")
+    for region in physmem.regions():
+        row = physmem.stats()[region.name]
+        cells = ["%8d" % row[key] for key in ("used", "free", "peak", "failed")]
+        print("%-10s %8d %s" % (region.name, row["frames"], " ".join(cells)))
+
+
+def show(name, frames):
+    end = frames.addr + frames.nbytes
+    print("%-12s %#010x..%#010x  %d KiB in %s" % (name, frames.addr, end, frames.nbytes // KIB, frames.region.name))
+
+
+print("%s, %s" % (physmem_board.NAME, sys.implementation._machine))
+
+title("The memory that physmem owns; nothing is handed out yet")
+physmem.map()
+
+title("Statistics before")
+show_statistics()
+
+title("A ring for a DMA channel that wraps by address bits: aligned to its own size")
+ring = physmem.dma_ring(32 * KIB)
+show("ring", ring)
+print("address modulo 32 KiB: %d" % (ring.addr % (32 * KIB)))
+
+title("A framebuffer of %d x %d pixels, %d bytes each, in external memory" % (WIDTH, HEIGHT, BYTES_PER_PIXEL))
+framebuffer = physmem.allocate_frames_by_bytes(WIDTH * HEIGHT * BYTES_PER_PIXEL, require=physmem.EXTERNAL)
+show("framebuffer", framebuffer)
+pixels = framebuffer.view
+row_bytes = WIDTH * BYTES_PER_PIXEL
+row = bytearray(row_bytes)
+for y in range(HEIGHT):
+    for i in range(row_bytes):
+        row[i] = y + i & 0xFF
+    pixels[y * row_bytes : (y + 1) * row_bytes] = row
+wrong = 0
+for y in range(HEIGHT):
+    line = pixels[y * row_bytes : (y + 1) * row_bytes]
+    for i in range(row_bytes):
+        wrong += line[i] != y + i & 0xFF
+print("%d bytes written and read back through its memoryview, %d wrong" % (HEIGHT * row_bytes, wrong))
+assert wrong == 0
+
+title("Frames at an address that the caller names")
+psram = framebuffer.region
+at_address = physmem.allocate_frames_at(psram.base + 4 * MIB, 4)
+show("at address", at_address)
+
+title("The memory now")
+physmem.map()
+
+title("Freeing twice is refused, and nothing changes")
+frame = psram.alloc(3)
+print("psram.alloc(3)     -> frame %d" % frame)
+print("psram.free(%d)     -> %d frames freed" % (frame, psram.free(frame)))
+refusal = psram.free(frame)
+print("psram.free(%d)     -> %d, %s" % (frame, refusal, physmem.code_name(refusal)))
+assert refusal < 0
+framebuffer.free()
+try:
+    framebuffer.free()
+    raise AssertionError("a double free went through")
+except physmem.PhysMemError as error:
+    print("framebuffer.free() -> PhysMemError %s: %s" % (error.code, error))
+
+ring.free()
+at_address.free()
+
+title("Statistics after")
+show_statistics()
+wrong = physmem.check()
+print("check: %s" % ("; ".join(wrong) if wrong else "nothing is wrong"))
+handed_out = sum(region.used_frames for region in physmem.regions() if not region.attrs & physmem.RESERVED)
+assert not wrong and not handed_out

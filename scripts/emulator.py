@@ -1,0 +1,157 @@
+"""A board under QEMU, and mpremote's transport to its REPL."""
+
+import ctypes
+import pathlib
+import re
+import runpy
+import signal
+import socket
+import subprocess
+import time
+
+from mpremote.transport import TransportError
+from mpremote.transport_serial import SerialTransport
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BOOT_SECONDS = 20
+PORT_ATTEMPTS = 5
+
+MACHINES = {
+    "MPS2_AN385": "mps2-an385",
+    "MPS2_AN500": "mps2-an500",
+    "MPS2_AN505": "mps2-an505",
+}
+"""Board -> QEMU's name of the machine."""
+
+
+def firmware(board):
+    """Path of the firmware that `make` builds for *board*."""
+    return ROOT / "build" / board / "firmware.elf"
+
+
+def memory_map(board):
+    """The constants of the board's physmem_board.py, as a dict."""
+    return runpy.run_path(str(ROOT / "boards" / board / "physmem_board.py"))
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _listener(port):
+    """What Linux calls the socket that listens on the local *port*, such as "socket:[1234]"; None if there is none."""
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines():
+        fields = line.split()
+        if fields[1:4] == [f"0100007F:{port:04X}", "00000000:0000", "0A"]:
+            return f"socket:[{fields[9]}]"
+    return None
+
+
+def _sockets(process_id):
+    """What Linux calls the open files of a process."""
+    try:
+        return {str(link.readlink()) for link in pathlib.Path(f"/proc/{process_id}/fd").iterdir()}
+    except OSError:
+        return set()
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG of prctl(2)
+
+
+class Emulator:
+    """QEMU running a board; a context manager that leaves no process behind.
+
+    `url` is what mpremote connects to: a TCP socket, or for *interactive* use a pseudo-terminal, which is what
+    mpremote's own REPL needs. Raises RuntimeError when QEMU does not come up.
+    """
+
+    def __init__(self, board, interactive=False):
+        self.board = board
+        self.interactive = interactive
+        self.url = None
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.stop()
+
+    def start(self):
+        """Start QEMU with the board's firmware; returns when its serial line can be connected to."""
+        if self.interactive:
+            self._start("pty")
+            self.url = self._terminal()
+            return
+        for _ in range(PORT_ATTEMPTS):
+            port = _free_port()
+            self._start(f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on")
+            if self._listens(port):
+                self.url = f"socket://127.0.0.1:{port}"
+                return
+            # Somebody else may have taken the port in the meantime.
+            message = self._last_words()
+            if "in use" not in message:
+                break
+        raise RuntimeError(f"QEMU ended at once: {message}")
+
+    def _start(self, serial_line):
+        command = ["qemu-system-arm", "-machine", MACHINES[self.board], "-kernel", str(firmware(self.board))]
+        command += ["-semihosting", "-display", "none", "-monitor", "none", "-serial", serial_line]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_die_with_parent,
+            start_new_session=True,
+        )
+
+    def _last_words(self):
+        """What QEMU has said, now that it must end."""
+        self.process.kill()
+        message = self.process.stdout.read().decode(errors="replace").strip()
+        self.stop()
+        return message
+
+    def _terminal(self):
+        """The path of the pseudo-terminal, which QEMU says in its first line."""
+        line = self.process.stdout.readline().decode(errors="replace")
+        path = re.search(r"/dev/pts/\d+", line)
+        if not path:
+            raise RuntimeError(f"QEMU opened no pseudo-terminal: {line}{self._last_words()}")
+        return path.group()
+
+    def _listens(self, port):
+        """Wait until QEMU listens on *port*; False when QEMU has ended instead."""
+        deadline = time.monotonic() + BOOT_SECONDS
+        while self.process.poll() is None:
+            if _listener(port) in _sockets(self.process.pid):
+                return True
+            if time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError(f"QEMU did not open its serial port within {BOOT_SECONDS} s")
+            time.sleep(0.01)
+        return False
+
+    def connect(self):
+        """mpremote's transport to the board, in the raw REPL of a board that has just been reset."""
+        transport = SerialTransport(self.url)
+        try:
+            transport.enter_raw_repl(timeout_overall=BOOT_SECONDS)
+        except (OSError, TransportError) as error:
+            transport.close()
+            raise RuntimeError(f"the firmware of {self.board} brings up no REPL: {error}") from error
+        return transport
+
+    def stop(self):
+        """Kill QEMU, if it runs."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+            self.process = None

@@ -1,0 +1,62 @@
+#!/bin/sh
+# Installs the Debian packages whose programs or headers are missing; says which; does nothing when all are there.
+set -eu
+. "$(dirname "$0")/common.sh"
+log=$1
+
+has_arm_headers() {
+    printf '#include <stdlib.h>\n#include <alloca.h>\n' | arm-none-eabi-gcc -E -o /dev/null -
+}
+
+has_host_headers() {
+    printf '#include <stdlib.h>\n' | gcc -E -o /dev/null -
+}
+
+look_for() {
+    package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+
+look_for_all() {
+    missing=
+    look_for gcc command -v gcc
+    look_for libc6-dev has_host_headers
+    look_for gcc-arm-none-eabi command -v arm-none-eabi-gcc
+    look_for libnewlib-arm-none-eabi has_arm_headers
+    look_for qemu-system-arm command -v qemu-system-arm
+    look_for python3 command -v python3
+    look_for python3-venv python3 -c 'import venv, ensurepip'
+    look_for xz-utils command -v xz
+    look_for tar command -v tar
+    # pip trusts the system's certificates; only Debian is known to keep them here.
+    [ ! -e /etc/debian_version ] || look_for ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
+}
+
+look_for_all
+[ -n "$missing" ] || exit 0
+
+by_hand="install$missing by hand and run make again"
+command -v apt-get >/dev/null || fail "this system has no apt-get to install what is missing: $by_hand."
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=
+elif command -v sudo >/dev/null; then
+    as_root=sudo
+else
+    fail "packages are missing, and only root can install them: run 'apt-get install$missing' as root and run make again."
+fi
+
+install="env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
+echo "Missing Debian packages:$missing"
+# sudo asks for its password now, not behind the progress dots.
+[ -z "$as_root" ] || sudo -v || fail "sudo refused: $by_hand."
+# shellcheck disable=SC2086
+if ! apt-get install -s --no-install-recommends $missing >/dev/null 2>&1; then
+    step "Updating the list of Debian packages" "$log" $as_root apt-get update ||
+        fail "apt-get update failed: see $log, repair the package sources, or $by_hand."
+fi
+# shellcheck disable=SC2086
+step "Installing$missing" "$log" $as_root $install $missing ||
+    fail "apt-get could not install$missing: see $log, repair the package sources, or $by_hand."
+look_for_all
+[ -z "$missing" ] || fail "still not usable after the installation:$missing; $by_hand."

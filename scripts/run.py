@@ -1,0 +1,40 @@
+"""run.py BOARD: boots the board's firmware under QEMU and runs demonstration.py on it through mpremote."""
+
+import pathlib
+import signal
+import sys
+
+from mpremote.transport import TransportError
+
+from emulator import MACHINES, Emulator
+
+DEMONSTRATION = pathlib.Path(__file__).with_name("demonstration.py")
+SECONDS_OF_SILENCE = 60
+
+
+def show(data):
+    """Pass on what the board prints."""
+    sys.stdout.write(data.replace(b"\r", b"").replace(b"\x04", b"").decode(errors="replace"))
+    sys.stdout.flush()
+
+
+def main(board):
+    print(f"Booting boards/{board} under qemu-system-arm, machine {MACHINES[board]}\n")
+    try:
+        with Emulator(board) as emulator:
+            transport = emulator.connect()
+            _, error = transport.exec_raw(DEMONSTRATION.read_bytes(), SECONDS_OF_SILENCE, show)
+            transport.close()
+    except (OSError, RuntimeError, TransportError) as problem:
+        return f"physmem: the demonstration on {board} did not finish: {problem}."
+    if error:
+        return f"physmem: the demonstration on {board} failed:\n{error.decode(errors='replace')}"
+    return 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as for any program whose reader has gone
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

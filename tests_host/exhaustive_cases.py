@@ -1,0 +1,607 @@
+"""Every map of 16 frames against brute force, on CPython and on the unix port: the parts of test_exhaustive.py.
+
+A *map* is an integer of 16 bits: bit i says that frame i of the 16 is free. The 16 frames lie at `first` in a region of
+`frames` frames, whose others are all in use. The model here knows what a state looks like (the table at the top of
+physmem_engine) and nothing of how the engine gets there: where n frames fit comes from the definition, frame by frame;
+the state after a call is built anew, every word of it, from the map after the call.
+
+    micropython exhaustive_cases.py PART ...
+
+prints how many cases each part had, and the mismatches, at most five of them in full.
+"""
+
+import gc
+import sys
+
+import physmem_engine as engine
+from array import array
+from random_numbers import RandomNumbers
+from uctypes import addressof
+
+MAPS = 1 << 16
+LARGEST = 17  # n = 1 .. 17: one more than there are frames
+PHASES = (0, 1, 5, 8, 31)  # number of the region's first frame, modulo 32
+ALIGNS = (1, 2, 4, 8, 16, 32)
+WORD = 0xFFFFFFFF
+
+# Words of a state, from the table of physmem_engine.
+_FREE = 1
+_FEWEST_FREE = 2
+_FAILED = 3
+_PHASE = 4
+_CLASSES = 5
+_TOPS = 8
+_ROW = 22
+
+_COLLECT_AFTER = 1 << 18  # bytes of garbage
+
+
+class Report:
+    """Counts of cases and mismatches of one part."""
+
+    def __init__(self, part):
+        self.part = part
+        self.cases = 0
+        self.mismatches = 0
+
+    def mismatch(self, *what):
+        self.mismatches += 1
+        if self.mismatches <= 5:
+            print("MISMATCH", self.part, *what)
+
+    def end(self):
+        print("%s: %d cases, %d mismatches" % (self.part, self.cases, self.mismatches))
+        return self.mismatches
+
+
+def places_of(free, places):
+    """Set the 18 elements of the list `places`: bit i of element n says that the n frames from frame i on are free in
+    the map `free`. They are if the n - 1 frames from i on are, and frame i + n - 1 is.
+
+    The list is the caller's, and used again: a list for each map fills MicroPython's heap, which then is slow.
+    """
+    places[0] = MAPS - 1
+    for n in range(1, LARGEST + 1):
+        places[n] = places[n - 1] & free >> (n - 1)
+
+
+def lowest_bits():
+    """Return a table: for each map, the lowest bit that is set; 255 for none."""
+    table = bytearray(MAPS)
+    table[0] = 255
+    for free in range(1, MAPS):
+        while not free >> table[free] & 1:
+            table[free] += 1
+    return table
+
+
+def aligned(align, number, bits=16):
+    """Return the frames, a bit each, whose number is a multiple of `align`; the first one's is `number`."""
+    mask = 0
+    for i in range(bits):
+        if (number + i) % align == 0:
+            mask |= 1 << i
+    return mask
+
+
+def length_class(longest):
+    """Return the class of a word whose longest run is of `longest` frames: 0, or 1 + floor(log2), at most 6."""
+    if longest == 0:
+        return 0
+    least = 1
+    number = 1
+    while 2 * least <= longest and number < 6:
+        least *= 2
+        number += 1
+    return number
+
+
+class Place:
+    """16 frames from frame `first` on in a region of `frames` frames, all others in use."""
+
+    def __init__(self, frames, first):
+        self.frames = frames
+        self.first = first
+        self.words = (frames + 31) // 32
+        # The frames of the map that lie in the same word as its first, and how its two words are numbered.
+        self.in_word = min(16, 32 - first % 32)
+        self.word = first // 32
+        self.classes_low = bytearray(MAPS)
+        self.classes_high = bytearray(MAPS)
+        self._fill_classes()
+        self.low_mask = (1 << self.in_word) - 1
+        self.high_mask = MAPS - 1 ^ self.low_mask
+        self.lowest = lowest_bits()
+        self.row_of_starts = _ROW + self.words + 1
+        self.shift = first % 32
+        self.count = bytearray(MAPS)
+        for free in range(1, MAPS):
+            self.count[free] = self.count[free >> 1] + (free & 1)
+        self.others_in_use = self._others_in_use()
+
+    def _fill_classes(self):
+        """For each map, the class of the word with its first frame, and of the next one: by the longest run that begins
+        in the word, counted from the word's own first frame, with what it has in the next word."""
+        by_length = bytes([length_class(n) for n in range(17)])
+        low, high, split = self.classes_low, self.classes_high, self.in_word
+        for free in range(MAPS):
+            run = longest = longest_high = 0
+            i = 15
+            while i >= 0:
+                run = run + 1 if free >> i & 1 else 0
+                if i >= split:
+                    if run > longest_high:
+                        longest_high = run
+                elif run > longest:
+                    longest = run
+                i -= 1
+            low[free] = by_length[longest]
+            high[free] = by_length[longest_high]
+
+    def new_state(self):
+        """A state for `fill`; its phase is 0."""
+        return engine.new_state(self.frames, 0)
+
+    def _others_in_use(self):
+        """A state without a free frame, in which one allocation begins at frame 0 and one after the 16 frames."""
+        state = self.new_state()
+        for i in range(_ROW, len(state)):
+            state[i] = 0
+        for i in range(_TOPS, _TOPS + 6):
+            state[i] = 0
+        starts = [0, self.first + 16] if self.first else [self.first + 16]
+        for frame in starts + [self.frames]:
+            state[self.row_of_starts + frame // 32] |= 1 << frame % 32
+        state[_FREE] = state[_FEWEST_FREE] = state[_CLASSES] = 0
+        return state
+
+    def fill(self, state, free, starts):
+        """Set every word of `state`: to the map `free`, allocations of the 16 frames that begin at `starts`, one before
+        them and one after them, no history and phase 0."""
+        state[:] = self.others_in_use
+        # The word with the first of the 16 frames, and the next one, which may be the word of zeros.
+        word = _ROW + self.word
+        state[word] = (free & self.low_mask) << self.shift
+        state[word + 1] = free >> self.in_word
+        word += self.words + 1
+        state[word] |= (starts & self.low_mask) << self.shift
+        state[word + 1] |= starts >> self.in_word
+        low = self.classes_low[free]
+        high = self.classes_high[free]
+        if low:
+            state[_TOPS - 1 + low] = 1  # the one group that there is
+        if high:
+            state[_TOPS - 1 + high] = 1
+        state[_CLASSES] = (1 << low | 1 << high) >> 1  # class 0 has no bit
+        word = self.row_of_starts + self.words + 1
+        state[word] = (low & 1 | (high & 1) << 1) << self.word
+        state[word + 1] = (low >> 1 & 1 | (high >> 1 & 1) << 1) << self.word
+        state[word + 2] = (low >> 2 | high >> 2 << 1) << self.word
+        state[_FREE] = self.count[free]
+
+    def chosen(self, free, places, n):
+        """Return the place that is documented for a raw alloc of `n` frames, or the negative code.
+
+        The lowest place in the first word of the smallest class that surely has n: whose least run, 2**(class - 1)
+        frames, is n or more. Where no word is of such a class, the lowest place of all.
+        """
+        if n > self.frames:
+            return engine.ALLOCATION_TOO_LARGE
+        if n > 16 or places[n] == 0:
+            return engine.OUT_OF_MEMORY
+        low, high = self.classes_low[free], self.classes_high[free]
+        low_is_sure = low and 1 << (low - 1) >= n
+        high_is_sure = high and 1 << (high - 1) >= n
+        mask = places[n]
+        if low_is_sure and (not high_is_sure or low <= high):
+            mask &= self.low_mask
+        elif high_is_sure:
+            mask &= self.high_mask
+        return self.first + self.lowest[mask]
+
+
+IN_ONE_WORD = (16, 0)  # the whole region
+ACROSS_WORDS = (64, 24)  # eight frames on each side of a border of words
+AT_THE_END = (32, 16)  # up to the end of a whole word
+UNEVEN = (48, 29)  # three frames before the border
+
+
+def grouped(free, kind, numbers):
+    """Return the starts of allocations that use all frames that are not free: a start after each free frame, and
+
+    kind 0: at every other frame in use, too; kind 1: nowhere else; kind 2: where `numbers` says.
+    """
+    used = free ^ MAPS - 1
+    forced = used & (free << 1 | 1)
+    if kind == 0:
+        return used
+    if kind == 1:
+        return forced
+    return forced | used & numbers.below(MAPS)
+
+
+def alloc_and_free(report, place, step=1):
+    """Raw alloc and free: all maps, n = 1 .. 17. The answer is the documented place; the whole state after each call is
+    the one of the map after the call; after the free it is the one before, but for the history."""
+    state = place.new_state()
+    alloc, _, _, free_call = engine.raw_calls(state)
+    expected = array("I", state)
+    before = array("I", state)
+    too_large = engine.ALLOCATION_TOO_LARGE
+    places = [0] * (LARGEST + 1)
+    for free in range(0, MAPS, step):
+        starts = free ^ MAPS - 1
+        places_of(free, places)
+        place.fill(state, free, starts)
+        place.fill(before, free, starts)
+        fewest = state[_FREE]
+        state[_FEWEST_FREE] = fewest
+        failed = 0
+        for n in range(1, LARGEST + 1):
+            answer = alloc(n)
+            frame = place.chosen(free, places, n)
+            if answer != frame:
+                report.mismatch("alloc", bin(free), n, answer, frame)
+            if frame >= 0:
+                i = frame - place.first
+                place.fill(expected, free ^ ((1 << n) - 1) << i, starts | 1 << i)
+                if expected[_FREE] < fewest:
+                    fewest = expected[_FREE]
+                expected[_FEWEST_FREE] = fewest
+                expected[_FAILED] = failed
+                if state != expected:
+                    report.mismatch("state after alloc", bin(free), n, frame)
+                answer = free_call(frame)
+                if answer != n:
+                    report.mismatch("free", bin(free), n, frame, answer)
+            elif frame != too_large:
+                failed += 1
+            before[_FEWEST_FREE] = fewest
+            before[_FAILED] = failed
+            if state != before:
+                report.mismatch("state after free", bin(free), n, frame)
+        report.cases += LARGEST
+
+
+def alignments(phases):
+    """Return ``(phase, align)`` for all of `phases` that differ modulo align, and all of ALIGNS."""
+    return [
+        (phase, align)
+        for i, phase in enumerate(phases)
+        for align in ALIGNS
+        if phase % align not in [other % align for other in phases[:i]]
+    ]
+
+
+def aligned_search(report, place, phases):
+    """Search: all maps, n = 1 .. 17, every alignment 1 .. 32, and each of `phases` that makes a difference for it: the
+    lowest frame that fits."""
+    search = engine.search
+    first, frames = place.first, place.frames
+    # For each map of frames that fit, the answer.
+    answers = [engine.OUT_OF_MEMORY] + [first + place.lowest[fits] for fits in range(1, MAPS)]
+    state = place.new_state()
+    address = addressof(state)
+    places = [0] * (LARGEST + 1)
+    for phase in phases:
+        pairs = [(align, aligned(align, phase + first)) for other, align in alignments(phases) if other == phase]
+        for free in range(MAPS):
+            place.fill(state, free, free ^ MAPS - 1)
+            state[_PHASE] = phase
+            places_of(free, places)
+            for align, pattern in pairs:
+                for n in range(1, LARGEST + 1):
+                    if search(address, n, align, 0, 0, frames) != answers[places[n] & pattern]:
+                        report.mismatch(bin(free), n, align, phase, search(address, n, align, 0, 0, frames))
+            report.cases += len(pairs) * LARGEST
+
+
+def aligned_calls(report, place, phase):
+    """Raw alloc_aligned and free: all maps, all alignments, one n for each by turns. The state after each call as in
+    `alloc_and_free`."""
+    state = engine.new_state(place.frames, phase)
+    _, alloc_aligned, _, free_call = engine.raw_calls(state)
+    before = array("I", state)
+    expected = array("I", state)
+    patterns = [aligned(align, phase + place.first) for align in ALIGNS]
+    turn = 0
+    places = [0] * (LARGEST + 1)
+    for free in range(MAPS):
+        starts = free ^ MAPS - 1
+        places_of(free, places)
+        place.fill(state, free, starts)
+        place.fill(before, free, starts)
+        state[_PHASE] = before[_PHASE] = phase
+        for kind in range(len(ALIGNS)):
+            turn += 1
+            n = 1 + turn % LARGEST
+            fits = places[n] & patterns[kind]
+            if n > place.frames:
+                frame = engine.ALLOCATION_TOO_LARGE
+            elif fits:
+                frame = place.first + place.lowest[fits]
+            else:
+                frame = engine.OUT_OF_MEMORY
+                before[_FAILED] += 1
+            answer = alloc_aligned(n, ALIGNS[kind])
+            if answer != frame:
+                report.mismatch("alloc_aligned", bin(free), n, ALIGNS[kind], answer, frame)
+            if frame >= 0:
+                i = frame - place.first
+                place.fill(expected, free ^ ((1 << n) - 1) << i, starts | 1 << i)
+                expected[_FAILED] = before[_FAILED]
+                expected[_PHASE] = phase
+                if state != expected:
+                    report.mismatch("state after alloc_aligned", bin(free), n, ALIGNS[kind])
+                if free_call(frame) != n:
+                    report.mismatch("free", bin(free), n, frame)
+            if state != before:
+                report.mismatch("state after free", bin(free), n, ALIGNS[kind])
+            report.cases += 1
+
+
+def calls_at_a_frame(report, place):
+    """Raw alloc_at and free: all maps, each frame of the 16, one n by turns; granted exactly where all n are free."""
+    state = place.new_state()
+    _, _, alloc_at, free_call = engine.raw_calls(state)
+    before = array("I", state)
+    expected = array("I", state)
+    first = place.first
+    turn = 0
+    places = [0] * (LARGEST + 1)
+    for free in range(MAPS):
+        starts = free ^ MAPS - 1
+        places_of(free, places)
+        place.fill(state, free, starts)
+        place.fill(before, free, starts)
+        for i in range(16):
+            turn += 1
+            n = 1 + turn % LARGEST
+            if n > place.frames:
+                answer = engine.ALLOCATION_TOO_LARGE
+            elif first + i + n > place.frames:
+                answer = engine.ADDRESS_OUT_OF_RANGE
+            else:
+                answer = first + i if places[n] >> i & 1 else engine.ADDRESS_NOT_FREE
+            if alloc_at(first + i, n) != answer:
+                report.mismatch("alloc_at", bin(free), first + i, n, answer)
+            if answer >= 0:
+                place.fill(expected, free ^ ((1 << n) - 1) << i, starts | 1 << i)
+                if state != expected:
+                    report.mismatch("state after alloc_at", bin(free), first + i, n)
+                if free_call(first + i) != n:
+                    report.mismatch("free", bin(free), first + i, n)
+            if state != before:
+                report.mismatch("state after free", bin(free), first + i, n)
+        report.cases += 16
+
+
+def constraint_tuples(place, count):
+    """Return `count` seeded tuples ``(phase, n, align, boundary, low, high, frames that are aligned)``."""
+    below = RandomNumbers(7 + place.first).below
+    tuples = []
+    for _ in range(count):
+        phase = PHASES[below(5)]
+        n = 1 + below(1 + below(LARGEST))
+        align = 1 << below(4)
+        boundary = 0
+        if below(4):
+            boundary = 1
+            while boundary < n:
+                boundary *= 2
+            boundary <<= below(3)
+        low = min(place.first + below(17), place.frames - 1) if below(3) else below(place.frames)
+        high = place.frames - below(place.frames + 1 - low) if below(3) else place.frames
+        tuples.append((phase, n, align, boundary, low, high, aligned(align, phase + place.first)))
+    return tuples
+
+
+def constraints(report, place, count):
+    """Search with boundary and window: all maps, `count` seeded tuples for each."""
+    search = engine.search
+    first = place.first
+    lowest = place.lowest
+    state = place.new_state()
+    address = addressof(state)
+    tuples = constraint_tuples(place, 4099)  # a prime: each map gets others
+    turn = 0
+    places = [0] * (LARGEST + 1)
+    for free in range(MAPS):
+        place.fill(state, free, free ^ MAPS - 1)
+        places_of(free, places)
+        for _ in range(count):
+            turn += 1
+            phase, n, align, boundary, low, high, pattern = tuples[turn % 4099]
+            state[_PHASE] = phase
+            fits = places[n] & pattern
+            found = engine.OUT_OF_MEMORY
+            while fits:
+                frame = first + lowest[fits]
+                fits &= fits - 1
+                if low <= frame and frame + n <= high:
+                    number = frame + phase
+                    if not boundary or number // boundary == (number + n - 1) // boundary:
+                        found = frame
+                        break
+            answer = search(address, n, align, boundary, low, high)
+            if answer != found:
+                report.mismatch(bin(free), "n", n, align, boundary, "window", low, high, phase, answer, found)
+        report.cases += count
+
+
+def constraints_of_whole_words(report, tuples):
+    """Search for more than 32 frames: all maps with each frame in place of 32, whole words, one frame off the border of
+    words; `tuples` seeded tuples for each. By the ends of each run."""
+    search = engine.search
+    numbers = RandomNumbers(11)
+    below = numbers.below
+    shifted = 1
+    frames = 16 * 32 + 32
+    state = engine.new_state(frames, 0)
+    starts = _ROW + frames // 32 + 1
+    address = addressof(state)
+    for free in range(0, MAPS):
+        for i in range(frames // 32):
+            bits = WORD << shifted & WORD if free >> i & 1 else 0
+            if i and free >> (i - 1) & 1:
+                bits |= (1 << shifted) - 1
+            state[_ROW + i] = bits
+            state[starts + i] = bits ^ WORD
+        runs = []
+        for i in range(16):
+            if free >> i & 1:
+                if runs and runs[-1][1] == 32 * i + shifted:
+                    runs[-1][1] += 32
+                else:
+                    runs.append([32 * i + shifted, 32 * i + 32 + shifted])
+        for _ in range(tuples):
+            phase = PHASES[below(5)]
+            state[_PHASE] = phase
+            n = 32 * (1 + below(1 + below(16))) - 1 + below(3)
+            align = 1 << below(8)
+            boundary = 0
+            if not below(3):
+                boundary = 32
+                while boundary < n:
+                    boundary *= 2
+                boundary <<= below(2)
+            low = below(frames) if not below(3) else 0
+            high = frames - below(frames + 1 - low) if not below(3) else frames
+            answer = search(address, n, align, boundary, low, high)
+            found = engine.OUT_OF_MEMORY
+            for begin, end in runs:
+                # Each aligned number in turn: the first that is in the run, in the window and crosses nothing.
+                number = max(begin, low) + phase
+                number += -number % align
+                end = min(end, high) + phase
+                while number + n <= end:
+                    if not boundary or number // boundary == (number + n - 1) // boundary:
+                        found = number - phase
+                        break
+                    number += align
+                if found >= 0:
+                    break
+            if answer != found:
+                report.mismatch(bin(free), "n", n, align, boundary, "window", low, high, phase, answer, found)
+        report.cases += tuples
+
+
+def never_frames(frames):
+    """Return integers that are no frame of a region of `frames` frames: just outside, far outside, and those that would
+    be one if they were cut to 8, 16, 30, 31, 32 or 64 bits."""
+    numbers = [frames, frames + 1, 2 * frames, 1 << 20, -1, -2, -frames, -32, -33]
+    for bits in (29, 30, 31, 32, 33, 40, 62, 63, 64):
+        numbers.extend([1 << bits, (1 << bits) - 1, (1 << bits) + 3, -(1 << bits), -(1 << bits) + 3, -(1 << bits) - 1])
+    for k in range(frames):
+        numbers.append((1 << 32) + k)
+    return numbers
+
+
+def invalid_frees(report, place, kinds=(0, 1, 2), wide_step=64):
+    """Raw free of frames that begin no allocation, all maps, the used frames grouped in three ways: NOT_ALLOCATED. One
+    good free by turns, and the same again: a double free. Numbers that are no frame, three by turns for each map and
+    all for one map in `wide_step`: ADDRESS_OUT_OF_RANGE. A refusal leaves every byte as it was."""
+    numbers = RandomNumbers(3 + place.first)
+    state = place.new_state()
+    free_call = engine.raw_calls(state)[3]
+    alloc_at = engine.raw_calls(state)[2]
+    before = array("I", state)
+    expected = array("I", state)
+    frames, first = place.frames, place.first
+    not_allocated, out_of_range = engine.NOT_ALLOCATED, engine.ADDRESS_OUT_OF_RANGE
+    outside = never_frames(frames)
+    turn = 0
+    for free in range(MAPS):
+        for kind in kinds:
+            starts = grouped(free, kind, numbers)
+            if first and kind == 1 and not free & 1:
+                starts &= MAPS - 2  # the first frame goes on the allocation of those before
+            place.fill(before, free, starts)
+            place.fill(state, free, starts)
+            for i in range(16):
+                if starts >> i & 1:
+                    continue
+                if free_call(first + i) != not_allocated or state != before:
+                    report.mismatch("free", bin(free), bin(starts), first + i)
+            report.cases += 16
+            # A good one among the 16, by turns: its frames, and then refused as a double free.
+            i = turn % 16
+            if starts >> i & 1:
+                n = 1
+                while i + n < 16 and not (starts | free) >> (i + n) & 1:
+                    n += 1
+                if free_call(first + i) != n:
+                    report.mismatch("good free", bin(free), bin(starts), first + i, n)
+                place.fill(expected, free | ((1 << n) - 1) << i, starts ^ 1 << i)
+                if state != expected:
+                    report.mismatch("state after good free", bin(free), bin(starts), first + i, n)
+                if free_call(first + i) != not_allocated or state != expected:
+                    report.mismatch("double free", bin(free), bin(starts), first + i, n)
+                if alloc_at(first + i, n) != first + i or state != before:
+                    report.mismatch("alloc_at", bin(free), bin(starts), first + i, n)
+            for _ in range(len(outside) if free % wide_step == 0 else 3):
+                turn += 1
+                if free_call(outside[turn % len(outside)]) != out_of_range or state != before:
+                    report.mismatch("free", bin(free), bin(starts), outside[turn % len(outside)])
+                report.cases += 1
+        for frame in range(0, first):
+            if free % 16 == 0 and frame and (free_call(frame) != not_allocated or state != before):
+                report.mismatch("free", bin(free), frame)
+
+
+def derived_words(report, place):
+    """`rebuild` makes the words that the model says from the two rows, for all maps; `check`, which is slow, finds
+    nothing wrong, for every 17th."""
+    state = place.new_state()
+    expected = array("I", state)
+    for free in range(MAPS):
+        place.fill(expected, free, free ^ MAPS - 1)
+        place.fill(state, free, free ^ MAPS - 1)
+        for i in (_FREE, _CLASSES, _TOPS, _TOPS + 3, len(state) - 1, len(state) - 3):
+            state[i] = 0x5555
+        engine.rebuild(state)
+        if state != expected or (free % 17 == 5 and engine.check(state)):
+            report.mismatch(bin(free), engine.check(state))
+        report.cases += 1
+
+
+PARTS = {
+    "derived": lambda report: derived_words(report, Place(*ACROSS_WORDS)),
+    "alloc": lambda report: alloc_and_free(report, Place(*IN_ONE_WORD)),
+    "alloc_across": lambda report: alloc_and_free(report, Place(*ACROSS_WORDS)),
+    "alloc_at_end": lambda report: alloc_and_free(report, Place(*AT_THE_END)),
+    "alloc_uneven": lambda report: alloc_and_free(report, Place(*UNEVEN)),
+    "aligned": lambda report: aligned_search(report, Place(*IN_ONE_WORD), PHASES),
+    "aligned_across": lambda report: aligned_search(report, Place(*ACROSS_WORDS), range(32)),
+    "aligned_calls": lambda report: aligned_calls(report, Place(*ACROSS_WORDS), 5),
+    "at": lambda report: calls_at_a_frame(report, Place(*ACROSS_WORDS)),
+    "constraints": lambda report: constraints(report, Place(*IN_ONE_WORD), 24),
+    "constraints_across": lambda report: constraints(report, Place(*ACROSS_WORDS), 24),
+    "whole_words": lambda report: constraints_of_whole_words(report, 8),
+    "frees": lambda report: invalid_frees(report, Place(*IN_ONE_WORD)),
+    "frees_across": lambda report: invalid_frees(report, Place(*ACROSS_WORDS)),
+}
+
+
+def forget_the_booted_system():
+    """Give the heap back that stands for the regions which the unix port booted with, and keep garbage little: the
+    engine needs no region, and MicroPython takes several times as long to allocate in a heap that is not small and
+    tidy."""
+    for name in list(sys.modules):
+        if name.startswith("physmem") and name != "physmem_engine":
+            del sys.modules[name]
+    gc.collect()
+    if hasattr(gc, "threshold"):
+        gc.threshold(_COLLECT_AFTER)
+
+
+def run(part):
+    """Run one part; returns its number of mismatches."""
+    report = Report(part)
+    PARTS[part](report)
+    return report.end()
+
+
+if __name__ == "__main__":
+    forget_the_booted_system()
+    sys.exit(1 if sum([run(part) for part in sys.argv[1:]]) else 0)

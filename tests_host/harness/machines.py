@@ -1,0 +1,185 @@
+"""Machines that run test functions: the unix port of MicroPython, and boards under QEMU.
+
+A machine starts afresh for each test file. When a test hangs it or brings it down, the file's other tests fail too, and
+say why; the next file finds a new machine.
+"""
+
+import os
+import re
+import selectors
+import subprocess
+import time
+
+from mpremote.transport import TransportError
+
+from emulator import MACHINES, ROOT, Emulator, firmware
+from harness import target_files
+
+
+RESULT = "physmem-test-result"
+"""What tests_target/runner.py puts before a result."""
+FAULT = b" exception caught:"
+"""What the port prints on a processor fault."""
+UPLOAD_CHUNK = 2048
+
+
+class MachineDown(Exception):
+    """The machine no longer runs tests; the text says since when and why."""
+
+
+class Machine:
+    """What the kinds of machine have in common; `name` stands in the ids of the tests."""
+
+    def __init__(self, name):
+        self.name = name
+        self._file = None
+        self._down = None
+
+    def run(self, file, function):
+        """Run *function* of the TargetFile *file*: (passed, what it printed). Raises MachineDown."""
+        try:
+            if self._file != file:
+                self._file = file
+                self._down = None
+                self.start(file)
+            elif self._down:
+                raise MachineDown(f"not run: {self._down}")
+            return self._result(self.execute(file, function))
+        except (OSError, RuntimeError, TransportError, TimeoutError) as error:
+            self._down = f"{self.name} went down in {function} of {file.path.stem}: {error}"
+            self.stop()
+            raise MachineDown(self._down) from error
+
+    @staticmethod
+    def _result(output):
+        text, mark, result = output.rpartition(RESULT)
+        if not mark:
+            raise RuntimeError(f"the machine gave no result:\n{output}")
+        return result.split()[0] == "pass", text
+
+
+class UnixPort(Machine):
+    """The unix port as a process that reads the names of tests from its standard input."""
+
+    program = ROOT / "build" / "UNIX" / "micropython"
+
+    def __init__(self, name):
+        super().__init__(name)
+        self._process = None
+
+    def start(self, file):
+        self.stop()
+        if not self.program.exists():
+            raise RuntimeError("the unix port is not built: run make build")
+        self._process = subprocess.Popen(
+            [self.program, "-c", "import runner; runner.serve()"],
+            cwd=self.program.parent,
+            env=dict(os.environ, MICROPYPATH=f".frozen:{file.path.parent}:{target_files.FOLDER}"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def execute(self, file, function):
+        self._process.stdin.write(f"{file.path.stem} {function}\n".encode())
+        self._process.stdin.flush()
+        output = b""
+        deadline = time.monotonic() + file.timeout
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while not re.search(rb"^%s .*\n" % RESULT.encode(), output, re.MULTILINE):
+                if not selector.select(max(0, deadline - time.monotonic())):
+                    raise TimeoutError(f"no result within {file.timeout} s:\n{output.decode(errors='replace')}")
+                data = os.read(self._process.stdout.fileno(), 65536)
+                if not data:
+                    status = self._process.wait()
+                    raise RuntimeError(f"it ended with status {status}:\n{output.decode(errors='replace')}")
+                output += data
+        return output.decode(errors="replace")
+
+    def stop(self):
+        if self._process:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+class Board(Machine):
+    """A board under QEMU, driven through mpremote's transport; test files arrive as .mpy files."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self._emulator = None
+        self._transport = None
+
+    def start(self, file):
+        if self._emulator is None:
+            if not firmware(self.name).exists():
+                raise RuntimeError(f"the firmware of {self.name} is not built: run make build")
+            self._emulator = Emulator(self.name)
+            self._emulator.start()
+            self._transport = self._emulator.connect()
+        else:
+            self._transport.enter_raw_repl(soft_reset=True)
+        for harness in ("runner", "uploaded_files"):
+            self._execute((target_files.FOLDER / f"{harness}.py").read_text())
+        for path in [*target_files.helper_modules(), file.path]:
+            self._upload(path)
+
+    def execute(self, file, function):
+        return self._execute(f"run({file.path.stem!r}, {function!r})", file.timeout)
+
+    def stop(self):
+        if self._transport:
+            self._transport.serial.close()
+            self._transport = None
+        if self._emulator:
+            self._emulator.stop()
+            self._emulator = None
+
+    def _upload(self, path):
+        data = self._compile(path)
+        name = f"{path.stem}.mpy"
+        for start in range(0, len(data), UPLOAD_CHUNK):
+            self._execute(f"uploaded_files.add({name!r}, {data[start : start + UPLOAD_CHUNK]!r})")
+
+    def _compile(self, path):
+        """The .mpy file of the module at *path*, for the machine code of this board."""
+        options = re.search(r"-march=\S+", (ROOT / "boards" / self.name / "mpconfigboard.mk").read_text())
+        output = ROOT / "build" / self.name / "tests" / f"{path.stem}.mpy"
+        output.parent.mkdir(exist_ok=True)
+        mpy_cross = ROOT / "build" / "mpy-cross" / "mpy-cross"
+        command = [mpy_cross, options.group(), "-s", path.name, "-o", output, path]
+        compiler = subprocess.run(command, capture_output=True, text=True)
+        if compiler.returncode:
+            raise RuntimeError(f"{path.name} does not compile:\n{compiler.stderr}")
+        return output.read_bytes()
+
+    def _execute(self, source, seconds=target_files.DEFAULT_TIMEOUT):
+        """Execute *source* on the board: what it printed. Raises RuntimeError, TimeoutError."""
+        output = bytearray()
+        deadline = time.monotonic() + seconds
+
+        def consume(data):
+            output.extend(data)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no end of output within {seconds} s:\n{text()}")
+            if data == b"\n" and FAULT in output:
+                raise RuntimeError(f"processor fault:\n{text()}")
+
+        def text():
+            return output.replace(b"\r", b"").replace(b"\x04", b"").decode(errors="replace")
+
+        self._transport.exec_raw_no_follow(source)
+        try:
+            _, error = self._transport.follow(seconds, consume)
+        except TransportError as problem:
+            raise TimeoutError(f"no result within {seconds} s:\n{text()}") from problem
+        if error:
+            raise RuntimeError(text() + error.decode(errors="replace"))
+        return text()
+
+
+def all_machines():
+    """Every machine, not yet started, by name."""
+    return {"UNIX": UnixPort("UNIX")} | {name: Board(name) for name in MACHINES}

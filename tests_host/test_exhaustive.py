@@ -1,0 +1,60 @@
+"""All 2**16 maps of 16 frames: the engine's answer is brute force's, and a refusal changes no byte.
+
+The cases are in exhaustive_cases.py. The unix port, where the engine is machine code, runs all of them; CPython, where
+a shift too far or a store too wide is an error instead of a wrong bit, runs the ones that change a state.
+"""
+
+import os
+import subprocess
+
+import exhaustive_cases
+import pytest
+from harness import target_files
+from harness.machines import UnixPort
+
+ON_CPYTHON = ("derived", "alloc", "alloc_across", "aligned_calls", "at", "constraints_across", "frees", "frees_across")
+SECONDS = 300
+
+# What the docstring of exhaustive_cases promises, in numbers: the parts cannot shrink unseen.
+MAPS = 1 << 16
+LEAST_CASES = {
+    "derived": MAPS,
+    "alloc": MAPS * 17,
+    "alloc_across": MAPS * 17,
+    "alloc_at_end": MAPS * 17,
+    "alloc_uneven": MAPS * 17,
+    "aligned": MAPS * 17 * (1 + 2 + 3 + 4 + 5 + 5),  # the phases 0, 1, 5, 8, 31 that differ modulo 1, 2, ... 32
+    "aligned_across": MAPS * 17 * (1 + 2 + 4 + 8 + 16 + 32),
+    "aligned_calls": MAPS * 6,
+    "at": MAPS * 16,
+    "constraints": MAPS * 24,
+    "constraints_across": MAPS * 24,
+    "whole_words": MAPS * 8,
+    "frees": MAPS * 3 * (16 + 3),
+    "frees_across": MAPS * 3 * (16 + 3),
+}
+
+
+def test_every_part_is_run():
+    assert set(LEAST_CASES) == set(exhaustive_cases.PARTS)
+
+
+@pytest.mark.parametrize("part", ON_CPYTHON)
+def test_on_cpython(part):
+    report = exhaustive_cases.Report(part)
+    exhaustive_cases.PARTS[part](report)
+    assert report.end() == 0
+    assert report.cases >= LEAST_CASES[part]
+
+
+@pytest.mark.parametrize("part", LEAST_CASES)
+def test_on_the_unix_port(part):
+    # Room for the regions that it boots with, and little more: MicroPython is slow in a large heap.
+    command = [UnixPort.program, "-X", "heapsize=12M", exhaustive_cases.__file__, part]
+    environment = dict(os.environ, MICROPYPATH=f".frozen:{target_files.FOLDER}")
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS)
+    print(process.stdout, process.stderr)
+    assert process.returncode == 0, process.stdout + process.stderr
+    _, cases, mismatches = process.stdout.replace(":", ",").split(",")
+    assert int(cases.split()[0]) >= LEAST_CASES[part]
+    assert mismatches.split() == ["0", "mismatches"]

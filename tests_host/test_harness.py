@@ -1,0 +1,104 @@
+"""What runs tests_target tells a test that passes from one that fails, hangs or brings its machine down."""
+
+import pytest
+
+from harness import machines, target_files
+
+SOURCE = """
+import micropython
+
+TIMEOUT = 3
+
+def test_pass():
+    print("seen")
+
+def test_fail():
+    assert 1 == 2, "one is not two"
+
+def test_heap_left_locked():
+    micropython.heap_lock()
+
+def test_hang():
+    while True:
+        pass
+
+def test_after_hang():
+    pass
+"""
+
+FAULT_SOURCE = """
+from machine import mem32
+
+ONLY = ("MPS2_AN385",)
+
+def test_fault():
+    mem32[0xFFFFFFF0] = 0
+
+def test_after_fault():
+    pass
+"""
+
+
+@pytest.fixture(scope="module", params=["UNIX", "MPS2_AN385"])
+def machine(request):
+    machine = machines.all_machines()[request.param]
+    yield machine
+    machine.stop()
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "test_of_harness.py"
+    path.write_text(SOURCE)
+    return target_files.read(path)
+
+
+@pytest.fixture
+def faulty_file(tmp_path):
+    path = tmp_path / "test_of_faults.py"
+    path.write_text(FAULT_SOURCE)
+    return target_files.read(path)
+
+
+pytestmark = pytest.mark.xdist_group("harness")
+
+
+def test_reading_a_file(file, faulty_file):
+    assert file.tests == ("test_pass", "test_fail", "test_heap_left_locked", "test_hang", "test_after_hang")
+    assert file.timeout == 3 and faulty_file.timeout == target_files.DEFAULT_TIMEOUT
+    assert file.is_for("UNIX") and faulty_file.is_for("MPS2_AN385") and not faulty_file.is_for("UNIX")
+
+
+def test_results(machine, file):
+    assert machine.run(file, "test_pass") == (True, "seen\n")
+    passed, output = machine.run(file, "test_fail")
+    assert not passed and "one is not two" in output and "test_of_harness.py" in output
+    passed, output = machine.run(file, "test_heap_left_locked")
+    assert not passed and "left locked" in output
+    assert machine.run(file, "test_pass") == (True, "seen\n")
+
+
+def test_hang(machine, file):
+    with pytest.raises(machines.MachineDown, match="test_hang.*within 3 s"):
+        machine.run(file, "test_hang")
+    with pytest.raises(machines.MachineDown, match="not run: .*test_hang"):
+        machine.run(file, "test_after_hang")
+
+
+def test_next_file_finds_a_new_machine(machine, file, tmp_path):
+    with pytest.raises(machines.MachineDown):
+        machine.run(file, "test_hang")
+    other = tmp_path / "test_of_more.py"
+    other.write_text(SOURCE)
+    assert machine.run(target_files.read(other), "test_pass") == (True, "seen\n")
+
+
+def test_fault(faulty_file):
+    board = machines.all_machines()["MPS2_AN385"]
+    try:
+        with pytest.raises(machines.MachineDown, match="processor fault"):
+            board.run(faulty_file, "test_fault")
+        with pytest.raises(machines.MachineDown, match="not run: "):
+            board.run(faulty_file, "test_after_fault")
+    finally:
+        board.stop()

@@ -1,0 +1,202 @@
+"""The public names: each call of the design's contract with its parameters, and a docstring at each of them.
+
+The table below is the contract, not what the code says of itself: name -> parameters in order, keyword-only ones after
+``*``. Names and meaning are fixed; parameters may be added, if they are optional.
+"""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+
+import physmem
+import pytest
+
+LIBRARY = Path(__file__).resolve().parent.parent / "lib"
+
+CONSTRAINTS = "* align boundary low high require prefer forbid region owner"
+
+FUNCTIONS = {
+    "init": "free reserved",
+    "boot": "",
+    "boot_complete": "",
+    "regions": "",
+    "region": "name",
+    "allocate_frames": f"n {CONSTRAINTS}",
+    "allocate_frames_at": "addr n",
+    "allocate_frames_by_bytes": f"nbytes {CONSTRAINTS}",
+    "allocate_frames_by_bytes_at": "addr nbytes",
+    "allocate_frames_deferred": "n at",
+    "allocate_frames_by_bytes_deferred": "nbytes at",
+    "dma_ring": "nbytes",
+    "inspect_then_allocate": "chooser",
+    "stats": "",
+    "check": "",
+    "map": "",
+    "dump": "",
+    "pages_to_order": "pages",
+    "order_to_pages": "order",
+    "order_to_bytes": "order",
+    "is_page_aligned": "addr",
+    "align_down": "addr",
+    "align_up": "addr",
+}
+
+METHODS = {
+    "Region": {
+        "__init__": "name base size frame_size attrs",
+        "alloc": "n",
+        "alloc_aligned": "n align",
+        "alloc_at": "frame n",
+        "free": "frame",
+        "addr": "frame",
+        "frame": "addr",
+        "largest_free": "align",
+    },
+    "AllocatedFrames": {
+        "free": "",
+        "split_at": "i",
+        "split_range": "i n",
+        "merge": "other",
+        "map": "",
+        "unmap": "",
+        "__len__": "",
+        "__iter__": "",
+        "__enter__": "",
+        "__exit__": "exception_type exception traceback",
+    },
+    "DeferredAllocAction": {"commit": "", "__enter__": "", "__exit__": "exception_type exception traceback"},
+}
+
+ATTRIBUTES = {
+    "Region": "base frames frame_size free_frames used_frames peak_used failed",
+    "AllocatedFrames": "region first count addr nbytes view state owner",
+}
+
+DEFAULTS = (
+    ("init", "reserved", ()),
+    ("allocate_frames_deferred", "at", None),
+    ("Region", "frame_size", 4096),
+    ("Region", "attrs", 0),
+    ("Region.largest_free", "align", 1),
+    ("allocate_frames", "high", None),
+    ("allocate_frames", "region", None),
+    ("allocate_frames", "owner", None),
+)
+
+_OTHER_NAMES = """
+    DMA FAST CACHED EXTERNAL RETAINED SHARED
+    ALLOCATED MAPPED UNMAPPED FREED MOVED
+    OUT_OF_MEMORY ZERO_ALLOCATION ALLOCATION_TOO_LARGE UNALIGNED_ADDRESS ADDRESS_OUT_OF_RANGE NOT_ALLOCATED
+    PhysMemError booted
+    BuddyAllocator PageFrame PageOrder PhysAddr AllocatorStats KernelError
+    PAGE_SIZE PAGE_SHIFT MIN_ORDER MAX_ORDER MAX_BLOCK_PAGES MAX_BLOCK_SIZE
+"""
+
+
+@pytest.fixture(scope="module")
+def system():
+    """A region and owned frames, to look at what their instances have."""
+    region = physmem.Region("r", 0x1000_0000, 16 * 4096)
+    return {
+        "Region": region,
+        "AllocatedFrames": physmem.AllocatedFrames(region, region.alloc(2), 2),
+        "DeferredAllocAction": physmem.DeferredAllocAction(),
+    }
+
+
+def agrees(function, parameters):
+    """`function` takes the parameters of the contract, in order; whatever else it takes is optional."""
+    signature = inspect.signature(function)
+    wanted, keywords = parameters.partition("*")[::2]
+    positional = [p for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"]
+    wanted, keywords = wanted.split(), keywords.split()
+    assert [p.name for p in positional[: len(wanted)]] == wanted
+    only = {p.name: p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
+    assert set(keywords) <= set(only), "keyword-only parameters"
+    for parameter in [*positional[len(wanted) :], *only.values()]:
+        assert parameter.default is not parameter.empty, f"{parameter.name} is more than the contract asks for"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name):
+    agrees(getattr(physmem, name), FUNCTIONS[name])
+
+
+@pytest.mark.parametrize("name", ["allocate_frames_deferred", "allocate_frames_by_bytes_deferred"])
+def test_deferred_calls_take_all_constraints(name):
+    """`...` in the contract: what allocate_frames takes."""
+    agrees(getattr(physmem, name), f"{FUNCTIONS[name]} {CONSTRAINTS}")
+
+
+@pytest.mark.parametrize("owner, name", [(owner, name) for owner in METHODS for name in METHODS[owner]])
+def test_methods(system, owner, name):
+    agrees(getattr(system[owner], name), METHODS[owner][name])
+
+
+@pytest.mark.parametrize("call", ["alloc", "alloc_aligned", "alloc_at", "free"])
+def test_raw_calls_take_a_fixed_number_of_positional_arguments(system, call):
+    for parameter in inspect.signature(getattr(system["Region"], call)).parameters.values():
+        assert parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is parameter.empty
+
+
+@pytest.mark.parametrize("owner", ATTRIBUTES)
+def test_attributes(system, owner):
+    for name in ATTRIBUTES[owner].split():
+        assert not callable(getattr(system[owner], name)), name
+
+
+@pytest.mark.parametrize("name, parameter, default", DEFAULTS)
+def test_defaults(name, parameter, default):
+    function = physmem
+    for part in name.split("."):
+        function = getattr(function, part)
+    assert inspect.signature(function).parameters[parameter].default == default
+
+
+@pytest.mark.parametrize("name", _OTHER_NAMES.split())
+def test_constants_and_classes(name):
+    assert hasattr(physmem, name)
+
+
+def test_attributes_are_bits_of_their_own():
+    bits = [getattr(physmem, name) for name in ("DMA", "FAST", "CACHED", "EXTERNAL", "RETAINED", "SHARED")]
+    assert all(bit > 0 and bit & (bit - 1) == 0 for bit in bits)
+    assert len(set(bits)) == len(bits)
+
+
+def test_errors():
+    """Exhaustion is MemoryError; a mistake is a ValueError with `.code`."""
+    assert issubclass(physmem.PhysMemError, ValueError)
+    assert physmem.PhysMemError("InvalidArgument", "a sentence").code == "InvalidArgument"
+
+
+def test_the_states_of_owners_are_five():
+    states = [getattr(physmem, name) for name in ("ALLOCATED", "MAPPED", "UNMAPPED", "FREED", "MOVED")]
+    assert len(set(states)) == 5
+
+
+def public(tree, prefix=""):
+    """Names and nodes of the public classes, functions and methods in a module's or a class's body."""
+    for node in tree.body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
+            yield prefix + node.name, node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node, f"{prefix}{node.name}.")
+
+
+MODULES = sorted(path.stem for path in LIBRARY.glob("physmem*.py"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_docstrings(module):
+    """Every module, and every public class, function and method in it."""
+    tree = ast.parse((LIBRARY / f"{module}.py").read_text())
+    assert ast.get_docstring(tree), "the module itself"
+    assert [name for name, node in public(tree) if not ast.get_docstring(node)] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_import_by_themselves(module):
+    """Each in any order, under its own name."""
+    assert importlib.import_module(module).__name__ == module

@@ -1,0 +1,88 @@
+"""Runs the test files under CPython as the machines run them: each with a physmem that has just booted."""
+
+import importlib
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+
+from harness import target_files
+
+ROOT = Path(__file__).resolve().parent.parent
+FRESH_FOLDERS = [ROOT / "lib", ROOT / "firmware", ROOT / "boards" / "UNIX", ROOT / "tests_target"]
+_modules = pytest.StashKey()
+
+
+def _fresh_modules():
+    """Names and modules that belong to one machine's run: the library, its boot stage, the helpers of tests."""
+    return {
+        name: module
+        for name, module in sys.modules.items()
+        if getattr(module, "__file__", None)
+        and Path(module.__file__).parent in FRESH_FOLDERS
+        and "conftest" not in name
+    }
+
+
+def _replace_fresh_modules(modules):
+    """Put *modules* in the place of the fresh modules there are; return those."""
+    before = _fresh_modules()
+    for name in before:
+        del sys.modules[name]
+    sys.modules.update(modules)
+    return before
+
+
+def _boot():
+    """What firmware/boot_stage.c does: a failed boot is printed, and whatever needs it fails by itself."""
+    try:
+        importlib.import_module("physmem_boot")
+    except Exception:
+        traceback.print_exc()
+
+
+def pytest_ignore_collect(collection_path):
+    if collection_path.name.startswith("test_") and not target_files.read(collection_path).is_for(target_files.CPYTHON):
+        return True
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    if not isinstance(collector, pytest.Module):
+        return (yield)
+    outside = _replace_fresh_modules({})
+    try:
+        _boot()
+        return (yield)
+    finally:
+        collector.stash[_modules] = _replace_fresh_modules(outside)
+
+
+def pytest_itemcollected(item):
+    # The tests of a file share the state of physmem: one worker runs them, in order.
+    item.add_marker(pytest.mark.xdist_group(f"{target_files.CPYTHON}-{item.path.stem}"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def modules_of_this_file(request):
+    outside = _replace_fresh_modules(request.node.stash[_modules])
+    yield
+    request.node.stash[_modules] = _replace_fresh_modules(outside)
+
+
+@pytest.fixture(autouse=True)
+def time_limit(request):
+    """The time limit that the test has on the machines."""
+    seconds = target_files.read(request.node.path).timeout
+
+    def give_up(signal_number, frame):
+        raise TimeoutError(f"no result within {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

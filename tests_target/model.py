@@ -1,0 +1,252 @@
+"""A plain model of the public API: what must succeed, what must be refused with which code, and what must come back.
+
+A region is a row of owners, one byte for each frame: 0 for a free frame, else the token of the allocation that has it.
+Where n frames fit is found by trying one frame after the other. There are no bits, no classes and no summaries here,
+and no address is predicted: any place that meets the request is right.
+"""
+
+DEFAULT_FRAME_SIZE = 4096  # of regions that are made for unknown addresses, from the docstring of allocate_frames_at
+_TOKENS = 255
+
+
+class ModelAllocation:
+    """Frames that belong together: `token` marks them in the row of their region. An empty one has no mark."""
+
+    def __init__(self, region, first, count, token, owner):
+        self.region = region
+        self.first = first
+        self.count = count
+        self.token = token
+        self.owner = owner
+        self.mapped = False
+
+
+class ModelRegion:
+    """One region; `base` and `end` in bytes, `failed` requests, `peak` frames."""
+
+    def __init__(self, name, base, frames, frame_size, attrs, reserved):
+        self.name = name
+        self.base = base
+        self.frame_size = frame_size
+        self.attrs = attrs
+        self.reserved = reserved
+        self.owners = bytearray(frames)
+        self.used = 0
+        self.peak = 0
+        self.failed = 0
+
+    @property
+    def frames(self):
+        return len(self.owners)
+
+    @property
+    def end(self):
+        return self.base + len(self.owners) * self.frame_size
+
+    def is_free(self, first, n):
+        """Whether the `n` frames from `first` on are the region's and free."""
+        return first >= 0 and first + n <= self.frames and not any(self.owners[first : first + n])
+
+    def meets(self, first, n, align=0, boundary=0, low=0, high=None):
+        """Whether the place meets the constraints, all in bytes of address; whether it is free is another matter."""
+        addr = self.base + first * self.frame_size
+        end = addr + n * self.frame_size
+        if align and addr % align:
+            return False
+        if boundary and addr // boundary != (end - 1) // boundary:
+            return False
+        return addr >= low and (high is None or end <= high)
+
+    def has_place(self, n, align=0, boundary=0, low=0, high=None):
+        """Whether there are `n` free frames that meet the constraints: each frame is tried."""
+        if n > self.frames:
+            return False
+        row = bytes(self.owners)
+        wanted = bytes(n)
+        first = row.find(wanted)
+        while first >= 0:
+            if self.meets(first, n, align, boundary, low, high):
+                return True
+            first = row.find(wanted, first + 1)
+        return False
+
+    def longest_free(self):
+        longest = run = 0
+        for owner in self.owners:
+            run = 0 if owner else run + 1
+            if run > longest:
+                longest = run
+        return longest
+
+    def mark(self, first, n, token):
+        for frame in range(first, first + n):
+            self.owners[frame] = token
+
+    def free_runs(self):
+        """The longest runs of free frames, ``(first, count)``, by address."""
+        runs = []
+        for frame, owner in enumerate(self.owners):
+            if not owner:
+                if frame and not self.owners[frame - 1]:
+                    runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+                else:
+                    runs.append((frame, 1))
+        return runs
+
+
+class Model:
+    """All regions and the live allocations of a system."""
+
+    def __init__(self, regions, reserved_attribute, address_limit):
+        """`regions` are the system's own, just made by init, all of their frames free."""
+        self.regions = []
+        self.reserved_attribute = reserved_attribute
+        self.address_limit = address_limit
+        for region in regions:
+            reserved = bool(region.attrs & reserved_attribute)
+            self.regions.append(
+                ModelRegion(region.name, region.base, region.frames, region.frame_size, region.attrs, reserved)
+            )
+        self.tokens = list(range(1, _TOKENS + 1))
+
+    def named(self, name):
+        return [region for region in self.regions if region.name == name][0]
+
+    def region_at(self, addr):
+        for region in self.regions:
+            if region.base <= addr < region.end:
+                return region
+        return None
+
+    # What must happen.
+
+    def suitable(self, require=0, forbid=0, region=None):
+        """The regions that a request may go to: reserved ones are handed out by address only."""
+        return [
+            found
+            for found in self.regions
+            if not found.reserved
+            and found.attrs & require == require
+            and not found.attrs & forbid
+            and region in (None, found.name)
+        ]
+
+    def refusal(self, size, align=0, boundary=0, low=0, high=None, require=0, prefer=0, forbid=0):
+        """The code of a request that is a mistake whatever the regions are, or None."""
+        if size == 0:
+            return "ZeroAllocation"
+        if size < 0:
+            return "InvalidArgument"
+        if align & (align - 1) or align < 0 or boundary & (boundary - 1) or boundary < 0:
+            return "UnalignedAddress"
+        if low < 0 or (high is not None and high <= low):
+            return "AddressOutOfRange"
+        if (require | prefer) & forbid:
+            return "InvalidArgument"
+        return None
+
+    def able(self, suitable, count_in, align=0, boundary=0, low=0, high=None):
+        """Those of the `suitable` regions that have a place for ``count_in(region)`` frames."""
+        return [region for region in suitable if region.has_place(count_in(region), align, boundary, low, high)]
+
+    def refusal_at(self, addr, n, nbytes):
+        """The codes with one of which a request for frames at `addr` is refused; () if it is granted.
+
+        Of two reasons that hold at once either may be named.
+        """
+        size = nbytes if n is None else n
+        if size == 0:
+            return ("ZeroAllocation",)
+        if size < 0:
+            return ("InvalidArgument",)
+        if addr < 0:
+            return ("AddressOutOfRange",)
+        region, first, count = self.frames_at(addr, n, nbytes)
+        frame_size = region.frame_size if region else DEFAULT_FRAME_SIZE
+        base = addr - addr % frame_size
+        end = base + count * frame_size
+        codes = []
+        if end > self.address_limit:
+            codes.append("AddressOutOfRange")
+        if region and end > region.end and not region.reserved:
+            codes.append("AddressOutOfRange")
+        if region and not region.is_free(first, min(count, region.frames - first)):
+            codes.append("AddressNotFree")
+        if not region or region.reserved:
+            for other in self.regions:
+                if other is not region and other.base < end and base < other.end:
+                    codes.append("AddressNotFree")
+        return tuple(codes)
+
+    def frames_at(self, addr, n, nbytes):
+        """The region that contains `addr`, or None; the frame in it; the number of frames asked for."""
+        region = self.region_at(addr)
+        frame_size = region.frame_size if region else DEFAULT_FRAME_SIZE
+        if n is None:
+            n = (addr % frame_size + nbytes + frame_size - 1) // frame_size
+        first = (addr - region.base) // frame_size if region else 0
+        return region, first, n
+
+    # What has happened.
+
+    def make_room_at(self, addr, count):
+        """Extend the reserved region at `addr`, or make one, so that it has `count` frames from there on."""
+        region = self.region_at(addr)
+        if region is None:
+            base = addr - addr % DEFAULT_FRAME_SIZE
+            region = ModelRegion("unknown.%x" % base, base, 0, DEFAULT_FRAME_SIZE, self.reserved_attribute, True)
+            self.regions.append(region)
+            self.regions.sort(key=lambda region: region.base)
+        missing = (addr - region.base) // region.frame_size + count - region.frames
+        if missing > 0:
+            region.owners = region.owners + bytearray(missing)
+        return region
+
+    def allocated(self, region, first, count, owner=None):
+        """Note an allocation and return it. The frames must have been free."""
+        assert region.is_free(first, count), "%d frames from %d of %s overlap others" % (count, first, region.name)
+        token = self.tokens.pop()
+        region.mark(first, count, token)
+        region.used += count
+        region.peak = max(region.peak, region.used)
+        return ModelAllocation(region, first, count, token, owner)
+
+    def freed(self, allocation):
+        allocation.region.mark(allocation.first, allocation.count, 0)
+        allocation.region.used -= allocation.count
+        self.tokens.append(allocation.token)
+
+    def split(self, allocation, counts):
+        """Note a split into parts of these `counts`, and return them in order; the allocation ends."""
+        parts = []
+        first = allocation.first
+        self.tokens.append(allocation.token)
+        for count in counts:
+            token = self.tokens.pop()
+            allocation.region.mark(first, count, token)
+            parts.append(ModelAllocation(allocation.region, first, count, token, allocation.owner))
+            first += count
+        return parts
+
+    def can_merge(self, one, other):
+        if one is other or one.region is not other.region:
+            return False
+        return (
+            not one.count
+            or not other.count
+            or one.first + one.count == other.first
+            or (other.first + other.count == one.first)
+        )
+
+    def merged(self, one, other):
+        """Note that `one` took over `other`."""
+        if other.count:
+            one.first = min(one.first, other.first) if one.count else other.first
+            one.count += other.count
+            one.region.mark(one.first, one.count, one.token)
+        self.tokens.append(other.token)
+
+    def start_at(self, region, frame):
+        """Whether an allocation begins with `frame`."""
+        owner = region.owners[frame]
+        return bool(owner) and (frame == 0 or region.owners[frame - 1] != owner)

@@ -1,0 +1,539 @@
+"""The early phase: from boot() to boot_complete() the heap is locked and nothing allocates on it.
+
+Between the two, the tests themselves must not allocate either: no tuples, no text, no new names of the module, no
+bound methods. What they need is made before; what they learn is judged after. CPython cannot lock its heap: there the
+same calls run, and what depends on the lock is left out.
+"""
+
+import gc
+import sys
+
+import micropython
+import physmem as machine
+from snapshot import of_system
+from support import fresh_physmem, raises
+
+LOCKS = sys.implementation.name == "micropython"
+OWNERS = 32  # how many the early phase has, after Theseus' arrays of 32
+FRAME = 256
+
+
+class Board:
+    """A memory map: two regions over memory from the heap, and what firmware uses, where nobody reads or writes."""
+
+    REGIONS = (("sram", None, 64 * FRAME, FRAME, "DMA FAST"), ("psram", None, 32 * FRAME, FRAME, "DMA EXTERNAL"))
+    OCCUPIED = (("firmware", 0, 8192), ("stack", 0x3000, 4096))
+
+
+def booted():
+    """A new system in its early phase."""
+    physmem = fresh_physmem()
+    physmem.boot(Board)
+    return physmem
+
+
+def heap():
+    """Bytes of heap in use; 0 where nobody counts."""
+    return gc.mem_alloc() if LOCKS else 0
+
+
+def finish(physmem):
+    """End the early phase; the heap is unlocked as often as it was locked."""
+    physmem.boot_complete()
+    assert physmem.booted
+    assert len(bytearray(100)) == 100  # MemoryError if the heap were locked
+    if hasattr(micropython, "heap_locked"):
+        assert not micropython.heap_locked()
+
+
+def test_the_machine_s_own_boot():
+    """The system that this machine booted with: nothing was allocated from the moment the pools existed, as the
+    machine itself measured it."""
+    assert machine.booted
+    begin, end = machine.early_heap()
+    assert begin == end
+    if LOCKS:
+        assert begin > 0
+    assert [region.name for region in machine.regions() if region.name in ("sram", "psram")] != []
+    assert machine.check() == []
+    raises(machine.PhysMemError, machine.boot, code="NotPermitted")
+
+
+def test_the_map_of_this_machine():
+    """boot() without an argument takes physmem_board: its regions by name, its occupied memory in use and reserved."""
+    physmem = fresh_physmem()
+    physmem.boot()
+    finish(physmem)
+    import physmem_board
+
+    rows = {}
+    for region in physmem.regions():
+        rows[region.name] = region
+    for name, base, size, frame_size, attrs in physmem_board.REGIONS:
+        region = rows.pop(name)
+        assert base is None or region.base == base
+        assert (region.end - region.base, region.frame_size, region.used_frames) == (size, frame_size, 0)
+        assert region.attrs == sum([getattr(physmem, attribute) for attribute in attrs.split()])
+    for name, base, size in physmem_board.OCCUPIED:
+        region = rows.pop(name)
+        assert region.base <= base and region.end >= base + size
+        assert region.free_frames == 0 and region.attrs & physmem.RESERVED
+        raises(physmem.PhysMemError, physmem.allocate_frames_at, base, 1, code="AddressNotFree")
+    assert not rows
+
+
+def test_a_map_of_one_s_own():
+    """What the early phase begins with."""
+    physmem = booted()
+    try:
+        early = physmem.booted
+        locked = micropython.heap_locked() if hasattr(micropython, "heap_locked") else 1
+    finally:
+        finish(physmem)
+    assert not early and locked == 1
+    names = [region.name for region in physmem.regions()]
+    assert sorted(names) == ["firmware", "psram", "sram", "stack"]
+    assert physmem.region("firmware").free_frames == physmem.region("stack").free_frames == 0
+    assert physmem.region("sram").base % FRAME == 0
+    assert physmem.region("sram").attrs == physmem.DMA | physmem.FAST
+
+
+def test_nothing_is_allocated():
+    """gc.mem_alloc() is the same from boot() to boot_complete() while everything that may be called is called."""
+    physmem = booted()
+    try:
+        before = heap()
+        sram = physmem.region("sram")
+        first = sram.alloc(5)
+        aligned = sram.alloc_aligned(4, 4)
+        at = sram.alloc_at(40, 3)
+        freed = sram.free(first)
+        largest = sram.free_frames
+        owner = physmem.allocate_frames(2, region="sram")
+        by_bytes = physmem.allocate_frames_by_bytes(FRAME + 1, require=physmem.EXTERNAL)
+        ring = physmem.dma_ring(4 * FRAME)
+        owner.map()
+        owner.unmap()
+        count = owner.free()
+        by_bytes.free()
+        ring.free()
+        sram.free(aligned)
+        sram.free(at)
+        after = heap()
+    finally:
+        finish(physmem)
+    assert before == after
+    begin, end = physmem.early_heap()
+    assert begin == end
+    if LOCKS:
+        assert begin > 0
+    assert (freed, count, at) == (5, 2, 40)
+    assert aligned % 4 == -(sram.base // FRAME) % 4
+    assert largest == 64 - 4 - 3
+    assert sram.used_frames == 0
+    assert physmem.check() == []
+
+
+def test_raw_calls_without_limit():
+    """Raw calls need no owner: every frame singly, many times over, and the refusals in between."""
+    physmem = booted()
+    unexpected = 0
+    try:
+        before = heap()
+        sram = physmem.region("sram")
+        for _ in range(10):
+            for _ in range(64):
+                if sram.alloc(1) < 0:
+                    unexpected += 1
+            if sram.alloc(1) != physmem.OUT_OF_MEMORY or sram.alloc(65) != physmem.ALLOCATION_TOO_LARGE:
+                unexpected += 1
+            for frame in range(64):
+                if sram.free(frame) != 1 or sram.free(frame) != physmem.NOT_ALLOCATED:
+                    unexpected += 1
+        after = heap()
+    finally:
+        finish(physmem)
+    assert unexpected == 0
+    assert before == after
+    assert sram.free_frames == 64 and sram.check() == []
+    assert sram.failed == 10  # of the requests that the region could ever meet
+
+
+def test_32_owners_and_not_one_more():
+    """The owner after the last is a clear MemoryError, and the frames that it would have had stay free."""
+    owners = [None] * (OWNERS + 1)
+    refused = None
+    free = 0
+    physmem = booted()
+    try:
+        before = heap()
+        for i in range(OWNERS):
+            owners[i] = physmem.allocate_frames(1, region="sram")
+        free = physmem.region("sram").free_frames
+        if LOCKS:
+            try:
+                owners[OWNERS] = physmem.allocate_frames(1, region="sram")
+            except MemoryError as error:
+                refused = error
+            try:
+                owners[OWNERS] = physmem.allocate_frames_deferred(1, region="sram")
+            except MemoryError as error:
+                refused = error
+            raw = physmem.region("sram").alloc(1)
+        else:
+            raw = physmem.region("sram").alloc(1)
+        after = heap()
+    finally:
+        finish(physmem)
+    assert before == after
+    assert free == 32
+    assert owners[OWNERS] is None
+    assert refused is not None or not LOCKS
+    if LOCKS:
+        assert str(refused)
+    sram = physmem.region("sram")
+    assert sram.free_frames == 31 and sram.free(raw) == 1
+    assert len({owner.addr for owner in owners[:OWNERS]}) == OWNERS
+    for owner in owners[:OWNERS]:
+        assert owner.state == physmem.ALLOCATED and owner.free() == 1
+    assert sram.used_frames == 0 and physmem.check() == []
+
+
+def test_deferred_allocation():
+    """Frames at once, bookkeeping after: the action commits when the heap is there; before, it says so and stays."""
+    physmem = booted()
+    early_code = None
+    try:
+        before = heap()
+        pair = physmem.allocate_frames_deferred(3, owner="driver")
+        at = physmem.allocate_frames_by_bytes_deferred(FRAME + 1, region="psram")
+        if LOCKS:
+            try:
+                pair[1].commit()
+            except physmem.PhysMemError as error:
+                early_code = error.code
+        after = heap()
+    finally:
+        finish(physmem)
+    assert before == after
+    if LOCKS:
+        assert early_code == "NotPermitted"
+    frames, action = pair
+    assert (frames.count, frames.owner, frames.state) == (3, "driver", physmem.ALLOCATED)
+    assert (at[0].count, at[0].region.name) == (2, "psram")
+    assert action.pending and action.commit() is True and action.commit() is False
+    with at[1]:
+        pass
+    assert not at[1].pending
+    frames.free()
+    at[0].free()
+    assert physmem.stats()[None]["used"] == 0
+
+
+def test_early_owners_stay_valid():
+    """What was allocated early is used, split, merged and freed late; its memory keeps what was written."""
+    physmem = booted()
+    try:
+        frames = physmem.allocate_frames(4, region="sram", owner=7)
+        other = physmem.allocate_frames(2, region="psram")
+        freed = physmem.allocate_frames(1)
+        freed.free()
+    finally:
+        finish(physmem)
+    frames.view[0:3] = b"abc"
+    first, second = frames.split_at(1)
+    assert bytes(first.view[0:3]) == b"abc"
+    assert first.owner == second.owner == 7
+    first.merge(second)
+    assert first.count == 4 and bytes(first.view[0:3]) == b"abc"
+    assert first.free() == 4 and other.free() == 2
+    raises(physmem.PhysMemError, freed.free, code="NotAllocated")
+    assert physmem.stats()[None]["used"] == 0
+
+
+def test_split_and_merge_in_the_early_phase():
+    """Splitting takes owners from the pool and changes no heap; the parts are whole again after."""
+    physmem = booted()
+    try:
+        before = heap()
+        frames = physmem.allocate_frames(8, region="sram")
+        first = frames.first
+        halves = frames.split_at(3)
+        halves[0].merge(halves[1])
+        after = heap()
+    finally:
+        finish(physmem)
+    assert before == after
+    assert frames.state == physmem.MOVED and halves[1].state == physmem.MOVED
+    assert (halves[0].first, halves[0].count) == (first, 8)
+    assert halves[0].free() == 8
+    assert physmem.region("sram").used_frames == 0 and physmem.check() == []
+
+
+def test_range_split_in_the_early_phase():
+    """The same for a split into three."""
+    physmem = booted()
+    try:
+        before = heap()
+        frames = physmem.allocate_frames(8, region="sram")
+        parts = frames.split_range(3, 2)
+        after = heap()
+    finally:
+        finish(physmem)
+    assert before == after
+    assert [part.count for part in parts] == [3, 2, 3]
+    assert sum([part.free() for part in parts]) == 8
+    assert physmem.region("sram").used_frames == 0 and physmem.check() == []
+
+
+def test_splits_without_owners_left():
+    """With 32 to 29 owners taken: a split that needs more than are left is a MemoryError, and the frames still belong
+    to the owner that was to be split."""
+    if not LOCKS:
+        return
+    for taken in (OWNERS, OWNERS - 1, OWNERS - 2, OWNERS - 3):
+        for ranges in (False, True):
+            physmem = booted()
+            refused = None
+            parts = None
+            try:
+                frames = physmem.allocate_frames(8, region="sram")
+                for _ in range(taken - 1):
+                    physmem.allocate_frames(1, region="psram")
+                try:
+                    parts = frames.split_range(3, 2) if ranges else frames.split_at(3)
+                except MemoryError as error:
+                    refused = error
+            finally:
+                finish(physmem)
+            assert physmem.check() == []
+            assert physmem.region("sram").used_frames == 8
+            if refused is not None:
+                assert parts is None and str(refused)
+                assert frames.state == physmem.ALLOCATED and frames.count == 8, (taken, ranges)
+                assert frames.free() == 8
+            else:
+                assert sum([part.free() for part in parts]) == 8
+            assert physmem.region("sram").used_frames == 0
+
+
+def test_errors_in_the_early_phase():
+    """Errors there carry their code though no sentence can be made, and lose nothing."""
+    codes = [None] * 8
+    exhausted = 0
+    physmem = booted()
+    try:
+        before = heap()
+        sram = physmem.region("sram")
+        owner = physmem.allocate_frames(2, region="sram")
+        used = sram.used_frames
+        try:
+            physmem.allocate_frames(0)
+        except physmem.PhysMemError as error:
+            codes[0] = error.code
+        try:
+            physmem.allocate_frames(1, align=3)
+        except physmem.PhysMemError as error:
+            codes[1] = error.code
+        try:
+            physmem.allocate_frames(1, require=physmem.DMA, forbid=physmem.DMA)
+        except physmem.PhysMemError as error:
+            codes[2] = error.code
+        try:
+            physmem.allocate_frames_at(-1, 1)
+        except physmem.PhysMemError as error:
+            codes[3] = error.code
+        try:
+            owner.unmap()
+        except physmem.PhysMemError as error:
+            codes[4] = error.code
+        try:
+            owner.split_at(3)
+        except physmem.PhysMemError as error:
+            codes[5] = error.code
+        try:
+            owner.merge(owner)
+        except physmem.PhysMemError as error:
+            codes[6] = error.code
+        try:
+            physmem.allocate_frames(65)
+        except MemoryError:
+            exhausted += 1
+        try:
+            physmem.boot(Board)
+        except physmem.PhysMemError as error:
+            codes[7] = error.code
+        still = sram.used_frames
+        after = heap()
+    finally:
+        finish(physmem)
+    assert before == after
+    assert codes == [
+        "ZeroAllocation",
+        "UnalignedAddress",
+        "InvalidArgument",
+        "AddressOutOfRange",
+        "NotPermitted",
+        "AddressOutOfRange",
+        "InvalidArgument",
+        "NotPermitted",
+    ]
+    assert exhausted == 1
+    assert used == still == 2
+    assert owner.state == physmem.ALLOCATED and owner.free() == 2
+    assert physmem.check() == []
+
+
+def at_addresses(base):
+    """Frames at addresses in the early phase, in a region at `base`: granted, in use, unknown."""
+
+    class Fixed:
+        REGIONS = (("memory", base, 64 * 4096, 4096, ""),)
+        OCCUPIED = ()
+
+    codes = [None] * 3
+    addr, later, unknown = base + 4096 * 3, base + 4096 * 8 + 1, base + 4096 * 1000
+    physmem = fresh_physmem()
+    physmem.boot(Fixed)
+    try:
+        before = heap()
+        owner = physmem.allocate_frames_at(addr, 2)
+        by_bytes = physmem.allocate_frames_by_bytes_at(later, 4096)
+        try:
+            physmem.allocate_frames_at(addr, 1)
+        except physmem.PhysMemError as error:
+            codes[0] = error.code
+        try:
+            physmem.allocate_frames_at(addr, 62)
+        except physmem.PhysMemError as error:
+            codes[1] = error.code
+        if LOCKS:
+            try:
+                physmem.allocate_frames_at(unknown, 1)
+            except physmem.PhysMemError as error:
+                codes[2] = error.code
+        owner.free()
+        pair = physmem.allocate_frames_deferred(3, addr)
+        after = heap()
+    finally:
+        finish(physmem)
+    assert before == after
+    assert (owner.first, owner.count, by_bytes.first, by_bytes.count) == (3, 2, 8, 2)
+    assert (pair[0].addr, pair[0].count) == (addr, 3)
+    assert codes[0] == "AddressNotFree" and codes[1] == "AddressOutOfRange"
+    assert codes[2] == "NotPermitted" or not LOCKS  # a region for unknown addresses needs heap
+    assert physmem.region("memory").used_frames == 5 and physmem.check() == []
+
+
+def test_at_addresses_in_the_early_phase():
+    """Addresses that are small integers on every machine: nothing about them needs heap."""
+    at_addresses(0x20100000)
+
+
+def test_at_high_addresses_in_the_early_phase():
+    """Addresses that are big integers on boards, as MPS2_AN500's PSRAM has: arithmetic on them takes heap, so the way
+    from an address to a frame must do without."""
+    at_addresses(0x60000000)
+
+
+def test_boot_complete_any_number_of_times():
+    """The second call and all after do nothing; none unlocks a heap that somebody else has locked."""
+    physmem = booted()
+    frames = physmem.allocate_frames(1)
+    finish(physmem)
+    before = of_system(physmem)
+    early = physmem.early_heap()
+    physmem.boot_complete()
+    physmem.boot_complete()
+    assert of_system(physmem) == before and physmem.early_heap() == early
+    if LOCKS:
+        locked = False
+        micropython.heap_lock()
+        try:
+            physmem.boot_complete()
+            try:
+                bytearray(100)
+            except MemoryError:
+                locked = True
+        finally:
+            micropython.heap_unlock()
+        assert locked
+    assert frames.free() == 1
+
+
+def test_boot_is_for_once():
+    """A second boot is refused in the early phase, after it, and after init(); nothing is locked by it."""
+    physmem = booted()
+    code = None
+    try:
+        physmem.boot(Board)
+    except physmem.PhysMemError as error:
+        code = error.code
+    finally:
+        finish(physmem)
+    assert code == "NotPermitted"
+    error = raises(physmem.PhysMemError, physmem.boot, Board, code="NotPermitted")
+    assert "4" in str(error)  # how many regions there are
+    finish(physmem)
+    physmem = fresh_physmem()
+    physmem.init([(0x20100000, FRAME * 64)])
+    raises(physmem.PhysMemError, physmem.boot, Board, code="NotPermitted")
+    finish(physmem)
+
+
+def test_without_an_early_phase():
+    """After init() there is nothing to end: boot_complete() only says that the system is booted."""
+    physmem = fresh_physmem()
+    raises(physmem.PhysMemError, physmem.boot_complete, code="NotInitialized")
+    assert not physmem.booted
+    physmem.init([(0x20100000, 16 * 4096)])
+    assert not physmem.booted
+    finish(physmem)
+    assert physmem.allocate_frames(1).addr == 0x20100000
+
+
+def test_after_a_boot_that_failed():
+    """A wrong map: an error before anything is locked; a right one boots after it."""
+
+    class Wrong:
+        REGIONS = Board.REGIONS + (("bad", 0x20100000, 4096, 48, ""),)
+        OCCUPIED = ()
+
+    physmem = fresh_physmem()
+    raises(physmem.PhysMemError, physmem.boot, Wrong, code="InvalidArgument")
+    assert len(bytearray(100)) == 100
+    assert physmem.regions() == [] and not physmem.booted
+    physmem.boot(Board)
+    finish(physmem)
+    assert physmem.allocate_frames(1).count == 1
+
+
+def test_occupied_memory_that_is_empty_or_in_pieces():
+    """OCCUPIED ranges may be empty, overlap, or cover a region: what they name is in use, the rest is handed out."""
+
+    class Pieces:
+        REGIONS = (("sram", 0x20100000, 16 * FRAME, FRAME, "DMA"), ("lost", 0x20200000, 4096, 4096, ""))
+        OCCUPIED = (
+            ("nothing", 0x20100000, 0),
+            ("vectors", 0, 4096),
+            ("code", 2048, 8192),
+            ("all of it", 0x20200000, 4096),
+        )
+
+    physmem = fresh_physmem()
+    physmem.boot(Pieces)
+    finish(physmem)
+    assert physmem.region("sram").free_frames == 16
+    assert physmem.stats()[None]["free"] == 16
+    for addr in (0, 4096, 10239, 0x20200000):
+        raises(physmem.PhysMemError, physmem.allocate_frames_at, addr, 1, code="AddressNotFree")
+    assert physmem.check() == []
+
+
+def test_the_metadata_lies_outside_of_the_memory_it_describes():
+    """The words of each region's state are in no memory that is handed out."""
+    for region in machine.regions():
+        begin, end = region.address, region.address + 4 * len(region._state)
+        for other in machine.regions():
+            if "firmware" not in other.name and "micropython" not in other.name:
+                assert end <= other.base or other.end <= begin, "state of %s in %s" % (region.name, other.name)

@@ -1,0 +1,29 @@
+"""Random operations of the whole public API against the plain model: 100,000 on the unix port, 10,000 on each board.
+
+The model says what is granted, refused and with which code; random_operations.py holds the library against it and calls
+check() after each hundred. tests_host/test_model.py lets hypothesis choose the operations.
+"""
+
+import sys
+
+from random_numbers import RandomNumbers
+from random_operations import RandomOperations
+from support import fresh_physmem
+
+TIMEOUT = 600
+
+if sys.implementation.name != "micropython":
+    OPERATIONS = 20000
+elif sys.platform == "linux":
+    OPERATIONS = 100000
+else:
+    OPERATIONS = 10000
+
+
+def test_random_operations_agree_with_the_model():
+    """Every outcome is the model's, and at the end nothing is left allocated."""
+    operations = RandomOperations(fresh_physmem(), RandomNumbers(1).below)
+    operations.run(OPERATIONS)
+    print("%d operations: %d calls granted, %d refused" % (OPERATIONS, operations.granted, operations.refused))
+    assert operations.granted > OPERATIONS // 4
+    assert operations.refused > OPERATIONS // 20

@@ -1,0 +1,259 @@
+"""100,000 raw calls with the heap locked, on the regions that the machine booted with.
+
+What a hard interrupt handler does: `alloc`, `alloc_aligned`, `alloc_at` and `free` with good and with bad arguments. No
+call may raise or take heap, each answer is compared with a table of what is live, and at the end every frame is free
+again. On MPS2_AN500 and MPS2_AN505 one of the regions lies where every address is a big integer.
+"""
+
+import gc
+
+import micropython
+import physmem
+from array import array
+from random_numbers import RandomNumbers
+
+TIMEOUT = 300
+
+CALLS = 100000
+_MODE_CALLS = 4000  # after so many calls, filling turns into draining, and back
+_REFUSED_FRAMES = (-1, -7, -(1 << 20), -(1 << 29), 1 << 20, (1 << 29) - 1, (1 << 30) - 1)
+_REFUSALS_PER_PROOF = 256  # of so many refusals for want of frames, one is held against the table
+_CODES = 8  # -code indexes a row of counts; 0 counts the calls that were granted
+
+
+class RawCalls:
+    """Random raw calls on one region, and a table of its allocations.
+
+    `count[frame]` is the number of frames of the allocation that begins with `frame`, 0 if none does; `live[:lives]`
+    are these frames in any order. Nothing in `one` may use heap: no slices, no tuples, no floats.
+    """
+
+    def __init__(self, region, numbers, answers):
+        self.below = numbers.below
+        self.region = region
+        self.alloc = region.alloc
+        self.alloc_aligned = region.alloc_aligned
+        self.alloc_at = region.alloc_at
+        self.free = region.free
+        self.frames = region.frames
+        self.phase = (region.base >> region.shift) % 64  # of the region's first frame, for alignments up to 64
+        self.count = array("H", bytearray(2 * self.frames))
+        self.live = array("H", bytearray(2 * self.frames))
+        self.lives = 0
+        self.answers = answers
+        self.used = 0
+        self.filling = True
+
+    def entered(self, frame, n):
+        """Note what an allocating call of `n` frames answered."""
+        self.answers[0 if frame >= 0 else -frame] += 1
+        if frame >= 0:
+            assert frame + n <= self.frames and self.count[frame] == 0
+            self.count[frame] = n
+            self.live[self.lives] = frame
+            self.lives += 1
+            self.used += n
+
+    def free_live(self, i):
+        """Free the allocation `live[i]`."""
+        frame = self.live[i]
+        assert self.free(frame) == self.count[frame]
+        self.answers[0] += 1
+        self.used -= self.count[frame]
+        self.count[frame] = 0
+        self.lives -= 1
+        self.live[i] = self.live[self.lives]
+
+    def refused(self, code, expected):
+        assert code == expected
+        self.answers[-code] += 1
+
+    def longest_run(self):
+        """Return the longest run of frames that belong to no allocation of the table."""
+        longest = run = frame = 0
+        while frame < self.frames:
+            n = self.count[frame]
+            run = 0 if n else run + 1
+            frame += n or 1
+            if run > longest:
+                longest = run
+        return longest
+
+    def one(self):
+        """Make one random call and compare its answer with the table."""
+        below = self.below
+        kind = below(16)
+        if kind < 10:
+            if not self.filling and below(4) and self.lives:
+                self.free_live(below(self.lives))
+                return
+            n = 1 + below(4) if below(2) else 1 + below(64)
+            if not below(64):
+                n = 1 + below(self.frames)
+            if kind < 6:
+                frame = self.alloc(n)
+                self.entered(frame, n)
+                if frame < 0 and not below(_REFUSALS_PER_PROOF):
+                    assert self.longest_run() < n
+            elif kind < 8:
+                align = 1 << below(7)
+                frame = self.alloc_aligned(n, align)
+                self.entered(frame, n)
+                assert frame < 0 or (frame + self.phase) % align == 0
+            else:
+                frame = below(self.frames)
+                answer = self.alloc_at(frame, n)
+                if frame + n > self.frames:
+                    self.refused(answer, physmem.ADDRESS_OUT_OF_RANGE)
+                else:
+                    assert answer == frame or answer == physmem.ADDRESS_NOT_FREE
+                    self.entered(answer, n)
+        elif kind < 13 and self.lives or self.lives == self.frames:
+            self.free_live(below(self.lives))
+        elif kind < 14:
+            frame = below(self.frames)
+            while self.count[frame]:
+                frame = below(self.frames)
+            self.refused(self.free(frame), physmem.NOT_ALLOCATED)
+        elif kind == 14:
+            if below(2):
+                self.refused(self.free(self.frames + below(1 << 20)), physmem.ADDRESS_OUT_OF_RANGE)
+            else:
+                frame = _REFUSED_FRAMES[below(len(_REFUSED_FRAMES))]
+                self.refused(self.free(frame), physmem.ADDRESS_OUT_OF_RANGE)
+                self.refused(self.alloc_at(frame, 1), physmem.ADDRESS_OUT_OF_RANGE)
+        else:
+            self.bad_size(below(6))
+
+    def bad_size(self, kind):
+        if kind == 0:
+            self.refused(self.alloc(0), physmem.ZERO_ALLOCATION)
+        elif kind == 1:
+            self.refused(self.alloc(self.frames + 1), physmem.ALLOCATION_TOO_LARGE)
+        elif kind == 2:
+            self.refused(self.alloc(-1), physmem.ALLOCATION_TOO_LARGE)
+        elif kind == 3:
+            self.refused(self.alloc_aligned(1, 3), physmem.UNALIGNED_ADDRESS)
+        elif kind == 4:
+            self.refused(self.alloc_aligned(1, -4), physmem.UNALIGNED_ADDRESS)
+        else:
+            self.refused(self.alloc_at(0, 0), physmem.ZERO_ALLOCATION)
+
+
+def _random_calls(players, below, calls):
+    """Make `calls` random calls, each on a random one of `players`."""
+    for call in range(calls):
+        if call % _MODE_CALLS == 0:
+            for player in players:
+                player.filling = not player.filling
+        players[below(len(players))].one()
+
+
+def _run_dry(players):
+    """Take every free frame of each region, one by one; then each is exhausted. Then give all back, last first."""
+    for player in players:
+        while player.used < player.frames:
+            frame = player.alloc(1)
+            assert frame >= 0
+            player.entered(frame, 1)
+        player.refused(player.alloc(1), physmem.OUT_OF_MEMORY)
+        player.refused(player.alloc_at(0, 1), physmem.ADDRESS_NOT_FREE)
+        while player.lives:
+            player.free_live(player.lives - 1)
+
+
+def test_raw_calls_under_a_locked_heap():
+    """No exception, no byte of heap, every documented code, and an empty and sound system at the end."""
+    numbers = RandomNumbers(2024)
+    answers = array("I", bytearray(4 * _CODES))
+    regions = [region for region in physmem.regions() if not region.attrs & physmem.RESERVED]
+    assert regions and all(region.used_frames == 0 for region in regions)
+    players = [RawCalls(region, numbers, answers) for region in regions]
+    mem_alloc = getattr(gc, "mem_alloc", int)  # CPython has none: 0 then
+    below = numbers.below
+    gc.collect()
+    micropython.heap_lock()
+    try:
+        before = mem_alloc()
+        _random_calls(players, below, CALLS)
+        between = mem_alloc()
+    finally:
+        micropython.heap_unlock()
+    assert sum(answers) >= CALLS, "only %d calls" % sum(answers)
+    assert between == before, "%d bytes of heap" % (between - before)
+    assert physmem.check() == []
+    for player in players:
+        assert player.region.used_frames == player.used == sum(player.count)
+        assert [(first, count) for first, count, free in player.region.runs() if not free] == [
+            (first, count) for first, count in enumerate(player.count) if count
+        ]
+    gc.collect()
+    micropython.heap_lock()
+    try:
+        before = mem_alloc()
+        _run_dry(players)
+        after = mem_alloc()
+    finally:
+        micropython.heap_unlock()
+    assert after == before, "%d bytes of heap" % (after - before)
+    assert physmem.check() == []
+    for region in regions:
+        assert region.used_frames == 0 and region.largest_free() == region.frames == region.peak_used
+    assert min(answers) > 0, "a code was never answered: %s" % list(answers)
+    print("%d random calls on %d regions; granted, and refused by code: %s" % (CALLS, len(regions), list(answers)))
+
+
+def test_the_lock_refuses_heap():
+    """The proof above proves something: a call that needs heap does raise under the same lock."""
+    if not hasattr(gc, "mem_alloc"):
+        return  # CPython's stand-in does not lock
+    micropython.heap_lock()
+    try:
+        list(range(100))
+    except MemoryError:
+        return
+    finally:
+        micropython.heap_unlock()
+    raise AssertionError("heap was allocated while it was locked")
+
+
+def test_wide_integers_free_nothing():
+    """A number that would be a live frame if it were cut to 30, 31, 32 or 64 bits is no frame: every byte stays."""
+    for region in physmem.regions():
+        if region.attrs & physmem.RESERVED:
+            continue
+        first = region.alloc(1)
+        second = region.alloc(2)
+        assert (first, second) == (0, 1)
+        state = bytes(region._state)
+        for bits in (30, 31, 32, 33, 40, 63, 64):
+            for k in range(4):
+                for wide in ((1 << bits) + k, k - (1 << bits)):
+                    assert region.free(wide) == physmem.ADDRESS_OUT_OF_RANGE, (region, wide)
+                    assert region.alloc_at(wide, 1) == physmem.ADDRESS_OUT_OF_RANGE, (region, wide)
+                    assert region.alloc((1 << bits) + k) == physmem.ALLOCATION_TOO_LARGE, (region, wide)
+                    assert region.alloc_aligned(1, (1 << bits) + k) == physmem.UNALIGNED_ADDRESS, (region, wide)
+                    assert bytes(region._state) == state, (region, wide)
+        assert region.free(second) == 2 and region.free(first) == 1
+        assert region.check() == []
+
+
+def _calls_of_a_region_that_nobody_keeps():
+    region = physmem.Region("forgotten", 0x10000000, 256 * 4096)
+    return region.alloc, region.alloc_aligned, region.alloc_at, region.free
+
+
+def test_a_bound_call_keeps_the_metadata_of_its_region():
+    """Each of the four alone: after a collection, and with what it freed filled again, it answers as before."""
+    for which in range(4):
+        call = _calls_of_a_region_that_nobody_keeps()[which]
+        gc.collect()
+        rubbish = [bytearray(b"\xff" * size) for size in (16, 32, 64, 96, 128, 160, 256, 512) * 4]
+        if which == 0:
+            assert [call(1), call(32), call(256)] == [0, 1, physmem.OUT_OF_MEMORY] and rubbish
+        elif which == 1:
+            assert [call(1, 16), call(1, 16), call(1, 512)] == [0, 16, physmem.OUT_OF_MEMORY]
+        elif which == 2:
+            assert [call(5, 3), call(7, 1)] == [5, physmem.ADDRESS_NOT_FREE]
+        else:
+            assert [call(0), call(256)] == [physmem.NOT_ALLOCATED, physmem.ADDRESS_OUT_OF_RANGE]
