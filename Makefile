@@ -34,10 +34,10 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test repl unix build lint clean always packages own_micropython
+.PHONY: help run test repl unix build bench bench-accept adversary placement soak mutation lint clean always packages own_micropython
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 run: $(BUILD)/$(BOARD)/firmware.elf $(BUILD)/venv/.ready ## boot BOARD (MPS2_AN385) under QEMU and show frames being handed out
 	@$(PYTHON) scripts/run.py $(BOARD)
@@ -53,7 +53,25 @@ unix: $(UNIX) ## open the REPL of MicroPython's unix port with physmem in it
 
 build: $(UNIX) $(FIRMWARE) $(BUILD)/venv/.ready ## build the unix port and the firmware of each board
 
-lint: $(BUILD)/venv/.ready ## check the style of the Python files, and that machine code stands in one file
+bench: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## count what the calls cost, write docs/bench.md, refuse what has grown by more than 2 %
+	@$(PYTHON) scripts/bench.py
+
+bench-accept: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## the same, and make the figures the ones that later runs are held against
+	@$(PYTHON) scripts/bench.py --accept
+
+adversary: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## search for the maps that cost most, write docs/worst_case.md
+	@PYTHONPATH=scripts $(PYTHON) benchmarks/adversary.py $(ADVERSARY_ARGS)
+
+placement: $(BUILD)/venv/.ready ## compare placement policies; write the figures and the plot of docs/placement.md
+	@$(PYTHON) benchmarks/placement.py
+
+soak: $(UNIX) $(BUILD)/venv/.ready ## hold 10,000,000 random calls of the unix port against a model; or OPERATIONS=number, or CHUNK=number
+	@$(PYTHON) scripts/soak.py $(OPERATIONS:%=--operations %) $(CHUNK:%=--chunk %)
+
+mutation: $(BUILD)/mutation/venv/.ready ## change the engine in every small way and see whether its tests notice; write docs/mutation.md
+	@$(BUILD)/mutation/venv/bin/python scripts/mutation.py $(MUTATION_ARGS)
+
+lint: $(BUILD)/venv/.ready ## check the style of the Python files, and that machine code stands where it may
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) scripts/check_native_code.py
@@ -68,6 +86,10 @@ packages:
 
 $(BUILD)/venv/.ready: requirements.txt | packages
 	@scripts/make_venv.sh $(BUILD)/venv requirements.txt $(BUILD)/venv.log
+	@touch $@
+
+$(BUILD)/mutation/venv/.ready: requirements_mutation.txt | packages
+	@scripts/make_venv.sh $(BUILD)/mutation/venv requirements_mutation.txt $(BUILD)/mutation.log
 	@touch $@
 
 $(BUILD)/micropython/.ready: | packages

@@ -9,8 +9,7 @@
 
 Frames are counted in frames, addresses and sizes of memory in bytes; each name says which. Exhaustion raises
 MemoryError, a mistake of the caller's PhysMemError; neither changes any state. The raw calls of `Region` raise neither:
-they answer negative codes, need no heap and may be used in a hard interrupt handler, if what else uses the region masks
-interrupts meanwhile.
+they answer negative codes, need no heap and may be used in a hard interrupt handler, if the region is SHARED.
 
 Sources: Theseus' frame_allocator (ranges, regions, states, deferred bookkeeping, an early phase) and RuVix'
 physical memory allocator (orders, statistics, error names; see physmem_buddy).
@@ -45,7 +44,19 @@ from physmem_frames import (
     new_owner,
     take_spare,
 )
-from physmem_region import ATTRIBUTES, CACHED, DMA, EXTERNAL, FAST, RESERVED, RETAINED, SHARED, Region
+from physmem_region import (
+    ATTRIBUTES,
+    CACHE_LINE,
+    CACHED,
+    DMA,
+    EXTERNAL,
+    FAST,
+    RESERVED,
+    RETAINED,
+    SHARED,
+    Region,
+    check_cache_line,
+)
 from uctypes import addressof
 
 _MERITS = (DMA, FAST, RETAINED, SHARED)
@@ -54,6 +65,7 @@ _SMALLEST_FRAME = const(32)
 _ADDRESS_BITS = 32 if sys.maxsize < 1 << 32 else 52
 _ADDRESS_LIMIT = 1 << _ADDRESS_BITS
 _NO_ATTRIBUTE = -(RESERVED << 1)  # the bits that no attribute has
+_PLAIN = const(1 << 29)  # addresses and sizes below it, and alignments, are small integers that the raw calls take
 
 # What a chooser of `inspect_then_allocate` answers to end the inspection; None asks for the next run.
 STOP = False
@@ -197,7 +209,11 @@ def _enter(found):
     global _regions, _by_merit
     by_merit = [region for region in found if not region.attrs & RESERVED]
     by_merit.sort(
-        key=lambda region: (sum([bool(region.attrs & merit) for merit in _MERITS]), region.frames, region.base)
+        key=lambda region: (
+            sum([bool(region.attrs & merit) for merit in _MERITS]),
+            region.end - region.base,
+            region.base,
+        )
     )
     _regions = sorted(found, key=lambda region: region.base)
     _by_merit = by_merit
@@ -210,7 +226,8 @@ def boot(board=None):
 
     The map has REGIONS, a tuple of ``(name, base, size, frame size, attributes)``, and OCCUPIED, a tuple of
     ``(name, base, size)``: memory that the firmware itself uses, shown in the map, never handed out. A base of None
-    takes memory from the heap to stand for the region's, on hosts whose own addresses cannot be known.
+    takes memory from the heap to stand for the region's, on hosts whose own addresses cannot be known. CACHE_LINE is
+    the data cache's line in bytes, if it is not 32.
     """
     global _early
     if _initialized:
@@ -224,7 +241,9 @@ def boot(board=None):
             _backing.append(memory)
             base = addressof(memory)
             base += -base % frame_size
-        entries.append((name, base, size, frame_size, attrs))
+        entry = (name, base, size, frame_size, attrs)
+        check_cache_line(name, frame_size, _range_of(entry, frame_size)[3], getattr(board, "CACHE_LINE", CACHE_LINE))
+        entries.append(entry)
     init(entries, board.OCCUPIED)
     for occupied in board.OCCUPIED:
         found = _find(occupied[1]) if occupied[2] else None
@@ -282,16 +301,72 @@ def _suits(candidate, only):
     return only is None or candidate is only or candidate.name == only or candidate.whole == only
 
 
-def _allocate(n, nbytes, align, boundary, low, high, require, prefer, forbid, only, owner, own):
+@micropython.native
+def _allocate(own, n, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner):
     """Allocate `n` frames, or enough for `nbytes` if `n` is None, and return ``own(region, first, count, owner)``.
 
     Tries the regions in the order of their merits, so that what could live anywhere does not take the memory that only
     some have; those with all that is preferred first.
     """
+    size = nbytes if n is None else n
+    attrs = require | prefer | forbid
+    try:
+        # One expression for a request that is plainly good; all others are looked at one by one.
+        plain = size > 0 <= align | boundary | low | attrs | size < _PLAIN and high is region is None
+        plain = plain and not (align & (align - 1) | boundary & (boundary - 1) | (require | prefer) & forbid)
+    except TypeError:
+        plain = False
+    if not (plain and _initialized and attrs < RESERVED << 1):
+        _check_request(size, n is None, align, boundary, low, high, require, prefer, forbid, region)
+    anywhere = plain and not boundary | low
+    suitable = False
+    tried = False
+    wanted = require | prefer
+    passed = 0
+    while True:
+        for candidate in _by_merit:
+            attrs = candidate.attrs
+            if attrs & (wanted | forbid) != wanted or (passed and attrs & passed == passed):
+                continue
+            if region is not None and not _suits(candidate, region):
+                continue
+            suitable = True
+            count = (nbytes + candidate.frame_size - 1) >> candidate.shift if n is None else n
+            if boundary and boundary < count << candidate.shift:
+                continue
+            tried = True
+            if not anywhere:
+                if count > candidate.frames:
+                    continue
+                frame = candidate.allocate_within(count, align, boundary, low, high)
+            elif align <= candidate.frame_size:
+                frame = candidate.alloc(count)
+            else:
+                frame = candidate.alloc_aligned(count, align >> candidate.shift)
+            if frame >= 0:
+                return own(candidate, frame, count, owner)
+        if wanted == require:
+            break
+        # Those that were passed over, for they have not all that is preferred.
+        wanted, passed = require, prefer
+    if not suitable:
+        mistake(
+            "InvalidArgument",
+            "no region suits: require {:#x}, forbid {:#x}, region {}; see physmem.map()",
+            require,
+            forbid,
+            region if region is None or isinstance(region, str) else region.name,
+        )
+    if not tried:
+        mistake("SizeMismatch", "{} frames or bytes do not fit within a boundary of {} bytes", size, boundary)
+    _exhausted(size, "frames" if nbytes is None else "bytes")
+
+
+def _check_request(size, in_bytes, align, boundary, low, high, require, prefer, forbid, region):
+    """Say what is wrong with a request, if anything is."""
     if not _initialized:
         mistake("NotInitialized", "boot() or init() comes first")
-    size = nbytes if n is None else n
-    integer(size, "the number of bytes" if n is None else "the number of frames")
+    integer(size, "the number of bytes" if in_bytes else "the number of frames")
     integer(align, "align")
     integer(boundary, "boundary")
     integer(low, "low")
@@ -311,42 +386,13 @@ def _allocate(n, nbytes, align, boundary, low, high, require, prefer, forbid, on
         mistake("InvalidArgument", "attributes {:#x} do not exist", (require | prefer | forbid) & _NO_ATTRIBUTE)
     if (require | prefer) & forbid:
         mistake("InvalidArgument", "attributes {:#x} are asked for and forbidden", (require | prefer) & forbid)
-    if only is not None and not isinstance(only, str) and not isinstance(only, Region):
+    if region is not None and not isinstance(region, str) and not isinstance(region, Region):
         raise TypeError("region must be a Region or the name of one")
-    suitable = False
-    tried = False
-    for preferred in (True, False):
-        for candidate in _by_merit:
-            attrs = candidate.attrs
-            if ((attrs & prefer) == prefer) is not preferred or attrs & require != require or attrs & forbid:
-                continue
-            if not _suits(candidate, only):
-                continue
-            suitable = True
-            count = (nbytes + candidate.frame_size - 1) >> candidate.shift if n is None else n
-            if boundary and boundary < count << candidate.shift:
-                continue
-            tried = True
-            if count > candidate.frames:
-                continue
-            frame = candidate.allocate_within(count, align, boundary, low, high)
-            if frame >= 0:
-                return own(candidate, frame, count, owner)
-    if not suitable:
-        mistake(
-            "InvalidArgument",
-            "no region suits: require {:#x}, forbid {:#x}, region {}; see physmem.map()",
-            require,
-            forbid,
-            only if only is None or isinstance(only, str) else only.name,
-        )
-    if not tried:
-        mistake("SizeMismatch", "{} frames or bytes do not fit within a boundary of {} bytes", size, boundary)
+
+
+def _exhausted(size, unit):
     exhausted(
-        "no {} contiguous {} free in any region that suits; {} frames are free in all",
-        size,
-        "bytes" if n is None else "frames",
-        _free_in_all(),
+        "no {} contiguous {} free in any region that suits; {} frames are free in all", size, unit, _free_in_all()
     )
 
 
@@ -357,24 +403,48 @@ def _free_in_all():
     return free
 
 
+@micropython.native
 def allocate_frames(
     n, *, align=0, boundary=0, low=0, high=None, require=0, prefer=0, forbid=0, region=None, owner=None
 ):
     """Allocate `n` contiguous frames; returns AllocatedFrames. MemoryError if there are none.
 
-    All but `n` is in bytes of address: the address is a multiple of `align`; the frames cross no multiple of
+    The constraints, all in bytes of address: the address is a multiple of `align`; the frames cross no multiple of
     `boundary`; they lie from `low` to before `high`. The region has the attributes `require`, if possible `prefer`, and
     none of `forbid`; and it is `region`, a Region or a name, if that is given. `owner` is kept with the frames. Source:
     Theseus' allocate_frames; FreeBSD's vm_page_alloc_contig for the constraints.
     """
-    return _allocate(n, None, align, boundary, low, high, require, prefer, forbid, region, owner, _own)
+    special = True
+    frame = -1
+    try:
+        special = align | boundary | low | require | prefer | forbid or not high is region is owner is None
+        if not special:
+            for found in _by_merit:
+                frame = found.alloc(n)
+                if frame >= 0:
+                    frames = AllocatedFrames()
+                    frames.region = found
+                    frames._first_and_state = frame << 3
+                    if n != 1:
+                        frames.count = n
+                    return frames
+    except TypeError:
+        pass  # said more clearly below
+    except MemoryError:
+        if frame >= 0:
+            return _own(found, frame, n, None)
+    if special or not _by_merit:
+        return _allocate(_own, n, None, align, boundary, low, high, require, prefer, forbid, region, owner)
+    _check_request(n, False, 0, 0, 0, None, 0, 0, 0, None)
+    _exhausted(n, "frames")
 
 
+@micropython.native
 def allocate_frames_by_bytes(
     nbytes, *, align=0, boundary=0, low=0, high=None, require=0, prefer=0, forbid=0, region=None, owner=None
 ):
     """Allocate as many contiguous frames as hold `nbytes` bytes; the rest as `allocate_frames`."""
-    return _allocate(None, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner, _own)
+    return _allocate(_own, None, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner)
 
 
 def _own(found, first, count, owner):
@@ -492,20 +562,20 @@ def allocate_frames_by_bytes_deferred(
     return _deferred(None, nbytes, at, align, boundary, low, high, require, prefer, forbid, region, owner)
 
 
-def _deferred(n, nbytes, at, align, boundary, low, high, require, prefer, forbid, only, owner):
+def _deferred(n, nbytes, at, align, boundary, low, high, require, prefer, forbid, region, owner):
     if at is None:
-        return _allocate(n, nbytes, align, boundary, low, high, require, prefer, forbid, only, owner, _own_deferred)
+        return _allocate(_own_deferred, n, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner)
     return _allocate_at(at, n, nbytes, owner, _own_deferred)
 
 
+@micropython.native
 def dma_ring(nbytes, *, owner=None):
     """Allocate `nbytes` bytes, a power of two, at a multiple of `nbytes`, that DMA reaches; in FAST memory if there is
     any. Whole frames: a ring smaller than a frame is at the begin of one. UnalignedAddress if `nbytes` is no power of
     two; the other errors as `allocate_frames`."""
-    integer(nbytes, "nbytes")
-    if nbytes > 0 and not power_of_two(nbytes):
+    if integer(nbytes, "nbytes") > 0 and nbytes & (nbytes - 1):
         mistake("UnalignedAddress", "a ring of {} bytes is not a power of two", nbytes)
-    return allocate_frames_by_bytes(nbytes, align=nbytes, require=DMA, prefer=FAST, owner=owner)
+    return _allocate(_own, None, nbytes, nbytes, 0, 0, None, DMA, FAST, 0, None, owner)
 
 
 def inspect_then_allocate(chooser, *, owner=None):

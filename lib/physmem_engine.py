@@ -1,21 +1,26 @@
-"""Bit arithmetic of one region: find, claim, release, measure, check.
+"""Bit arithmetic of one region: find, allocate, release, measure, check.
 
 A region of ``frames`` frames is one preallocated ``array('I')``, its *state*, that lies outside of the memory it
 describes. Nothing here touches the managed memory, allocates heap (`new_state`, `raw_calls` and `check` excepted) or
-raises for a request that cannot be met.
+raises for a request that cannot be met. A request fails only if no place for it exists; else it gets the one with the
+lowest address (address-ordered first fit: docs/placement.md says why).
 
-Words of a state, with W = ceil(frames / 32) and G = ceil(W / 32):
+Words of a state, with W = ceil(frames / 32), span as small as 32 << span groups of 32 words suffice, and
+G = ceil(W / 32), rounded up to a multiple of 1 << span:
 
 ====================  ==========  ==========================================================================
 word                  count       meaning
 ====================  ==========  ==========================================================================
-0                     8           frames, free frames, fewest free frames ever, failed allocations, phase,
-                                  classes in use, span, offset of the row of starts
-8                     6           tops: word ``8 + c - 1``, bit j: a word of class c is in groups j << span ...
-14                    8           32 bytes: position of the bit that a de Bruijn product isolates
-22                    W + 1       row of free frames, one bit each, and a word of zeros
-22 + W + 1            W + 1       row of starts: an allocation begins at this frame; bit ``frames`` is always set
-22 + 2 * (W + 1)      3 * G       planes: bit i of the three words of group g spell the class of word 32 * g + i
+0                     7           frames, free frames, fewest free frames ever, failed allocations, phase,
+                                  version, offset of the planes in words
+7                     6           tops: word ``7 + c - 1``, bit j: in the groups j << span to
+                                  ((j + 1) << span) - 1 is a word of class c or above
+13                    1           span; 1 << 8 if the region is shared; bit 31 is clear, as a frame in use
+                                  before the first would be
+14                    W + 1       row of free frames, one bit each, and a word of zeros
+14 + W + 1            W + 1       row of starts: an allocation begins at this frame; bit ``frames`` is always set
+14 + 2 * (W + 1)      6 * G       planes: bit i of word c - 1 of the six of group g: word 32 * g + i is of class c
+                                  or above
 ====================  ==========  ==========================================================================
 
 The *class* of a word of the row of free frames says how long the longest run of free frames is that begins in it and
@@ -32,13 +37,21 @@ Invariants (`check` names the one that is broken):
 3. No bit past the last frame is set, except the start at ``frames`` that ends every measurement.
 4. The count of free frames is the number of free bits, and was never less than the fewest.
 5. The planes hold the class of each word.
-6. Tops and classes in use say exactly which classes occur, and in which groups.
+6. The tops say exactly which classes occur, and in which groups.
 
-The code is viper's subset of Python and gives the same results with words of 32 bits (boards), 64 bits (unix port) and
-Python integers (CPython): a left shift is always cut by ``&`` with a loaded word or by a store, a right shift of a
-loaded word is always one of ``uint``.
+A shared region's state is changed in a critical section of physmem_thumb alone: interrupts are masked while the bits of
+one allocation change. Searching is done outside of it: `version` counts the sections, so that a search that found
+nothing, or whose place is gone, knows whether the map has changed meanwhile. Only then it is repeated, with interrupts
+masked, so that a handler that comes more often than a search takes cannot keep the program from ever ending one.
+
+The functions `serve`, `count_failure`, `flip_start`, `mask_interrupts` and `unmask_interrupts` exist twice: here in
+viper's subset of Python, which gives the same results with words of 32 bits (boards), 64 bits (unix port) and Python
+integers (CPython), and for ARM, equal word for word, in physmem_thumb. In viper a left shift is cut by ``&`` with a
+loaded word or by a store, a right shift of a loaded word is always one of ``uint``. There are no interrupts and no
+second core where the viper ones run: they take no lock.
 """
 
+import sys
 from array import array
 
 import micropython
@@ -67,63 +80,65 @@ _FREE = const(STATE_FREE)
 _FEWEST_FREE = const(STATE_FEWEST_FREE)
 _FAILED = const(STATE_FAILED)
 _PHASE = const(4)
-_CLASSES = const(5)
-_SPAN = const(6)
-_STARTS = const(7)
-_TOPS = const(8)
-_TABLE = const(14)
-_ROW = const(22)
-_BEFORE_ROW = const(21)  # last word of the table: its bit 31 is clear, as a frame in use before the first would be
-_TABLE_BYTE = const(56)
-_DE_BRUIJN = const(0x077CB531)
+_VERSION = const(5)
+_PLANES = const(6)
+_TOPS = const(7)
+_SPAN = const(13)
+_ROW = const(14)
+_BEFORE_ROW = const(_SPAN)
 
-_CLASS_32 = const(6)
+_CLASSES = const(6)
+_SHARED = const(0x100)
 _SMALL_INT_BITS = const(30)
 
-# An object, no constant: viper compares objects with objects. ``n >> _small_int_bits`` is 0 for no negative number and
-# for none that is not small, which a conversion to a machine word would cut short in silence.
-_small_int_bits = _SMALL_INT_BITS
+# ``_DE_BRUIJN << i`` has a value of its own in its top five bits for each i: this table names the i.
+_DE_BRUIJN = const(0x077CB531)
+_POSITIONS = (
+    b"\x00\x01\x1c\x02\x1d\x0e\x18\x03\x1e\x16\x14\x0f\x19\x11\x04\x08"
+    b"\x1f\x1b\x0d\x17\x15\x13\x10\x07\x1a\x0c\x12\x06\x0b\x05\x0a\x09"
+)
 
 
-def new_state(frames, first_number):
-    """Return the state of a region of `frames` frames, all free. Allocates heap: 2 bits a frame, 3/32 of a bit a frame
-    for the planes, each rounded up to words, and 96 bytes.
+def new_state(frames, first_number, shared=False):
+    """Return the state of a region of `frames` frames, all free. Allocates heap: 2 bits a frame, 3/16 of a bit a frame
+    for the planes, rounded up to words and to groups of 1,024 frames, and 64 bytes.
 
     `first_number` is the number of the region's first frame: its address divided by the frame size. It settles what
     *aligned* means; only its lower 30 bits count.
     """
     words = (frames + 31) >> 5
     groups = (words + 31) >> 5
-    # Of a range, as an array of its length is made at once; zeros of a bytearray would need the heap twice.
-    state = array("I", range(_ROW + 2 * (words + 1) + 3 * groups))
-    for i in range(len(state)):
-        state[i] = 0
     span = 0
     while groups > (32 << span):
         span += 1
+    groups = -(-groups >> span) << span
+    # Of a range, as an array of its length is made at once; zeros of a bytearray would need the heap twice.
+    state = array("I", range(_ROW + 2 * (words + 1) + _CLASSES * groups))
+    for i in range(len(state)):
+        state[i] = 0
     state[_FRAMES] = frames
     state[_PHASE] = first_number & ((1 << _SMALL_INT_BITS) - 1)
-    state[_SPAN] = span
-    starts = state[_STARTS] = _ROW + words + 1
-    table = [0] * 32
-    for position in range(32):
-        table[(_DE_BRUIJN << position & 0xFFFFFFFF) >> 27] = position
-    for i in range(8):
-        state[_TABLE + i] = table[4 * i] | table[4 * i + 1] << 8 | table[4 * i + 2] << 16 | table[4 * i + 3] << 24
+    state[_PLANES] = _ROW + 2 * (words + 1)
+    state[_SPAN] = span | (_SHARED if shared else 0)
     for i in range(frames >> 5):
         state[_ROW + i] = 0xFFFFFFFF
     if frames & 31:
         state[_ROW + (frames >> 5)] = (1 << (frames & 31)) - 1
-    state[starts + (frames >> 5)] = 1 << (frames & 31)
+    state[_starts(state) + (frames >> 5)] = 1 << (frames & 31)
     rebuild(state)
     state[_FEWEST_FREE] = frames
     return state
 
 
+def _starts(state):
+    """Offset of the row of starts in words."""
+    return (_ROW + state[_PLANES]) >> 1
+
+
 def extended_state(state, frames):
     """Return a state with the rows and the history of `state` and more frames, `frames` in all. Allocates heap."""
-    extended = new_state(frames, state[_PHASE])
-    old_starts, starts = state[_STARTS], extended[_STARTS]
+    extended = new_state(frames, state[_PHASE], state[_SPAN] & _SHARED)
+    old_starts, starts = _starts(state), _starts(extended)
     old_frames = state[_FRAMES]
     for frame in range(old_frames):
         word, bit = frame >> 5, 1 << (frame & 31)
@@ -139,25 +154,22 @@ def extended_state(state, frames):
 
 def empty(state):
     """Leave nothing in `state` that could be allocated or freed: no frame is free, none is a start."""
-    frames, starts = state[_FRAMES], state[_STARTS]
-    for i in range(_ROW, _ROW + 2 * (starts - _ROW)):
+    frames = state[_FRAMES]
+    for i in range(_ROW, state[_PLANES]):
         state[i] = 0
-    state[starts + (frames >> 5)] = 1 << (frames & 31)
+    state[_starts(state) + (frames >> 5)] = 1 << (frames & 31)
     rebuild(state)
 
 
 def rebuild(state):
-    """Make all derived words of `state` anew from its two rows. The fewest free frames ever and the count of failed
-    allocations are history, not derived: the first is only lowered to the number of free frames."""
-    starts = state[_STARTS]
-    words = starts - _ROW - 1
-    for i in range(2 * starts - _ROW, len(state)):
+    """Make all derived words of `state` anew from its two rows. The fewest free frames ever, the count of failed
+    allocations and the version are history, not derived: the first is only lowered to the number of free frames."""
+    for i in range(state[_PLANES], len(state)):
         state[i] = 0
-    for i in range(_TOPS, _TABLE):
+    for i in range(_TOPS, _TOPS + _CLASSES):
         state[i] = 0
-    state[_CLASSES] = 0
     address = addressof(state)
-    _reclass(address, 0, words - 1)
+    _reclass(address, 0, (state[_FRAMES] - 1) >> 5)
     state[_FREE] = free = _count_free(address)
     if state[_FEWEST_FREE] > free:
         state[_FEWEST_FREE] = free
@@ -167,93 +179,30 @@ def raw_calls(state):
     """Return the functions ``alloc, alloc_aligned, alloc_at, free`` of the region that `state` describes.
 
     Each takes a fixed number of small integers and answers one. Guaranteed: no heap, no exception for any small
-    integer, the state unchanged by a call that answers a negative code (but for the count of failed allocations), the
+    integer, the state unchanged by a call that answers a negative code (but for the counted failures and versions), the
     state alive as long as one of them is. Excluded: a value that is no integer (TypeError), and an integer outside the
     small ones under a locked heap (MemoryError); both leave the state unchanged as well.
     """
-    # Names of this function, not of the module: a viper function that looks up a global pays for a handler of
-    # exceptions at every call. No more than five with the arguments: the call of a closure takes heap for more. The
-    # address is faster than the array; the array is passed along wherever it costs nothing that counts, as what a
-    # closure names is what it keeps alive.
+    # What the inner functions use are names of this function, not of the module: a viper function that looks up a
+    # global pays for a handler of exceptions at every call. No more than five with the arguments: the call of a closure
+    # takes heap for more. The address is faster to pass than the array; the array is named wherever that costs nothing,
+    # as what a closure names is what it keeps alive. Viper compares objects with objects only, so that the 30 is a name
+    # as well: ``n >> small`` is 0 for no negative number and for none that is not small, which the conversion to a
+    # machine word would cut short in silence.
     address = addressof(state)
-    small = _small_int_bits
-    anywhere, aligned, at, release = _allocate, _allocate_aligned, _allocate_at, _release
+    small = _SMALL_INT_BITS
+    serve_call, aligned, at = _serve, _allocate_aligned, _allocate_at
 
     @micropython.viper
-    def alloc(n) -> int:
+    def too_large() -> int:
+        _ = state
+        return ALLOCATION_TOO_LARGE
+
+    @micropython.viper
+    def alloc(n):
         if n >> small:
-            return ALLOCATION_TOO_LARGE
-        m = int(n)
-        p = int(address)
-        s = ptr32(p)
-        if m == 0:
-            return ZERO_ALLOCATION
-        if m > 32:
-            return int(anywhere(address, m, -1, state))
-        k = 0
-        while (1 << k) < m:
-            k += 1
-        # The smallest class that surely has m: what leaves the larger runs whole.
-        x = s[_CLASSES] >> k
-        if x == 0:
-            if m == 1 << k or not s[_CLASSES] >> (k - 1):
-                # No run is long enough.
-                if m > s[_FRAMES]:
-                    return ALLOCATION_TOO_LARGE
-                s[_FAILED] += 1
-                return OUT_OF_MEMORY
-            return int(anywhere(address, m, -1, state))
-        while not x & 1:
-            x >>= 1
-            k += 1
-        # The first word of class k + 1, by its group.
-        t = ptr8(p + _TABLE_BYTE)
-        x = s[_TOPS + k]
-        g = t[(x & (0 - x)) * _DE_BRUIJN >> 27 & 31] << s[_SPAN]
-        i = 2 * s[_STARTS] - _ROW + 3 * g
-        a = ((k + 1) & 1) - 1
-        b = ((k + 1) >> 1 & 1) - 1
-        c = ((k + 1) >> 2) - 1
-        while True:
-            x = (s[i] ^ a) & (s[i + 1] ^ b) & (s[i + 2] ^ c)
-            if x:
-                break
-            i += 3
-            g += 1
-        w = (g << 5) + t[(x & (0 - x)) * _DE_BRUIJN >> 27 & 31]
-        # The first run in it that is long enough: x keeps the frames that have m free ones from there on.
-        c = s[_ROW + w]
-        x = c
-        a = s[_ROW + 1 + w]
-        y = a
-        i = m
-        while i > 1:
-            h = i >> 1
-            x &= uint(x) >> h | y << (32 - h)
-            y &= uint(y) >> h
-            i -= h
-        b = t[(x & (0 - x)) * _DE_BRUIJN >> 27 & 31]
-        g = (w << 5) + b
-        if b + m <= 32 and not (b == 0 and uint(s[_BEFORE_ROW + w]) >> 31):
-            # No other word changes. Does this one keep its class?
-            c &= (((1 << m) - 1) << b) ^ -1
-            x = c
-            h = 1
-            while k:
-                x &= uint(x) >> h | a << (32 - h)
-                a &= uint(a) >> h
-                h += h
-                k -= 1
-            if x:
-                i = s[_STARTS] + w
-                s[i] |= 1 << b
-                s[_ROW + w] = c
-                i = s[_FREE] - m
-                s[_FREE] = i
-                if i < s[_FEWEST_FREE]:
-                    s[_FEWEST_FREE] = i
-                return g
-        return int(anywhere(address, m, g, state))
+            return too_large()
+        return serve_call(address, n, -1)
 
     @micropython.viper
     def alloc_aligned(n, align) -> int:
@@ -264,64 +213,22 @@ def raw_calls(state):
         return int(at(address, frame, n, state))
 
     @micropython.viper
-    def free(frame) -> int:
+    def out_of_range() -> int:
+        _ = state
+        return ADDRESS_OUT_OF_RANGE
+
+    @micropython.viper
+    def free(frame):
         if frame >> small:
-            return ADDRESS_OUT_OF_RANGE
-        f = int(frame)
-        p = int(address)
-        s = ptr32(p)
-        if f >= s[_FRAMES]:
-            return ADDRESS_OUT_OF_RANGE
-        w = f >> 5
-        b = f & 31
-        i = s[_STARTS]
-        y = s[i + w]
-        if not uint(y) >> b & 1:
-            return NOT_ALLOCATED
-        x = s[_ROW + w]
-        h = (1 << b) - 1
-        # What ends the allocation in this word: the next free frame or the next start.
-        a = int(uint(x | y) >> b) >> 1
-        if a and not (x & h == h and uint(s[_BEFORE_ROW + w]) >> 31):
-            # No other word changes. Does this one keep its class?
-            t = ptr8(p + _TABLE_BYTE)
-            m = 1 + t[(a & (0 - a)) * _DE_BRUIJN >> 27 & 31]
-            x |= ((1 << m) - 1) << b
-            a = x
-            p = 2 * i - _ROW + 3 * (w >> 5)
-            h = w & 31
-            k = int(uint(s[p]) >> h & 1 | (uint(s[p + 1]) >> h & 1) << 1 | (uint(s[p + 2]) >> h & 1) << 2)
-            if k == _CLASS_32:
-                a = 0
-            else:
-                p = s[_ROW + 1 + w]
-                h = 1
-                while k:
-                    a &= uint(a) >> h | p << (32 - h)
-                    p &= uint(p) >> h
-                    h += h
-                    k -= 1
-            if a == 0:
-                s[_ROW + w] = x
-                s[i + w] = y ^ (1 << b)
-                s[_FREE] += m
-                return m
-        return int(release(address, f, state))
+            return out_of_range()
+        return serve_call(address, frame, 0)
 
     return alloc, alloc_aligned, alloc_at, free
 
 
-# The raw calls' longer ways. Their last argument is not used: see `raw_calls`.
+# The raw calls' longer ways. Their last argument only keeps the state alive: see `raw_calls`.
 
-
-@micropython.viper
-def _allocate(address, n: int, frame: int, state) -> int:
-    """Allocate `n` frames from `frame` on, which are free; anywhere if `frame` is negative."""
-    s = ptr32(address)
-    if frame < 0:
-        return int(allocate_within(address, n, 1, 0, 0, s[_FRAMES]))
-    _flip(address, frame, n)
-    return frame
+_small_int_bits = _SMALL_INT_BITS  # an object, no constant: see `raw_calls`
 
 
 @micropython.viper
@@ -337,8 +244,7 @@ def _allocate_aligned(address, n, align, state) -> int:
         return ZERO_ALLOCATION
     if a == 0 or a & (a - 1):
         return UNALIGNED_ADDRESS
-    s = ptr32(address)
-    return int(allocate_within(address, m, a, 0, 0, s[_FRAMES]))
+    return int(_serve(address, m, 0 - a))
 
 
 @micropython.viper
@@ -357,36 +263,135 @@ def _allocate_at(address, frame, n, state) -> int:
         return ALLOCATION_TOO_LARGE
     if f + m > s[_FRAMES]:
         return ADDRESS_OUT_OF_RANGE
-    if int(next_used(address, f)) < f + m:
-        return ADDRESS_NOT_FREE
-    _flip(address, f, m)
-    return f
-
-
-@micropython.viper
-def _release(address, frame: int, state) -> int:
-    """Free the allocation that begins with `frame`."""
-    n = int(count(address, frame))
-    _flip(address, frame, n)
-    return n
+    return int(_serve(address, f, m))
 
 
 @micropython.viper
 def allocate_within(address, n: int, align: int, boundary: int, low: int, high: int) -> int:
-    """Allocate the frames that `search` finds and return the first; count the failure if there are none."""
+    """Allocate the frames that `search_within` finds and return the first; count the failure if there are none."""
     s = ptr32(address)
     if n > s[_FRAMES]:
         return ALLOCATION_TOO_LARGE
-    frame = int(search(address, n, align, boundary, low, high))
+    masked = 0
+    while True:
+        version = s[_VERSION]
+        frame = int(search_within(address, n, align, boundary, low, high))
+        frame = int(_count_failure(address, version)) if frame < 0 else int(_serve(address, frame, n))
+        if frame != ADDRESS_NOT_FREE:
+            if masked:
+                _unmask_interrupts()
+            return frame
+        # The map has changed under the search: the next one is not to be disturbed.
+        masked |= int(_mask_interrupts())
+
+
+# What physmem_thumb has as well.
+
+
+@micropython.viper
+def serve(address, what: int, how: int) -> int:
+    """Allocate or release, and return what the raw calls do.
+
+    `how` < 0: allocate `what` frames anywhere, at a multiple of -`how` frames, a power of two; count the failure if
+    there are none. `how` = 0: release the allocation that begins with the frame `what`. `how` > 0: allocate the `how`
+    frames from the frame `what` on, which are all the region's. `what` >= 0, and >= 1 if `how` < -1.
+    """
+    s = ptr32(address)
+    if how == 0:
+        if what >= s[_FRAMES]:
+            return ADDRESS_OUT_OF_RANGE
+        how = int(count(address, what))
+        if how == 0:
+            return NOT_ALLOCATED
+        _flip(address, what, how)
+        return how
+    if how > 0:
+        if int(next_used(address, what)) < what + how:
+            return ADDRESS_NOT_FREE
+        _flip(address, what, how)
+        return what
+    if what == 0:
+        return ZERO_ALLOCATION
+    if what > s[_FRAMES]:
+        return ALLOCATION_TOO_LARGE
+    if what <= 32 and how == 0 - 1:
+        frame = int(_lowest(address, what))
+    else:
+        frame = int(search_within(address, what, 0 - how, 0, 0, s[_FRAMES]))
     if frame < 0:
         s[_FAILED] += 1
-        return OUT_OF_MEMORY
-    _flip(address, frame, n)
+    else:
+        _flip(address, frame, what)
     return frame
 
 
 @micropython.viper
-def search(address, n: int, align: int, boundary: int, low: int, high: int) -> int:
+def count_failure(address, version: int) -> int:
+    """Count a failed allocation and return OUT_OF_MEMORY; but return ADDRESS_NOT_FREE if the map may have changed since
+    its version was `version`."""
+    s = ptr32(address)
+    s[_FAILED] += 1
+    return OUT_OF_MEMORY
+
+
+@micropython.viper
+def mask_interrupts() -> int:
+    """Mask interrupts, where there are any; return 1 if they were let through, else 0."""
+    return 0
+
+
+@micropython.viper
+def unmask_interrupts():
+    """Let interrupts through."""
+
+
+@micropython.viper
+def flip_start(address, frame: int):
+    """Split the allocation that `frame` lies in before it, or join the one that begins with it to the one before.
+    Both are the caller's to be sure of: `frame` is in use, and to join, so is the frame before."""
+    s = ptr32(address)
+    i = (_ROW + s[_PLANES] >> 1) + (frame >> 5)
+    h = s[i] ^ (1 << (frame & 31))
+    s[i] = h
+
+
+@micropython.viper
+def _lowest(address, n: int) -> int:
+    """Return the lowest frame with `n` free frames from there on, or OUT_OF_MEMORY; 1 <= `n` <= 32. Looks only at words
+    of the class of `n` or above; for a power of two the first of them has the frames."""
+    s = ptr32(address)
+    t = ptr8(_POSITIONS)
+    c = 0
+    while n >> c + 1:
+        c += 1
+    x = s[_TOPS + c]
+    if x:
+        g = t[(x & 0 - x) * _DE_BRUIJN >> 27 & 31] << (s[_SPAN] & 0xFF)
+        plane = s[_PLANES] + _CLASSES * g + c
+        w = g << 5
+        while w << 5 < s[_FRAMES]:
+            words = s[plane]
+            while words:
+                i = w + t[(words & 0 - words) * _DE_BRUIJN >> 27 & 31]
+                words &= words - 1
+                # x keeps the frames that have n free ones from there on.
+                x = s[_ROW + i]
+                y = s[_ROW + 1 + i]
+                left = n
+                while left > 1:
+                    h = left >> 1
+                    x &= uint(x) >> h | y << 32 - h
+                    y &= uint(y) >> h
+                    left -= h
+                if x:
+                    return (i << 5) + t[(x & 0 - x) * _DE_BRUIJN >> 27 & 31]
+            w += 32
+            plane += _CLASSES
+    return OUT_OF_MEMORY
+
+
+@micropython.viper
+def search_within(address, n: int, align: int, boundary: int, low: int, high: int) -> int:
     """Return the lowest frame in [`low`, `high` - `n`] with `n` free frames from there on, or OUT_OF_MEMORY.
 
     The frame's number is a multiple of `align`, and the `n` frames do not cross a multiple of `boundary`; both are
@@ -394,7 +399,7 @@ def search(address, n: int, align: int, boundary: int, low: int, high: int) -> i
     Reads each word of the row at most twice.
     """
     s = ptr32(address)
-    t = ptr8(int(address) + _TABLE_BYTE)
+    t = ptr8(_POSITIONS)
     phase = s[_PHASE]
     w = low >> 5
     last = high - 1 >> 5
@@ -489,7 +494,7 @@ def _flip(address, frame: int, n: int):
     if s[_ROW + w] & h == h and uint(s[_BEFORE_ROW + w]) >> 31:
         first -= 1  # a run begins in the word before and reaches into this one
     begin = _ROW + w
-    i = s[_STARTS] + w
+    i = (_ROW + s[_PLANES] >> 1) + w
     start = s[i] ^ (1 << b)
     taken = uint(start) >> b & 1
     h = 32 - b
@@ -522,51 +527,41 @@ def _flip(address, frame: int, n: int):
 
 @micropython.viper
 def _reclass(address, first: int, last: int):
-    """Bring classes, tops and classes in use up to date for the words `first` to `last` of the row."""
+    """Bring planes and tops up to date for the words `first` to `last` of the row."""
     s = ptr32(address)
-    planes = 2 * s[_STARTS] - _ROW
+    span = s[_SPAN] & 0xFF
     w = first
     while w <= last:
         x = s[_ROW + w]
         y = s[_ROW + 1 + w]
-        new = 0
+        g = w >> 5
+        bit = 1 << (w & 31)
+        i = s[_PLANES] + _CLASSES * g
+        top = _TOPS
         h = 1
-        while x:
-            new += 1
-            if new == _CLASS_32:
+        while top < _TOPS + _CLASSES:
+            # x: where runs of h frames begin. Is the word of this class or above?
+            if x:
+                s[i] |= bit
+                s[top] |= 1 << (g >> span)
+            elif s[i] & bit:
+                s[i] &= bit ^ -1
+                # Is there another word of this class behind the same top bit?
+                j = i - _CLASSES * (g & (1 << span) - 1)
+                k = j + (_CLASSES << span)
+                others = 0
+                while j < k:
+                    others |= s[j]
+                    j += _CLASSES
+                if others == 0:
+                    s[top] &= (1 << (g >> span)) ^ -1
+            else:
                 break
-            x &= uint(x) >> h | y << (32 - h)
+            x &= uint(x) >> h | y << 32 - h
             y &= uint(y) >> h
             h += h
-        b = w & 31
-        g = w >> 5
-        i = planes + 3 * g
-        old = int(uint(s[i]) >> b & 1 | (uint(s[i + 1]) >> b & 1) << 1 | (uint(s[i + 2]) >> b & 1) << 2)
-        if old != new:
-            x = old ^ new
-            s[i] ^= (x & 1) << b
-            s[i + 1] ^= (x >> 1 & 1) << b
-            s[i + 2] ^= (x >> 2) << b
-            span = s[_SPAN]
-            g >>= span
-            if new:
-                s[_TOPS - 1 + new] |= 1 << g
-                s[_CLASSES] |= 1 << (new - 1)
-            if old:
-                # Is there another word of the old class behind the same top bit?
-                i = planes + 3 * (g << span)
-                h = i + (3 << span)
-                if h > planes + 3 * (s[_STARTS] - _ROW - 1 + 31 >> 5):
-                    h = planes + 3 * (s[_STARTS] - _ROW - 1 + 31 >> 5)
-                y = 0
-                while i < h:
-                    y |= (s[i] ^ (old & 1) - 1) & (s[i + 1] ^ (old >> 1 & 1) - 1) & (s[i + 2] ^ (old >> 2) - 1)
-                    i += 3
-                if y == 0:
-                    x = s[_TOPS - 1 + old] & (1 << g ^ -1)
-                    s[_TOPS - 1 + old] = x
-                    if x == 0:
-                        s[_CLASSES] &= 1 << (old - 1) ^ -1
+            i += 1
+            top += 1
         w += 1
 
 
@@ -595,7 +590,7 @@ def next_used(address, frame: int) -> int:
             frame += 32
             w += 1
             x = uint(s[_ROW + w] ^ (one << 32) - 1)
-    t = ptr8(int(address) + _TABLE_BYTE)
+    t = ptr8(_POSITIONS)
     return frame + t[int(x & (0 - x)) * _DE_BRUIJN >> 27 & 31]
 
 
@@ -603,7 +598,7 @@ def next_used(address, frame: int) -> int:
 def count(address, frame: int) -> int:
     """Return how many frames the allocation has that begins with `frame`, one of the region's; 0 if none does."""
     s = ptr32(address)
-    i = s[_STARTS]
+    i = _ROW + s[_PLANES] >> 1
     w = frame >> 5
     b = frame & 31
     x = uint(s[i + w]) >> b
@@ -620,28 +615,17 @@ def count(address, frame: int) -> int:
             if x:
                 break
             n += 32
-    t = ptr8(int(address) + _TABLE_BYTE)
+    t = ptr8(_POSITIONS)
     return n + t[int(x & (0 - x)) * _DE_BRUIJN >> 27 & 31]
-
-
-@micropython.viper
-def flip_start(address, frame: int):
-    """Split the allocation that `frame` lies in before it, or join the one that begins with it to the one before.
-    Both are the caller's to be sure of: `frame` is in use, and to join, so is the frame before."""
-    s = ptr32(address)
-    i = s[_STARTS] + (frame >> 5)
-    h = s[i] ^ (1 << (frame & 31))
-    s[i] = h
 
 
 @micropython.viper
 def _count_free(address) -> int:
     """Return the number of free bits."""
     s = ptr32(address)
-    last = s[_STARTS] - 1
     n = 0
     w = _ROW
-    while w < last:
+    while w < _ROW + s[_PLANES] >> 1:
         x = s[w]
         while x:
             x &= x - 1
@@ -651,12 +635,12 @@ def _count_free(address) -> int:
 
 
 def largest_free(state, align):
-    """Return the largest n for which `align`-aligned allocation of n frames would succeed; `align` as in `search`."""
+    """Return the largest n for which allocation of n frames at a multiple of `align` frames would succeed."""
     address = addressof(state)
     low, high = 0, state[_FREE]
     while low < high:
         middle = (low + high + 1) >> 1
-        if search(address, middle, align, 0, 0, state[_FRAMES]) < 0:
+        if search_within(address, middle, align, 0, 0, state[_FRAMES]) < 0:
             high = middle - 1
         else:
             low = middle
@@ -666,11 +650,13 @@ def largest_free(state, align):
 def check(state):
     """Return a list of sentences, one for each broken invariant found; empty if all hold. Reads frame by frame, without
     the functions above. Allocates heap."""
-    frames, starts = state[_FRAMES], state[_STARTS]
+    frames, planes = state[_FRAMES], state[_PLANES]
+    span = state[_SPAN] & 0xFF
     words = (frames + 31) >> 5
+    starts = _ROW + words + 1
     groups = (words + 31) >> 5
-    planes = starts + words + 1
-    if starts != _ROW + words + 1 or len(state) != planes + 3 * groups:
+    groups += -groups & ((1 << span) - 1)
+    if planes != starts + words + 1 or len(state) != planes + _CLASSES * groups:
         return ["state: the layout does not fit %d frames" % frames]
     wrong = []
     free_frames = 0
@@ -692,28 +678,32 @@ def check(state):
         wrong.append("invariant 4: %d frames are counted free, %d are" % (state[_FREE], free_frames))
     if state[_FEWEST_FREE] > state[_FREE]:
         wrong.append("invariant 4: %d frames are free, fewer than the fewest, %d" % (state[_FREE], state[_FEWEST_FREE]))
-    tops = [0] * 7
-    for word in range(words):
+    tops = [0] * _CLASSES
+    for word in range(32 * groups):
         longest = run = 0
         for frame in range(32 * word, 32 * word + 64):
             free = frame < 32 * words and state[_ROW + (frame >> 5)] >> (frame & 31) & 1
             run = run + 1 if free and (run or frame < 32 * word + 32) else 0
             longest = max(longest, run)
-        length_class = 0
-        while length_class < _CLASS_32 and 1 << length_class <= longest:
-            length_class += 1
-        plane = planes + 3 * (word >> 5)
-        kept = 0
-        for i in range(3):
-            kept |= (state[plane + i] >> (word & 31) & 1) << i
-        if kept != length_class:
-            wrong.append("invariant 5: word %d is of class %d, not %d" % (word, length_class, kept))
-        tops[length_class] |= 1 << (word >> 5 >> state[_SPAN])
-    classes = 0
-    for length_class in range(1, 7):
-        classes |= bool(tops[length_class]) << (length_class - 1)
-        if tops[length_class] != state[_TOPS + length_class - 1]:
-            wrong.append("invariant 6: the top of class %d does not name its groups" % length_class)
-    if classes != state[_CLASSES]:
-        wrong.append("invariant 6: classes in use are %d, not %d" % (classes, state[_CLASSES]))
+        for i in range(_CLASSES):
+            is_in = longest >= 1 << i
+            tops[i] |= is_in << (word >> 5 >> span)
+            if state[planes + _CLASSES * (word >> 5) + i] >> (word & 31) & 1 != is_in:
+                wrong.append("invariant 5: word %d has runs of %d frames: %s" % (word, 1 << i, is_in))
+    for i in range(_CLASSES):
+        if tops[i] != state[_TOPS + i]:
+            wrong.append("invariant 6: the top for runs of %d frames does not name their groups" % (1 << i))
     return wrong
+
+
+# The functions that the calls above use: those of physmem_thumb where the machine has Thumb code (the architecture of
+# machine code that MicroPython accepts is armv6m to armv7emdp).
+if 4 <= (getattr(sys.implementation, "_mpy", 0) >> 10 & 15) <= 8:
+    from physmem_thumb import count_failure as _count_failure
+    from physmem_thumb import flip_start as split_or_join
+    from physmem_thumb import mask_interrupts as _mask_interrupts
+    from physmem_thumb import serve as _serve
+    from physmem_thumb import unmask_interrupts as _unmask_interrupts
+else:
+    _serve, _count_failure, split_or_join = serve, count_failure, flip_start
+    _mask_interrupts, _unmask_interrupts = mask_interrupts, unmask_interrupts

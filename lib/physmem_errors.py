@@ -73,9 +73,12 @@ def exhausted(sentence, a=0, b=0, c=0, d=0):
     raise error
 
 
+_INTEGERS = (int, bool)  # MicroPython's bool is no int
+
+
 def integer(value, name):
     """Return `value` if it is an integer; TypeError with the `name` of what it should be if not."""
-    if not isinstance(value, int) and not isinstance(value, bool):  # MicroPython's bool is no int
+    if not isinstance(value, _INTEGERS):
         raise TypeError("%s must be an int, not %s" % (name, type(value).__name__))
     return value
 

@@ -1,5 +1,6 @@
 """The right to give frames back: owners, single frames, and owners made in advance."""
 
+import micropython
 import physmem_engine as engine
 from micropython import const
 from physmem_errors import exhausted, integer, mistake
@@ -12,6 +13,17 @@ UNMAPPED = "unmapped"
 FREED = "freed"
 MOVED = "moved"
 
+# The states as bits below the number of the first frame: a frame has 32 bytes at least, so that three bits are left of
+# a small integer. _REFUSED: no longer the caller's, or in the hands of hardware. UNMAPPED goes with FREED and MOVED.
+_STATES = (ALLOCATED, MAPPED, UNMAPPED, None, FREED, MOVED, FREED, MOVED)
+_STATE_BITS = const(3)
+_STATE_MASK = const(7)
+_MAPPED = const(1)
+_UNMAPPED = const(2)
+_FREED = const(4)
+_MOVED = const(5)
+_REFUSED = const(5)
+
 _SPARE_OWNERS = const(32)
 _SPARE_SPLITS = const(4)  # of two and of three owners each
 
@@ -19,8 +31,10 @@ _SPARE_SPLITS = const(4)  # of two and of three owners each
 class AllocatedFrames:
     """Contiguous frames and the right to give them back; made by the ``allocate_frames`` family, not by the caller.
 
-    `region` is the Region, `first` the first frame (counted from the region's base), `count` how many frames, `owner`
-    whatever the allocation was given as such, `state` one of
+    `region` is the Region, `first` the first frame (counted from the region's base), `count` how many frames, `addr`
+    the address of the first byte, `nbytes` the size in bytes (all of the frames, so it may be more than was asked for),
+    `view` the memory as a memoryview of bytes, `range` the same as a FrameRange, `owner` whatever the allocation was
+    given as such, `state` one of
 
     - ALLOCATED: the caller's.
     - MAPPED: in the hands of hardware, after `map`: `free`, `split_at`, `split_range` and `merge` are refused.
@@ -32,44 +46,35 @@ class AllocatedFrames:
     ones. Theseus panics when mapped frames are dropped; here `free` raises.
     """
 
-    def __init__(self, region=None, first=0, count=0, owner=None):
-        self._hold(region, first, count, owner)
+    # An instance has only what differs from these: each attribute set when it is made costs half a raw allocation.
+    # What is computed is no property, for one property makes MicroPython search the class at every store.
+    region = None
+    count = 1
+    owner = None
+    _first_and_state = 0
 
+    def __getattr__(self, name):
+        """`first`, `state`, `addr`, `nbytes`, `view`, `range`."""
+        if name not in _COMPUTED:
+            raise AttributeError("'AllocatedFrames' object has no attribute '%s'" % name)
+        return _COMPUTED[name](self)
+
+    def _set_state(self, bits):
+        self._first_and_state = self._first_and_state >> _STATE_BITS << _STATE_BITS | bits
+
+    @micropython.native
     def _hold(self, region, first, count, owner):
+        """Make it an owner with all its attributes, which then change without heap. Returns itself."""
         self.region = region
-        self.first = first
         self.count = count
         self.owner = owner
-        self.state = ALLOCATED
+        self._first_and_state = first << _STATE_BITS
         return self
 
     def __repr__(self):
-        if self.region is None or self.state in (FREED, MOVED):
+        if self.region is None or self._first_and_state & _FREED:
             return "<AllocatedFrames %s>" % self.state
         return "<AllocatedFrames %s: %d frames at %#x in %s>" % (self.state, self.count, self.addr, self.region.name)
-
-    @property
-    def addr(self):
-        """Address of the first byte."""
-        return self.region.base + (self.first << self.region.shift)
-
-    @property
-    def nbytes(self):
-        """Size in bytes: all of the frames, so it may be more than was asked for."""
-        return self.count << self.region.shift
-
-    @property
-    def view(self):
-        """The memory itself, as a memoryview of bytes. It does not keep the frames from being freed."""
-        self._held()
-        return memoryview(bytearray_at(self.addr, self.nbytes))
-
-    @property
-    def range(self):
-        """The frames as a FrameRange (numbers of frames from address 0 on; no right to give them back)."""
-        from physmem_range import FrameRange
-
-        return FrameRange(self.addr >> self.region.shift, self.count, self.region.frame_size)
 
     def __len__(self):
         return self.count
@@ -86,35 +91,43 @@ class AllocatedFrames:
     def __exit__(self, exception_type, exception, traceback):
         if self.state == MAPPED and exception_type is not None:
             return  # the exception says more than that mapped frames cannot be freed; they stay mapped
-        if self.state != FREED and self.state != MOVED:
+        if not self._first_and_state & _FREED:
             self.free()
 
     def _held(self):
-        if self.state == FREED or self.state == MOVED:
+        if self._first_and_state & _FREED:
             mistake("NotAllocated", "these frames were {} before", self.state)
 
     def _at_hand(self):
-        self._held()
-        if self.state == MAPPED:
+        if self._first_and_state & _REFUSED:
+            self._held()
             mistake("NotPermitted", "{} frames from frame {} on are mapped: unmap() them first", self.count, self.first)
 
+    @micropython.native
     def free(self):
         """Give the frames back; returns how many."""
-        self._at_hand()
+        word = self._first_and_state
+        if word & _REFUSED:
+            self._at_hand()
         count = self.count
         if count:
-            # A raw free may have ended the allocation before its owner did.
-            found = self.region.count(self.first)
-            if found != count:
-                mistake("InternalCorruption", "{} frames from {} on are an allocation of {}", count, self.first, found)
-            self.region.free(self.first)
-        self.state = FREED
+            freed = self.region.free(word >> _STATE_BITS)
+            if freed != count:
+                self._give_back_what_is_not_its_own(freed)
+        self._first_and_state = word | _FREED
         return count
+
+    def _give_back_what_is_not_its_own(self, freed):
+        """A raw free has ended this owner's allocation before: undo it if it was another one's that just ended."""
+        if freed > 0:
+            self.region.alloc_at(self.first, freed)
+        found = max(freed, 0)
+        mistake("InternalCorruption", "{} frames from {} on are an allocation of {}", self.count, self.first, found)
 
     def map(self):
         """Put the frames in the hands of hardware: until `unmap` they cannot be freed. Returns itself."""
         self._at_hand()
-        self.state = MAPPED
+        self._set_state(_MAPPED)
         return self
 
     def unmap(self):
@@ -122,7 +135,7 @@ class AllocatedFrames:
         self._held()
         if self.state != MAPPED:
             mistake("NotPermitted", "{} frames from frame {} on are not mapped", self.count, self.first)
-        self.state = UNMAPPED
+        self._set_state(_UNMAPPED)
         return self
 
     def as_allocated_frame(self):
@@ -145,14 +158,14 @@ class AllocatedFrames:
         parts = _new_pair()
         self._part(parts[0], 0, i)
         self._part(parts[1], i, self.count)
-        self.state = MOVED
+        self._set_state(_MOVED)
         return parts
 
     def _part(self, part, begin, end):
         """Make `part` the owner of the frames from `begin` to before `end`, counted from the first."""
         part._hold(self.region, self.first + begin, end - begin, self.owner)
         if 0 < begin < end:
-            engine.flip_start(self.region.address, self.first + begin)
+            engine.split_or_join(self.region.address, self.first + begin)
 
     def split_range(self, i, n):
         """Split into three owners: the frames before `i`, `n` frames from `i` on, the rest; this one ends. `n` is at
@@ -168,7 +181,7 @@ class AllocatedFrames:
         self._part(parts[0], 0, i)
         self._part(parts[1], i, i + n)
         self._part(parts[2], i + n, self.count)
-        self.state = MOVED
+        self._set_state(_MOVED)
         return parts
 
     def merge(self, other):
@@ -182,18 +195,55 @@ class AllocatedFrames:
             mistake("InvalidArgument", "frames cannot be merged with themselves")
         if other.region is not self.region:
             mistake("InvalidArgument", "frames of {} and {} cannot be merged", self.region.name, other.region.name)
+        self.count = self.count  # an attribute of its own from here on: what needs heap comes before all changes
         if other.count and self.count:
             if other.first == self.first + self.count:
-                engine.flip_start(self.region.address, other.first)
+                engine.split_or_join(self.region.address, other.first)
             elif self.first == other.first + other.count:
-                engine.flip_start(self.region.address, self.first)
+                engine.split_or_join(self.region.address, self.first)
             else:
                 mistake("InvalidArgument", "frames {} and {} on are not adjacent", self.first, other.first)
         if other.count and (other.first < self.first or not self.count):
-            self.first = other.first
+            self._first_and_state = other.first << _STATE_BITS | self._first_and_state & _STATE_MASK
         self.count += other.count
-        other.state = MOVED
+        other._set_state(_MOVED)
         return self
+
+
+def _first(frames):
+    """The first frame, counted from the region's base."""
+    return frames._first_and_state >> _STATE_BITS
+
+
+def _state(frames):
+    """ALLOCATED, MAPPED, UNMAPPED, FREED or MOVED."""
+    return _STATES[frames._first_and_state & _STATE_MASK]
+
+
+def _addr(frames):
+    """Address of the first byte."""
+    return frames.region.base + (frames._first_and_state >> _STATE_BITS << frames.region.shift)
+
+
+def _nbytes(frames):
+    """Size in bytes: all of the frames, so it may be more than was asked for."""
+    return frames.count << frames.region.shift
+
+
+def _view(frames):
+    """The memory itself, as a memoryview of bytes. It does not keep the frames from being freed."""
+    frames._held()
+    return memoryview(bytearray_at(_addr(frames), _nbytes(frames)))
+
+
+def _range(frames):
+    """The frames as a FrameRange (numbers of frames from address 0 on; no right to give them back)."""
+    from physmem_range import FrameRange
+
+    return FrameRange(_addr(frames) >> frames.region.shift, frames.count, frames.region.frame_size)
+
+
+_COMPUTED = {"first": _first, "state": _state, "addr": _addr, "nbytes": _nbytes, "view": _view, "range": _range}
 
 
 class AllocatedFrame:
@@ -257,15 +307,20 @@ _spare_pairs = []
 _spare_triples = []
 
 
+def _blank():
+    """An owner of nothing, with all its attributes."""
+    return AllocatedFrames()._hold(None, 0, 0, None)
+
+
 def fill_spares():
     """Make all the spare owners, actions and results of splits that are missing. Needs heap."""
     global _spare_next
     while len(_spare_pairs) < _SPARE_SPLITS:
-        _spare_pairs.append((AllocatedFrames(), AllocatedFrames()))
+        _spare_pairs.append((_blank(), _blank()))
     while len(_spare_triples) < _SPARE_SPLITS:
-        _spare_triples.append((AllocatedFrames(), AllocatedFrames(), AllocatedFrames()))
+        _spare_triples.append((_blank(), _blank(), _blank()))
     while _spare_next > 0:
-        pair = (AllocatedFrames(), DeferredAllocAction())
+        pair = (_blank(), DeferredAllocAction())
         _spares[_spare_next - 1] = pair
         _spare_next -= 1
 
@@ -286,10 +341,11 @@ def take_spare():
     return pair
 
 
+@micropython.native
 def new_owner(region, first, count, owner):
     """Make an owner on the heap, or where the heap is locked or full, of a spare one."""
     try:
-        return AllocatedFrames(region, first, count, owner)
+        return AllocatedFrames()._hold(region, first, count, owner)
     except MemoryError:
         return take_spare()[0]._hold(region, first, count, owner)
 
@@ -297,7 +353,7 @@ def new_owner(region, first, count, owner):
 def _new_pair():
     """Make two owners on the heap, or take spare ones."""
     try:
-        return AllocatedFrames(), AllocatedFrames()
+        return _blank(), _blank()
     except MemoryError:
         return _spare_split(_spare_pairs)
 
@@ -305,7 +361,7 @@ def _new_pair():
 def _new_triple():
     """Make three owners on the heap, or take spare ones."""
     try:
-        return AllocatedFrames(), AllocatedFrames(), AllocatedFrames()
+        return _blank(), _blank(), _blank()
     except MemoryError:
         return _spare_split(_spare_triples)
 

@@ -11,7 +11,7 @@ FAST = const(2)  # no wait states: tightly coupled or internal memory
 CACHED = const(4)  # behind a data cache
 EXTERNAL = const(8)  # outside of the chip: PSRAM, SDRAM
 RETAINED = const(16)  # keeps its content over a reset
-SHARED = const(32)  # meant for interrupt handlers or the other core as well; the calls themselves take no lock
+SHARED = const(32)  # for interrupt handlers as well: its raw calls change the metadata with interrupts masked
 RESERVED = const(64)  # handed out only by address (Theseus' reserved regions)
 
 
@@ -19,20 +19,38 @@ ATTRIBUTES = ("DMA", "FAST", "CACHED", "EXTERNAL", "RETAINED", "SHARED", "RESERV
 
 _FRAME_SIZE = const(4096)
 _SMALLEST_FRAME = const(32)
+CACHE_LINE = const(32)  # bytes; Cortex-M7's, the only Cortex-M with a data cache of its own
 _MOST_FRAMES = (1 << 30) - 64
 _LARGEST = const(1 << 29)  # alignment and boundary in frames: the engine keeps 30 bits of a frame's number
+
+
+def check_cache_line(name, frame_size, attrs, cache_line):
+    """Refuse frames of a CACHED region that are no whole lines of its data cache. When DMA writes to a line that the
+    processor has written to as well, one of them loses (micropython/micropython#13717)."""
+    if not power_of_two(cache_line):
+        mistake("InvalidArgument", "cache_line {} is not a power of two", cache_line)
+    if attrs & CACHED and frame_size < cache_line:
+        mistake(
+            "InvalidArgument",
+            "frames of {} bytes in the cached region {} would share cache lines of {}: make frame_size that",
+            frame_size,
+            name,
+            cache_line,
+        )
 
 
 class Region:
     """One kind of memory: `size` bytes from the address `base` on, in frames of `frame_size` bytes.
 
     `frame_size` is a power of two from 32, `base` and `size` are multiples of it. `attrs` is made of DMA, FAST, CACHED,
-    EXTERNAL, RETAINED, SHARED. The metadata is allocated here and never again: 2 bits and 3/32 of a bit a frame, and
-    96 bytes. A region works on its own with its raw calls; `init` makes a set of them the system's.
+    EXTERNAL, RETAINED, SHARED. The frames of a CACHED region are whole lines of its data cache, of `cache_line` bytes,
+    so that no two allocations share a line. The metadata is allocated here and never again: 2 bits and 3/16 of a bit a
+    frame, the latter for 1,024 frames at a time, and 64 bytes. A region works on its own with its raw calls; `init`
+    makes a set of them the system's.
 
     Raw calls, in frames of this region, counted from its base:
 
-    - ``alloc(n)``: n contiguous frames, anywhere.
+    - ``alloc(n)``: n contiguous frames, the lowest that are free.
     - ``alloc_aligned(n, align)``: the same; the address is a multiple of `align` frames, a power of two.
     - ``alloc_at(frame, n)``: the n frames from `frame` on.
     - ``free(frame)``: what was allocated as one, by its first frame. Double, interior and foreign frees are refused.
@@ -40,21 +58,28 @@ class Region:
     They answer the first frame (`free`: the number of frames freed), or a negative code: OUT_OF_MEMORY,
     ZERO_ALLOCATION, ALLOCATION_TOO_LARGE, UNALIGNED_ADDRESS, ADDRESS_OUT_OF_RANGE, NOT_ALLOCATED, ADDRESS_NOT_FREE.
     They need no heap and raise nothing for small integers. They do not ask whether an AllocatedFrames owns what they
-    free, and take no lock: if a hard interrupt handler, the other core or another thread uses the region too, mask
-    interrupts or take a lock around the calls. No other call is for interrupt handlers.
+    free.
+
+    In a SHARED region they may be called from a hard interrupt handler while the program, or a handler of lower
+    priority, is in one of them: on ARM they mask interrupts while the bits of one allocation change, and only then;
+    a search goes on with interrupts enabled and begins again if the map has changed under it. In other regions handlers
+    and the program must not meet. Bind them once (``alloc = region.alloc``) and outside of the handler. The second core
+    and threads without a common lock are not covered.
     """
 
-    def __init__(self, name, base, size, frame_size=_FRAME_SIZE, attrs=0):
+    def __init__(self, name, base, size, frame_size=_FRAME_SIZE, attrs=0, cache_line=CACHE_LINE):
         if not isinstance(name, str):
             raise TypeError("name must be a str")
         integer(base, "base")
         integer(size, "size")
         integer(frame_size, "frame_size")
         integer(attrs, "attrs")
+        integer(cache_line, "cache_line")
         if frame_size < _SMALLEST_FRAME or not power_of_two(frame_size):
             mistake("InvalidArgument", "frame_size {} is not a power of two from 32", frame_size)
         if attrs < 0 or attrs >= RESERVED << 1:
             mistake("InvalidArgument", "attrs {:#x} has bits that no attribute has", attrs)
+        check_cache_line(name, frame_size, attrs, cache_line)
         if base < 0 or size < 0 or base + size > 1 << 64:
             mistake("AddressOutOfRange", "{} bytes at {:#x} do not lie in 64 bits of address", size, base)
         if base % frame_size or size % frame_size:
@@ -74,7 +99,7 @@ class Region:
             self.shift += 1
         self.whole = name  # of what `init` carved it
         self._former = None
-        state = engine.new_state(self.frames, base >> self.shift)
+        state = engine.new_state(self.frames, base >> self.shift, attrs & SHARED)
         self._take(state, engine.raw_calls(state))
 
     def _take(self, state, calls):

@@ -65,12 +65,13 @@ class Emulator:
     """QEMU running a board; a context manager that leaves no process behind.
 
     `url` is what mpremote connects to: a TCP socket, or for *interactive* use a pseudo-terminal, which is what
-    mpremote's own REPL needs. Raises RuntimeError when QEMU does not come up.
+    mpremote's own REPL needs. *options* are more arguments for QEMU. Raises RuntimeError when QEMU does not come up.
     """
 
-    def __init__(self, board, interactive=False):
+    def __init__(self, board, interactive=False, options=()):
         self.board = board
         self.interactive = interactive
+        self.options = options
         self.url = None
         self.process = None
 
@@ -102,6 +103,7 @@ class Emulator:
     def _start(self, serial_line):
         command = ["qemu-system-arm", "-machine", MACHINES[self.board], "-kernel", str(firmware(self.board))]
         command += ["-semihosting", "-display", "none", "-monitor", "none", "-serial", serial_line]
+        command += self.options
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -16,6 +16,9 @@ C_CONSTANTS = (
     "UART_RECEIVE_INTERRUPT",
     "FPGAIO_BASE",
     "FPGAIO_COUNTER_HZ",
+    "TIMER_BASE",
+    "TIMER_INTERRUPT",
+    "TIMER_HZ",
 )
 
 # Name of the linker's memory -> name of the occupied block in physmem_board.py.

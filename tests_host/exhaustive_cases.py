@@ -15,6 +15,7 @@ import sys
 
 import physmem_engine as engine
 from array import array
+from constraint_sets import requests
 from random_numbers import RandomNumbers
 from uctypes import addressof
 
@@ -29,9 +30,8 @@ _FREE = 1
 _FEWEST_FREE = 2
 _FAILED = 3
 _PHASE = 4
-_CLASSES = 5
-_TOPS = 8
-_ROW = 22
+_TOPS = 7
+_ROW = 14
 
 _COLLECT_AFTER = 1 << 18  # bytes of garbage
 
@@ -110,7 +110,6 @@ class Place:
         self.classes_high = bytearray(MAPS)
         self._fill_classes()
         self.low_mask = (1 << self.in_word) - 1
-        self.high_mask = MAPS - 1 ^ self.low_mask
         self.lowest = lowest_bits()
         self.row_of_starts = _ROW + self.words + 1
         self.shift = first % 32
@@ -152,7 +151,7 @@ class Place:
         starts = [0, self.first + 16] if self.first else [self.first + 16]
         for frame in starts + [self.frames]:
             state[self.row_of_starts + frame // 32] |= 1 << frame % 32
-        state[_FREE] = state[_FEWEST_FREE] = state[_CLASSES] = 0
+        state[_FREE] = state[_FEWEST_FREE] = 0
         return state
 
     def fill(self, state, free, starts):
@@ -168,36 +167,19 @@ class Place:
         state[word + 1] |= starts >> self.in_word
         low = self.classes_low[free]
         high = self.classes_high[free]
-        if low:
-            state[_TOPS - 1 + low] = 1  # the one group that there is
-        if high:
-            state[_TOPS - 1 + high] = 1
-        state[_CLASSES] = (1 << low | 1 << high) >> 1  # class 0 has no bit
         word = self.row_of_starts + self.words + 1
-        state[word] = (low & 1 | (high & 1) << 1) << self.word
-        state[word + 1] = (low >> 1 & 1 | (high >> 1 & 1) << 1) << self.word
-        state[word + 2] = (low >> 2 | high >> 2 << 1) << self.word
+        for number in range(max(low, high)):
+            state[_TOPS + number] = 1  # the one group that there is
+            state[word + number] = ((number < low) | (number < high) << 1) << self.word
         state[_FREE] = self.count[free]
 
-    def chosen(self, free, places, n):
-        """Return the place that is documented for a raw alloc of `n` frames, or the negative code.
-
-        The lowest place in the first word of the smallest class that surely has n: whose least run, 2**(class - 1)
-        frames, is n or more. Where no word is of such a class, the lowest place of all.
-        """
+    def chosen(self, places, n):
+        """Return the documented place for a raw alloc of `n` frames, the lowest of all, or the negative code."""
         if n > self.frames:
             return engine.ALLOCATION_TOO_LARGE
         if n > 16 or places[n] == 0:
             return engine.OUT_OF_MEMORY
-        low, high = self.classes_low[free], self.classes_high[free]
-        low_is_sure = low and 1 << (low - 1) >= n
-        high_is_sure = high and 1 << (high - 1) >= n
-        mask = places[n]
-        if low_is_sure and (not high_is_sure or low <= high):
-            mask &= self.low_mask
-        elif high_is_sure:
-            mask &= self.high_mask
-        return self.first + self.lowest[mask]
+        return self.first + self.lowest[places[n]]
 
 
 IN_ONE_WORD = (16, 0)  # the whole region
@@ -239,7 +221,7 @@ def alloc_and_free(report, place, step=1):
         failed = 0
         for n in range(1, LARGEST + 1):
             answer = alloc(n)
-            frame = place.chosen(free, places, n)
+            frame = place.chosen(places, n)
             if answer != frame:
                 report.mismatch("alloc", bin(free), n, answer, frame)
             if frame >= 0:
@@ -276,7 +258,7 @@ def alignments(phases):
 def aligned_search(report, place, phases):
     """Search: all maps, n = 1 .. 17, every alignment 1 .. 32, and each of `phases` that makes a difference for it: the
     lowest frame that fits."""
-    search = engine.search
+    search = engine.search_within
     first, frames = place.first, place.frames
     # For each map of frames that fit, the answer.
     answers = [engine.OUT_OF_MEMORY] + [first + place.lowest[fits] for fits in range(1, MAPS)]
@@ -398,7 +380,7 @@ def constraint_tuples(place, count):
 
 def constraints(report, place, count):
     """Search with boundary and window: all maps, `count` seeded tuples for each."""
-    search = engine.search
+    search = engine.search_within
     first = place.first
     lowest = place.lowest
     state = place.new_state()
@@ -429,10 +411,46 @@ def constraints(report, place, count):
         report.cases += count
 
 
+def every_constraint_tuple(report, place, step=1):
+    """Allocation by every tuple of constraint_sets, the full product, of all maps: the lowest place that meets it.
+    After the frees every word is as it was, but for the history.
+
+    Each call is counted as a case, granted or not.
+    """
+    allocate_within, serve = engine.allocate_within, engine.serve
+    out_of_memory = engine.OUT_OF_MEMORY
+    first, lowest = place.first, place.lowest
+    state = place.new_state()
+    before = array("I", state)
+    address = addressof(state)
+    places = [0] * (LARGEST + 1)
+    for phase, rows in requests(first, place.frames):
+        for free in range(0, MAPS, step):
+            place.fill(state, free, free ^ MAPS - 1)
+            place.fill(before, free, free ^ MAPS - 1)
+            state[_PHASE] = before[_PHASE] = phase
+            places_of(free, places)
+            failed = 0
+            for n, align, boundary, low, high, meeting in rows:
+                fits = places[n] & meeting
+                answer = allocate_within(address, n, align, boundary, low, high)
+                if fits:
+                    if answer != first + lowest[fits] or serve(address, answer, 0) != n:
+                        report.mismatch(bin(free), phase, n, align, boundary, low, high, answer, bin(fits))
+                else:
+                    failed += 1
+                    if answer != out_of_memory:
+                        report.mismatch(bin(free), phase, n, align, boundary, low, high, answer, "none")
+            before[_FAILED] = failed
+            if state != before:
+                report.mismatch("state after", bin(free), phase)
+            report.cases += len(rows)
+
+
 def constraints_of_whole_words(report, tuples):
     """Search for more than 32 frames: all maps with each frame in place of 32, whole words, one frame off the border of
     words; `tuples` seeded tuples for each. By the ends of each run."""
-    search = engine.search
+    search = engine.search_within
     numbers = RandomNumbers(11)
     below = numbers.below
     shifted = 1
@@ -557,7 +575,7 @@ def derived_words(report, place):
     for free in range(MAPS):
         place.fill(expected, free, free ^ MAPS - 1)
         place.fill(state, free, free ^ MAPS - 1)
-        for i in (_FREE, _CLASSES, _TOPS, _TOPS + 3, len(state) - 1, len(state) - 3):
+        for i in (_FREE, _TOPS, _TOPS + 3, len(state) - 1, len(state) - 3):
             state[i] = 0x5555
         engine.rebuild(state)
         if state != expected or (free % 17 == 5 and engine.check(state)):
@@ -577,6 +595,8 @@ PARTS = {
     "at": lambda report: calls_at_a_frame(report, Place(*ACROSS_WORDS)),
     "constraints": lambda report: constraints(report, Place(*IN_ONE_WORD), 24),
     "constraints_across": lambda report: constraints(report, Place(*ACROSS_WORDS), 24),
+    "tuples": lambda report: every_constraint_tuple(report, Place(*IN_ONE_WORD)),
+    "tuples_across": lambda report: every_constraint_tuple(report, Place(*ACROSS_WORDS)),
     "whole_words": lambda report: constraints_of_whole_words(report, 8),
     "frees": lambda report: invalid_frees(report, Place(*IN_ONE_WORD)),
     "frees_across": lambda report: invalid_frees(report, Place(*ACROSS_WORDS)),

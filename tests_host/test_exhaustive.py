@@ -14,6 +14,7 @@ from harness.machines import UnixPort
 
 ON_CPYTHON = ("derived", "alloc", "alloc_across", "aligned_calls", "at", "constraints_across", "frees", "frees_across")
 SECONDS = 300
+SAMPLE = 61  # on CPython, every so many-th map is tried with every constraint tuple
 
 # What the docstring of exhaustive_cases promises, in numbers: the parts cannot shrink unseen.
 MAPS = 1 << 16
@@ -29,6 +30,9 @@ LEAST_CASES = {
     "at": MAPS * 16,
     "constraints": MAPS * 24,
     "constraints_across": MAPS * 24,
+    # n = 1, 2, 3, 5 with the boundaries 0, 8, 16, n = 9, 16 with 0, 16; 3 alignments, 2 lows, 2 highs, 2 phases.
+    "tuples": MAPS * (4 * 3 + 2 * 2) * 3 * 2 * 2 * 2,
+    "tuples_across": MAPS * (4 * 3 + 2 * 2) * 3 * 2 * 2 * 2,
     "whole_words": MAPS * 8,
     "frees": MAPS * 3 * (16 + 3),
     "frees_across": MAPS * 3 * (16 + 3),
@@ -45,6 +49,14 @@ def test_on_cpython(part):
     exhaustive_cases.PARTS[part](report)
     assert report.end() == 0
     assert report.cases >= LEAST_CASES[part]
+
+
+@pytest.mark.parametrize("place", [exhaustive_cases.IN_ONE_WORD, exhaustive_cases.ACROSS_WORDS])
+def test_sample_of_the_constraint_tuples_on_cpython(place):
+    report = exhaustive_cases.Report(f"tuples at {place}")
+    exhaustive_cases.every_constraint_tuple(report, exhaustive_cases.Place(*place), SAMPLE)
+    assert report.end() == 0
+    assert report.cases >= LEAST_CASES["tuples"] // SAMPLE
 
 
 @pytest.mark.parametrize("part", LEAST_CASES)

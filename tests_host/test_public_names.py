@@ -100,7 +100,7 @@ def system():
     region = physmem.Region("r", 0x1000_0000, 16 * 4096)
     return {
         "Region": region,
-        "AllocatedFrames": physmem.AllocatedFrames(region, region.alloc(2), 2),
+        "AllocatedFrames": physmem.new_owner(region, region.alloc(2), 2, None),
         "DeferredAllocAction": physmem.DeferredAllocAction(),
     }
 
@@ -185,18 +185,24 @@ def public(tree, prefix=""):
                 yield from public(node, f"{prefix}{node.name}.")
 
 
+def decorators(node):
+    """The last name of each of a class's or function's decorators."""
+    return [ast.unparse(decorator).rpartition(".")[2] for decorator in node.decorator_list]
+
+
 MODULES = sorted(path.stem for path in LIBRARY.glob("physmem*.py"))
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_docstrings(module):
-    """Every module, and every public class, function and method in it."""
+    """Every module, and every public class, function and method in it. MicroPython's assembler takes no docstring."""
     tree = ast.parse((LIBRARY / f"{module}.py").read_text())
     assert ast.get_docstring(tree), "the module itself"
-    assert [name for name, node in public(tree) if not ast.get_docstring(node)] == []
+    python = [(name, node) for name, node in public(tree) if "asm_thumb" not in decorators(node)]
+    assert [name for name, node in python if not ast.get_docstring(node)] == []
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [module for module in MODULES if module != "physmem_thumb"])
 def test_modules_import_by_themselves(module):
-    """Each in any order, under its own name."""
+    """Each in any order, under its own name; but for the code that only ARM runs."""
     assert importlib.import_module(module).__name__ == module

@@ -9,6 +9,7 @@ import sys
 
 import micropython
 from model import Model
+from snapshot import of_region
 from uctypes import addressof
 
 _LIVE_AT_MOST = 60  # allocations
@@ -402,7 +403,7 @@ class RandomOperations:
         model_region = self.region()
         region = p.region(model_region.name)
         frame = self.choose(model_region.frames + 3) - 1
-        before = bytes(region._state)
+        before = of_region(region)
         if not 0 <= frame < model_region.frames:
             frame = self.one_of((frame, frame, frame + (1 << 20), frame - (1 << 32), 1 << 64))
             expect(region.free(frame) == p.ADDRESS_OUT_OF_RANGE, "free of", frame, "beyond")
@@ -413,7 +414,7 @@ class RandomOperations:
             self.free_raw_ones()
             return
         self.refused += 1
-        expect(bytes(region._state) == before, "a refused free changed the state")
+        expect(of_region(region) == before, "a refused free changed the state")
 
     def free_raw_ones(self):
         """Free one of the raw allocations."""
@@ -626,10 +627,20 @@ class RandomOperations:
             self.read(owned)
         self.statistics()
 
+    def counts(self):
+        """Used frames, peak and failed requests of every region are the model's."""
+        for region in self.model.regions:
+            found = self.physmem.region(region.name)
+            counts = (found.used_frames, found.peak_used, found.failed)
+            expected = (region.used, region.peak, region.failed)
+            expect(counts == expected, "used, peak, failed of", region.name, counts, "instead of", expected)
+
     def run(self, operations, check_after=100):
-        """Do so many operations, with `check` after each `check_after` of them, free what is left and check again."""
+        """Do so many operations, with `counts` after each and `check` after each `check_after` of them, free what is
+        left and check again."""
         for i in range(1, operations + 1):
             self.one()
+            self.counts()
             if i % check_after == 0:
                 self.check()
         while self.live:

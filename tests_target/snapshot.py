@@ -1,18 +1,21 @@
 """All that a refused call must leave as it was, as one value to compare before and after.
 
-Left out is what a refused call may change: the count of failed requests.
+Left out is what a refused call may change: the count of failed requests, and the version of a region's state, which
+counts the critical sections of a shared one.
 """
 
 import sys
 
-_FAILED = 3  # word of a region's state, see physmem_engine
+# Words of a region's state, from the table of physmem_engine.
+_FAILED = 3
+_VERSION = 5
 
 
 def of_region(region):
     """Name, place and metadata of one region, byte for byte."""
     state = bytearray(bytes(region._state))
-    for i in range(4 * _FAILED, 4 * _FAILED + 4):
-        state[i] = 0
+    for word in (_FAILED, _VERSION):
+        state[4 * word : 4 * word + 4] = bytes(4)
     return (region.name, region.base, region.end, region.frame_size, region.attrs, bytes(state))
 
 

@@ -5,7 +5,7 @@ from Python sets of frame numbers. Numbers above 2**30 are big ints on boards of
 """
 
 import physmem
-from physmem import AllocatedFrames, FrameRange, MemoryRegionType, PhysicalMemoryRegion, PhysMemError, Region
+from physmem import FrameRange, MemoryRegionType, PhysicalMemoryRegion, PhysMemError, Region, new_owner
 from support import raises
 
 ALL = 1 << 52  # frames of 4,096 bytes in 64 bits of address
@@ -344,7 +344,7 @@ def test_what_is_no_range_is_a_type_error():
 def test_range_of_allocated_frames_is_counted_from_address_0():
     """Frame 2 of a region at 0x20100000 with frames of 1,024 bytes is number 0x20100000 / 1024 + 2 = 0x80402."""
     region = Region("sram", 0x20100000, 16 * 1024, 1024)
-    frames = AllocatedFrames(region, region.alloc_at(2, 5), 5)
+    frames = new_owner(region, region.alloc_at(2, 5), 5, None)
     assert frames.range == FrameRange(0x80402, 5, 1024)
     assert frames.range.start_address == frames.addr == 0x20100800
     assert frames.range.size_in_bytes == frames.nbytes == 5120
@@ -354,7 +354,7 @@ def test_range_of_allocated_frames_is_counted_from_address_0():
 def test_range_outlives_the_frames_and_frees_nothing():
     """It is a value, not an owner."""
     region = Region("sram", 0x20100000, 16 * 4096)
-    frames = AllocatedFrames(region, region.alloc(4), 4)
+    frames = new_owner(region, region.alloc(4), 4, None)
     kept = frames.range
     del frames
     assert region.used_frames == 4

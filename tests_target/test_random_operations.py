@@ -1,7 +1,8 @@
 """Random operations of the whole public API against the plain model: 100,000 on the unix port, 10,000 on each board.
 
-The model says what is granted, refused and with which code; random_operations.py holds the library against it and calls
-check() after each hundred. tests_host/test_model.py lets hypothesis choose the operations.
+The model says what is granted, refused and with which code; random_operations.py holds the library against it: used
+frames, peak and failures of every region after each operation, check() after each hundred. tests_host/test_model.py
+lets hypothesis choose the operations.
 """
 
 import sys

@@ -9,7 +9,7 @@ The regions are nobody's memory: nothing here reads or writes what they describe
 
 import sys
 
-from physmem import ALLOCATED, MOVED, AllocatedFrames, FrameRange, PhysMemError, Region
+from physmem import ALLOCATED, MOVED, FrameRange, PhysMemError, Region, new_owner
 from support import raises
 
 FRAME = 4096
@@ -21,9 +21,9 @@ def frames_from(first, count):
     """All frames of a new region that begins with the frame number `first`, in one owner."""
     region = Region("memory", first * FRAME, max(1, count) * FRAME)
     if not count:
-        return AllocatedFrames(region, 0, 0)
+        return new_owner(region, 0, 0, None)
     assert region.alloc_at(0, count) == 0
-    return AllocatedFrames(region, 0, count)
+    return new_owner(region, 0, count, None)
 
 
 def is_split(original, i, first_part, second_part):

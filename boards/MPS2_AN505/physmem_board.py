@@ -20,9 +20,12 @@ OCCUPIED = (
 GC_HEAP_SIZE = 0x00080000
 STACK_SIZE = 0x00010000
 
-# Peripherals that the firmware drives: CMSDK UART 0 with the number of its receive interrupt, and the FPGA I/O block
-# with its counters.
+# Peripherals that the firmware drives: CMSDK UART 0 with the number of its receive interrupt, the FPGA I/O block with
+# its counters, and CMSDK timer 0 with its interrupt and clock; timer 1 has the next 4 KiB and the next interrupt.
 UART_BASE = 0x50200000
 UART_RECEIVE_INTERRUPT = 32
 FPGAIO_BASE = 0x50302000
-FPGAIO_COUNTER_HZ = 25000000
+FPGAIO_COUNTER_HZ = 20000000
+TIMER_BASE = 0x50000000
+TIMER_INTERRUPT = 3
+TIMER_HZ = 20000000

@@ -1,7 +1,9 @@
 // Console over CMSDK UART 0, and what must be switched on before anything else runs.
 
 #include "py/mphal.h"
+#include "py/runtime.h"
 #include "py/stream.h"
+#include "board.h"
 #include "uart.h"
 
 typedef struct {
@@ -21,13 +23,6 @@ typedef struct {
 #define UART_CONTROL_RECEIVE_INTERRUPT (1 << 3)
 #define UART_INTERRUPT_RECEIVE (1 << 1)
 
-// Words of the interrupt controller that hold the bit of the receive interrupt.
-#define NVIC_WORD(base) (*(volatile uint32_t *)((base) + PHYSMEM_UART_RECEIVE_INTERRUPT / 32 * 4))
-#define NVIC_ENABLE NVIC_WORD(0xE000E100)
-#define NVIC_DISABLE NVIC_WORD(0xE000E180)
-#define NVIC_CLEAR_PENDING NVIC_WORD(0xE000E280)
-#define NVIC_RECEIVE_BIT (1u << PHYSMEM_UART_RECEIVE_INTERRUPT % 32)
-
 #if __ARM_FP
 #define COPROCESSOR_ACCESS_CONTROL (*(volatile uint32_t *)0xE000ED88)
 #define FULL_ACCESS_TO_FPU (0xF << 20)
@@ -39,6 +34,7 @@ void uart_init(void) {
     COPROCESSOR_ACCESS_CONTROL |= FULL_ACCESS_TO_FPU;
     __asm volatile ("dsb\n\tisb");
     #endif
+    physmem_vectors_init();
     UART->baud_rate_divider = 16;
     UART->control = UART_CONTROL_TRANSMIT_ENABLE | UART_CONTROL_RECEIVE_ENABLE | UART_CONTROL_RECEIVE_INTERRUPT;
 }
@@ -55,24 +51,25 @@ void uart_tx_strn(const char *text, size_t length) {
     }
 }
 
-// Sleep until input arrives. The receive interrupt is enabled only here, where all are masked: it wakes the processor
-// and is never taken, so it needs no handler.
+// Sleep until input arrives or a handler is to run; not if either is so already. The receive interrupt is enabled only
+// here, where all are masked: it wakes the processor and is never taken, so it needs no handler.
 static void wait_for_input(void) {
     uint32_t masked = physmem_mask_interrupts();
     UART->interrupt_status = UART_INTERRUPT_RECEIVE;
-    NVIC_CLEAR_PENDING = NVIC_RECEIVE_BIT;
-    if (!(UART->state & UART_STATE_RECEIVE_FULL)) {
-        NVIC_ENABLE = NVIC_RECEIVE_BIT;
-        __asm volatile ("dsb\n\twfi" : : : "memory");
-        NVIC_DISABLE = NVIC_RECEIVE_BIT;
-        __asm volatile ("dsb\n\tisb" : : : "memory");
+    nvic_clear_pending(PHYSMEM_UART_RECEIVE_INTERRUPT);
+    if (!(UART->state & UART_STATE_RECEIVE_FULL) && MP_STATE_VM(sched_state) != MP_SCHED_PENDING) {
+        nvic_enable(PHYSMEM_UART_RECEIVE_INTERRUPT);
+        __asm volatile ("wfi" : : : "memory");
+        nvic_disable(PHYSMEM_UART_RECEIVE_INTERRUPT);
     }
     physmem_restore_interrupts(masked);
 }
 
 // Takes the place of the port's function of this name, which polls: an idle emulator would keep a host's core busy.
+// What timers have scheduled runs meanwhile.
 int __wrap_mp_hal_stdin_rx_chr(void) {
     for (;;) {
+        mp_event_handle_nowait();
         int character = uart_rx_chr();
         if (character != UART_RX_NO_CHAR) {
             return character;

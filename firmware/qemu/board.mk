@@ -9,15 +9,15 @@ AFLAGS += $(filter -mcpu=%,$(MCU_FLAGS))
 
 # No QEMU_SOC_* is defined: the port's own UART driver stays empty and board.c is the driver.
 CFLAGS += -I$(FIRMWARE_DIR)/qemu -DMP_CONFIGFILE='"board_mpconfigport.h"'
-SRC_C += $(FIRMWARE_DIR)/boot_stage.c $(FIRMWARE_DIR)/qemu/board.c $(FIRMWARE_DIR)/qemu/clock.c
+SRC_C += $(FIRMWARE_DIR)/boot_stage.c $(FIRMWARE_DIR)/qemu/board.c $(FIRMWARE_DIR)/qemu/clock.c $(FIRMWARE_DIR)/qemu/timer.c
 SRC_BOARD_O = shared/runtime/gchelper_native.o shared/runtime/gchelper_thumb2.o
 QSTR_GLOBAL_DEPENDENCIES += $(FIRMWARE_DIR)/qemu/board_mpconfigport.h
 
 # memory_map.h and memory_map.ld are made from the board's physmem_board.py by scripts/memory_map.py.
 MICROPY_HEAP_SIZE = PHYSMEM_GC_HEAP_SIZE
 LDSCRIPT = $(FIRMWARE_DIR)/qemu/board.ld
-LDFLAGS += -L$(BUILD) -Wl,--wrap=mp_hal_stdio_poll,--wrap=mp_hal_stdin_rx_chr
+LDFLAGS += -L$(BUILD) -Wl,--wrap=mp_hal_stdio_poll,--wrap=mp_hal_stdin_rx_chr,--wrap=gc_sweep_all
 $(BUILD)/firmware.elf: $(BUILD)/memory_map.ld
 
-FROZEN_MANIFEST = $(FIRMWARE_DIR)/manifest.py
+FROZEN_MANIFEST = $(FIRMWARE_DIR)/manifest_thumb.py
 MICROPY_MANIFEST_PHYSMEM_BOARD_DIR = $(BOARD_DIR)

@@ -27,6 +27,10 @@ void physmem_boot_stage(void);
 #undef MICROPY_HW_ROMFS_ENABLE_PART0
 #define MICROPY_HW_ROMFS_ENABLE_PART0 (0)
 
+// timer.c.
+#undef MICROPY_PY_MACHINE_EXTRA_GLOBALS
+#define MICROPY_PY_MACHINE_EXTRA_GLOBALS { MP_ROM_QSTR(MP_QSTR_Timer), MP_ROM_PTR(&machine_timer_type) },
+
 // Critical sections: mask interrupts, remember whether they were masked before.
 static inline uint32_t physmem_mask_interrupts(void) {
     uint32_t masked;

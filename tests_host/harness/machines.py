@@ -113,10 +113,11 @@ class Board(Machine):
         self._transport = None
 
     def start(self, file):
-        if self._emulator is None:
+        if self._emulator is None or self._emulator.options != file.options:
+            self.stop()
             if not firmware(self.name).exists():
                 raise RuntimeError(f"the firmware of {self.name} is not built: run make build")
-            self._emulator = Emulator(self.name)
+            self._emulator = Emulator(self.name, options=file.options)
             self._emulator.start()
             self._transport = self._emulator.connect()
         else:

@@ -1,9 +1,10 @@
 """What the files of tests_target hold, read without importing them.
 
-A test file is a plain module of functions `test_*` without arguments. It may set two constants:
+A test file is a plain module of functions `test_*` without arguments. It may set three constants:
 
 ONLY     tuple of the machines it is for; without it, all of them
 TIMEOUT  seconds that one of its tests may take
+QEMU     tuple of more options for the QEMU of a board
 """
 
 import ast
@@ -20,19 +21,21 @@ DEFAULT_TIMEOUT = 120
 
 @dataclass(frozen=True)
 class TargetFile:
-    """A test file: its path, the names of its tests in order, its machines (None: all), seconds for one test."""
+    """A test file: its path, the names of its tests in order, its machines (None: all), seconds for one test, QEMU's
+    options."""
 
     path: Path
     tests: tuple
     only: tuple | None
     timeout: int
+    options: tuple
 
     def is_for(self, machine):
         return self.only is None or machine in self.only
 
 
 def read(path):
-    """The TargetFile at *path*. Raises ValueError when ONLY or TIMEOUT is no constant."""
+    """The TargetFile at *path*. Raises ValueError when ONLY, TIMEOUT or QEMU is no constant."""
     tests = []
     constants = {}
     for node in ast.parse(path.read_text(), str(path)).body:
@@ -40,9 +43,10 @@ def read(path):
             tests.append(node.name)
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
-            if name in ("ONLY", "TIMEOUT"):
+            if name in ("ONLY", "TIMEOUT", "QEMU"):
                 constants[name] = ast.literal_eval(node.value)
-    return TargetFile(path, tuple(tests), constants.get("ONLY"), constants.get("TIMEOUT", DEFAULT_TIMEOUT))
+    timeout = constants.get("TIMEOUT", DEFAULT_TIMEOUT)
+    return TargetFile(path, tuple(tests), constants.get("ONLY"), timeout, constants.get("QEMU", ()))
 
 
 def test_files():

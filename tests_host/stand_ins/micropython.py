@@ -27,8 +27,8 @@ def ptr32(address):
     return uctypes._words(address)
 
 
-def ptr8(address):
-    return uctypes._bytes(address)
+def ptr8(buffer):
+    return memoryview(buffer)
 
 
 def heap_lock():

@@ -3,8 +3,6 @@
 import ctypes
 
 _arrays = {}
-_views = {}
-_HEADER_BYTES = 256
 
 
 def addressof(buffer):
@@ -12,10 +10,7 @@ def addressof(buffer):
     if getattr(buffer, "typecode", "") != "I":
         return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
     address, _ = buffer.buffer_info()
-    if _arrays.get(address) is not buffer:
-        _arrays[address] = buffer
-        for offset in range(_HEADER_BYTES):
-            _views.pop(address + offset, None)
+    _arrays[address] = buffer
     return address
 
 
@@ -26,12 +21,3 @@ def bytearray_at(address, size):
 
 def _words(address):
     return _arrays[address]
-
-
-def _bytes(address):
-    """The bytes of a remembered array from `address`, which lies in its header, on."""
-    view = _views.get(address)
-    if view is None:
-        base = next(base for base in range(address & ~3, address - _HEADER_BYTES, -4) if base in _arrays)
-        view = _views[address] = memoryview(_arrays[base]).cast("B")[address - base :]
-    return view

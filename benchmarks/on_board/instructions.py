@@ -1,0 +1,127 @@
+"""Exact numbers of instructions, on MPS2_AN385 under ``qemu-system-arm -icount shift=10,sleep=off``.
+
+With that option every instruction takes 1,024 ns of the emulated time. The counter of the FPGA I/O block ticks every
+40 ns, that is 25.6 times an instruction, so the ticks between two readings give back the number of instructions between
+them without error. Source: Arm DAI 0385, FPGA system control and I/O; QEMU docs/devel/tcg-icount.rst.
+
+What is counted is a whole statement of a function in bytecode whose operands are local variables: the loads, the call,
+what is called, and what becomes of the answer. The readings cost the same around a statement and around nothing; the
+second is subtracted.
+"""
+
+import micropython
+from machine import mem32
+from micropython import const
+
+_COUNTER = const(0x40028018)
+_PRESCALER = const(0x4002801C)
+_MASK = const((1 << 30) - 1)  # what a small integer holds; more would need heap within the count
+
+mem32[_PRESCALER] = 0
+
+answer = [None]
+"""What the last statement counted by `of_call`, `of_call_2` or `of_call_0` answered."""
+
+
+@micropython.viper
+def now() -> int:
+    """The ticks of the counter, 30 bits."""
+    return ptr32(_COUNTER)[0] & _MASK
+
+
+def _instructions(start, middle, end):
+    """Instructions from `middle` to `end` less those from `start` to `middle`: ticks / 25.6, rounded to nearest."""
+    empty = (((middle - start) & _MASK) * 10 + 128) // 256
+    return (((end - middle) & _MASK) * 10 + 128) // 256 - empty
+
+
+def of_call_0(call, now=now):
+    """Count ``result = call()``."""
+    start = now()
+    middle = now()
+    result = call()
+    end = now()
+    answer[0] = result
+    return _instructions(start, middle, end)
+
+
+def of_call(call, a, now=now):
+    """Count ``result = call(a)``."""
+    start = now()
+    middle = now()
+    result = call(a)
+    end = now()
+    answer[0] = result
+    return _instructions(start, middle, end)
+
+
+def of_call_2(call, a, b, now=now):
+    """Count ``result = call(a, b)``."""
+    start = now()
+    middle = now()
+    result = call(a, b)
+    end = now()
+    answer[0] = result
+    return _instructions(start, middle, end)
+
+
+def of_two_calls(call, a, b, now=now):
+    """Count ``call(a, b); call(a, b)``."""
+    start = now()
+    middle = now()
+    call(a, b)
+    call(a, b)
+    end = now()
+    return _instructions(start, middle, end)
+
+
+def of_pair(alloc, free, n, now=now):
+    """Count ``free(alloc(n))``."""
+    start = now()
+    middle = now()
+    free(alloc(n))
+    end = now()
+    return _instructions(start, middle, end)
+
+
+def of_dropping(allocate, n, now=now):
+    """Count ``allocate(n)``, the answer dropped."""
+    start = now()
+    middle = now()
+    allocate(n)
+    end = now()
+    return _instructions(start, middle, end)
+
+
+def of_free(frames, now=now):
+    """Count ``frames.free()``."""
+    start = now()
+    middle = now()
+    frames.free()
+    end = now()
+    return _instructions(start, middle, end)
+
+
+def of_allocation_and_free(allocate, n, now=now):
+    """Count ``allocate(n).free()``."""
+    start = now()
+    middle = now()
+    allocate(n).free()
+    end = now()
+    return _instructions(start, middle, end)
+
+
+def second(count, *arguments):
+    """Count twice and return the second: the first may fill what MicroPython keeps for later calls."""
+    count(*arguments)
+    return count(*arguments)
+
+
+def summary(counts):
+    """``(samples, mean in tenths, 99th percentile, maximum)`` of a list of counts, None if it is empty. The percentile
+    is by nearest rank: the smallest count that is not below 99 of 100 of them."""
+    samples = len(counts)
+    if samples == 0:
+        return None
+    counts = sorted(counts)
+    return samples, (sum(counts) * 10 + samples // 2) // samples, counts[(99 * samples + 99) // 100 - 1], counts[-1]

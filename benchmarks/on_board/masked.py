@@ -1,0 +1,43 @@
+"""One raw call at a time in a SHARED region, for the host to follow instruction by instruction."""
+
+import maps
+from physmem_region import SHARED
+
+_region = [None]
+_call = [None, ()]
+
+
+def set_up(frames, used):
+    """Make the region, with the (first, count) of `used` allocated."""
+    region = _region[0] = maps.new_region(frames, SHARED)
+    for first, count in used:
+        assert region.alloc_at(first, count) == first
+
+
+def prepare(call, *arguments):
+    """Make ready what `once` is to do, and return whether it can be granted. With `free` the argument is a number of
+    frames to allocate for it, with `alloc_at` one that is allocated and freed to find the place."""
+    region = _region[0]
+    _call[:] = [getattr(region, call), arguments]
+    if call in ("free", "alloc_at"):
+        frame = region.alloc(*arguments)
+        if frame < 0:
+            return False
+        if call == "free":
+            _call[1] = (frame,)
+        else:
+            region.free(frame)
+            _call[1] = (frame,) + arguments
+    return True
+
+
+def once():
+    """Do the call."""
+    _call.append(_call[0](*_call[1]))
+
+
+def undo():
+    """Leave the map as it was before the call."""
+    answer = _call.pop()
+    if _call[0] != _region[0].free and answer >= 0:
+        _region[0].free(answer)

@@ -1,0 +1,777 @@
+"""The engine alone, in little time: every answer held against the placement model, every word against `check`.
+
+These tests run every line and every branch of lib/physmem_engine.py (test_coverage.py), and few of its mutants survive
+them (scripts/mutation.py). They use what the module exports, no offsets of its own.
+"""
+
+import random
+import sys
+import types
+from array import array
+from pathlib import Path
+from unittest import mock
+
+import physmem_engine as engine
+from placement_model import PlacementModel
+from uctypes import addressof
+
+SMALL_INTEGERS = 1 << 30
+FUNCTIONS_OF_THUMB = {  # and the names under which the engine calls what it has chosen
+    "count_failure": "_count_failure",
+    "flip_start": "split_or_join",
+    "mask_interrupts": "_mask_interrupts",
+    "serve": "_serve",
+    "unmask_interrupts": "_unmask_interrupts",
+}
+
+
+class Pair:
+    """A state of the engine and the model of the same region, which do everything together."""
+
+    def __init__(self, frames, first_number=0, shared=False):
+        self.frames = frames
+        self.first_number = first_number
+        self.state = engine.new_state(frames, first_number, shared)
+        self.address = addressof(self.state)
+        self.calls = dict(zip(("alloc", "alloc_aligned", "alloc_at", "free"), engine.raw_calls(self.state)))
+        self.model = PlacementModel(frames, first_number)
+
+    def do(self, call, *arguments):
+        """Make the call; return the answer, which is the model's, as are the counts."""
+        before = bytes(self.state)
+        answer = self.calls[call](*arguments)
+        expected = getattr(self.model, call)(*arguments)
+        assert answer == expected, (
+            self.frames,
+            self.first_number,
+            call,
+            arguments,
+            answer,
+            expected,
+            self.model.runs(),
+        )
+        assert self.counts() == (self.model.free_frames, self.frames - self.model.peak_used, self.model.failed)
+        if answer < 0 and answer != engine.OUT_OF_MEMORY:
+            assert bytes(self.state) == before, (call, arguments)
+        return answer
+
+    def counts(self):
+        state = self.state
+        return state[engine.STATE_FREE], state[engine.STATE_FEWEST_FREE], state[engine.STATE_FAILED]
+
+    def sound(self):
+        """The state says what the model says, frame by frame, and derives from its rows."""
+        assert engine.check(self.state) == []
+        self.same_rows()
+        copy = array("I", self.state)
+        engine.rebuild(copy)
+        assert copy == self.state
+
+    def same_rows(self):
+        row, allocations = self.model.row, self.model.allocations
+        for frame in range(self.frames):
+            end = row.find(1, frame)
+            assert engine.next_used(self.address, frame) == (self.frames if end < 0 else end), frame
+            assert engine.count(self.address, frame) == allocations.get(frame, 0), frame
+
+
+def pair_with(free, first_number=0):
+    """A Pair with one frame for each character of `free`: "." is free, a letter belongs to an allocation, which ends
+    where the letter changes."""
+    pair = Pair(len(free), first_number)
+    frame = 0
+    while frame < len(free):
+        end = frame
+        while end < len(free) and free[end] == free[frame]:
+            end += 1
+        if free[frame] != ".":
+            assert pair.do("alloc_at", frame, end - frame) == frame
+        frame = end
+    return pair
+
+
+MAPS = (
+    "." * 70,
+    "a" * 70,
+    "aab..cc...ddddd....." * 3 + "e",
+    "." * 31 + "a" + "." * 32 + "bb" + "." * 40,
+    "a" * 31 + "." + "a" * 31 + "..",
+    "a" + "." * 33 + "b" + "." * 34 + "cc" + "." * 33,
+    ".a" * 40,
+    "a" + "." * 100 + "b" + "." * 63 + "c" + "." * 65,
+)
+
+
+def test_codes():
+    """As documented: RuVix' names, and what the raw calls have always answered."""
+    assert engine.OUT_OF_MEMORY == -1
+    assert engine.ZERO_ALLOCATION == -2
+    assert engine.ALLOCATION_TOO_LARGE == -3
+    assert engine.UNALIGNED_ADDRESS == -4
+    assert engine.ADDRESS_OUT_OF_RANGE == -5
+    assert engine.NOT_ALLOCATED == -6
+    assert engine.ADDRESS_NOT_FREE == -7
+
+
+def test_mistakes():
+    """Each kind, the first and the last integer of it, and integers that would be right if they were cut short."""
+    for free in ("..a", "..a" + 4 * "....bb....cccc....", "a" * 31, "." * 30 + "a" * 30):
+        mistakes_in(pair_with(free, 5))
+
+
+def mistakes_in(pair):
+    frames = pair.frames
+    wide = [-1, -2, -frames, -SMALL_INTEGERS, SMALL_INTEGERS, SMALL_INTEGERS + 2]
+    wide += [k + (sign << bits) for bits in (31, 32, 33, 62, 64, 70) for sign in (1, -1) for k in (0, 2)]
+    for number in wide:
+        pair.do("alloc", number)
+        pair.do("alloc_aligned", number, 1)
+        pair.do("alloc_aligned", 1, number)
+        pair.do("alloc_at", number, 1)
+        pair.do("alloc_at", 0, number)
+        pair.do("free", number)
+    for number in (0, frames + 1, frames + 2, 2 * frames, SMALL_INTEGERS - 1):
+        pair.do("alloc", number)
+        pair.do("alloc_aligned", number, 1)
+        pair.do("alloc_aligned", number, 4)
+        pair.do("alloc_at", 0, number)
+    pair.do("alloc_aligned", 0, 3)
+    for number in (0, 3, 5, 6, 7, 12, 33, 1023, SMALL_INTEGERS - 1):
+        pair.do("alloc_aligned", 1, number)
+    for frame, n in ((frames, 1), (frames - 1, 2), (0, frames), (1, frames), (SMALL_INTEGERS - 1, 1)):
+        pair.do("alloc_at", frame, n)
+    for frame in [*range(frames), frames, frames + 31, frames + 32, SMALL_INTEGERS - 1]:
+        if frame not in pair.model.allocations:
+            pair.do("free", frame)
+    pair.sound()
+    for frame in list(pair.model.allocations):
+        assert pair.do("free", frame) > 0
+        assert pair.do("free", frame) == engine.NOT_ALLOCATED
+        pair.sound()
+
+
+def test_frames_and_allocations_one_by_one():
+    """`next_used`, `count` and both rows, on maps with runs up to, over and from borders of words."""
+    for free in MAPS:
+        pair_with(free).sound()
+
+
+def test_addresses():
+    """Addresses and bases up to 2**64."""
+    for shift in (5, 12, 20):
+        for base in (0, 1 << 29, 0x60000000, (1 << 64) - (9 << shift)):
+            for frame in range(9):
+                for offset in (0, 1, (1 << shift) - 1):
+                    addr = base + (frame << shift) + offset
+                    assert engine.frame_of(addr, base, shift) == frame
+                    assert engine.offset_in_frame(addr, 1 << shift) == offset
+
+
+def test_split_and_join():
+    """`split_or_join` is the engine's own name for what changes one bit of the row of starts."""
+    pair = pair_with("..aaaaaaaa" + "." * 20 + "bbbbbbbb..")
+    for first, at, end in ((2, 5, 10), (2, 9, 10), (30, 31, 38), (30, 32, 38), (30, 33, 38)):
+        engine.split_or_join(pair.address, at)
+        assert (engine.count(pair.address, first), engine.count(pair.address, at)) == (at - first, end - at)
+        assert engine.check(pair.state) == []
+        engine.split_or_join(pair.address, at)
+        pair.sound()
+
+
+def test_largest_free():
+    """The model's; that many frames can be had and one more cannot."""
+    for first_number in (0, 1, 6, 29):
+        for free in MAPS:
+            pair = pair_with(free, first_number)
+            for align in (1, 2, 8, 32, 64, 1 << 29):
+                largest = engine.largest_free(pair.state, align)
+                assert largest == pair.model.largest(align)
+                assert pair.do("alloc_aligned", largest + 1, align) in (
+                    engine.OUT_OF_MEMORY,
+                    engine.ALLOCATION_TOO_LARGE,
+                )
+                if largest:
+                    assert pair.do("free", pair.do("alloc_aligned", largest, align)) == largest
+
+
+def test_failures_are_counted():
+    """Searches in vain for no more frames than there are, and nothing else."""
+    pair = pair_with("..aa" * 20, 1)
+    for turn, call in enumerate((("alloc", 3), ("alloc", 32), ("alloc", 33), ("alloc", 80), ("alloc_aligned", 2, 2))):
+        pair.do(*call)
+        assert pair.state[engine.STATE_FAILED] == turn + 1
+    for call in (("alloc", 81), ("alloc_aligned", 81, 2), ("alloc_at", 1, 2), ("free", 0), ("alloc", 0)):
+        pair.do(*call)
+        assert pair.state[engine.STATE_FAILED] == 5
+    assert engine.allocate_within(pair.address, 2, 1, 0, 1, 4) == engine.OUT_OF_MEMORY
+    assert engine.allocate_within(pair.address, 81, 1, 0, 0, 80) == engine.ALLOCATION_TOO_LARGE
+    assert pair.state[engine.STATE_FAILED] == 6
+
+
+def test_a_search_in_vain_ends_with_the_last_group():
+    """Words with runs of two, none with three, up to the end of the last group of words."""
+    for frames in (1023, 1024, 2048):
+        pair = pair_with(("..a" * frames)[:frames])
+        assert pair.do("alloc", 3) == pair.do("alloc_aligned", 3, 2) == engine.OUT_OF_MEMORY
+
+
+def test_the_number_of_the_first_frame():
+    """Alignment is one of numbers, also where they are wider than a word of the state."""
+    for number in (1 << 30, (1 << 32) - 20, (1 << 59) - 77):
+        pair = Pair(70, number)
+        for align in (1, 2, 8, 32, 64):
+            pair.do("alloc_aligned", 2, align)
+        pair.sound()
+        assert engine.new_state(70, number) == engine.new_state(70, number % (1 << 30))
+
+
+def random_operations(pair, numbers, count, longest):
+    """`count` random calls for up to `longest` frames; the region fills and empties."""
+    live = list(pair.model.allocations)
+    frees = 0.3
+    for _ in range(count):
+        if numbers.random() < 0.02:
+            frees = numbers.choice((0.1, 0.3, 0.45, 0.7))
+        kind = numbers.random()
+        n = numbers.randint(1, min(longest, pair.frames))
+        if kind < frees and live:
+            pair.do("free", live.pop(numbers.randrange(len(live))))
+            continue
+        if kind > 0.9:
+            frame = pair.do("alloc_at", numbers.randrange(pair.frames), n)
+        elif kind > 0.8:
+            frame = pair.do("alloc_aligned", n, 1 << numbers.randrange(8))
+        else:
+            frame = pair.do("alloc", n)
+        if frame >= 0:
+            live.append(frame)
+
+
+def test_an_extended_state():
+    """The frames in use, the most that ever were, and the failures are those of the old one."""
+    for old, new in ((5, 6), (31, 33), (40, 70), (64, 65), (64, 1100), (1000, 1100)):
+        pair = Pair(old, 9)
+        random_operations(pair, random.Random(old), 60, 5)
+        pair.do("alloc", old)
+        while pair.do("alloc", 2) >= 0:
+            pass
+        model = PlacementModel(new, 9)
+        model.row[:old] = pair.model.row
+        model.allocations = dict(pair.model.allocations)
+        model.free_frames = pair.model.free_frames + new - old
+        model.peak_used, model.failed = pair.model.peak_used, pair.model.failed
+        state = engine.extended_state(pair.state, new)
+        pair.sound()
+        pair.state, pair.frames, pair.model = state, new, model
+        pair.address = addressof(state)
+        pair.calls = dict(zip(pair.calls, engine.raw_calls(state)))
+        assert pair.counts() == (model.free_frames, new - model.peak_used, model.failed)
+        pair.sound()
+        random_operations(pair, random.Random(new), 40, 10)
+        pair.sound()
+
+
+def test_an_emptied_state():
+    """Nothing can be allocated, nothing freed; the failures are kept."""
+    for frames in (1, 32, 33, 70, 1100):
+        pair = Pair(frames)
+        random_operations(pair, random.Random(4), 20, 5)
+        failed = pair.state[engine.STATE_FAILED]
+        starts = list(pair.model.allocations)
+        engine.empty(pair.state)
+        assert pair.counts() == (0, 0, failed)
+        for call in ("alloc", 1), ("alloc_aligned", 1, 1):
+            assert pair.calls[call[0]](*call[1:]) == engine.OUT_OF_MEMORY
+        assert pair.calls["alloc_at"](0, 1) == engine.ADDRESS_NOT_FREE
+        assert engine.check(pair.state) == ["invariant 2: frame 0 is in use and belongs to no allocation"]
+        for frame in starts:
+            assert pair.calls["free"](frame) == engine.NOT_ALLOCATED
+
+
+def test_rebuild():
+    """Whatever was in the derived words, they are made from the two rows; history stays."""
+    pair = pair_with(MAPS[2] + MAPS[3])
+    for alignment in (1, 2):
+        pair.do("alloc_aligned", 100, alignment)
+    before = array("I", pair.state)
+    rows = range(engine._ROW, before[engine._PLANES])
+    history = (engine.STATE_FAILED, engine.STATE_FEWEST_FREE)
+    derived = [engine.STATE_FREE, *range(engine._TOPS, engine._TOPS + engine._CLASSES)]
+    derived += range(before[engine._PLANES], len(before))
+    assert not set(derived) & {*rows, *history}
+    for rubbish in (0, 0xFFFFFFFF, 0x5555AAAA):
+        for i in derived:
+            pair.state[i] = rubbish
+        engine.rebuild(pair.state)
+        assert pair.state == before
+    pair.state[engine.STATE_FEWEST_FREE] = 0xFFFF
+    engine.rebuild(pair.state)
+    assert pair.state[engine.STATE_FEWEST_FREE] == pair.model.free_frames
+    pair.state[engine.STATE_FEWEST_FREE] = 1
+    engine.rebuild(pair.state)
+    assert pair.state[engine.STATE_FEWEST_FREE] == 1
+
+
+def found_wrong(state, changes):
+    """What `check` says of a copy of `state` with words changed: `changes` are ``(word, bits that change)``."""
+    copy = array("I", state)
+    for word, bits in changes:
+        copy[word] ^= bits
+    return engine.check(copy)
+
+
+def test_check_names_the_invariant():
+    """Each that is broken, with the frame or word, and nothing else."""
+    pair = pair_with("..aaa" + "." * 40 + "bb" + "." * 53 + 20 * "c")  # 120 frames: four words
+    state = pair.state
+    row, starts, planes, tops = engine._ROW, engine._starts(state), state[engine._PLANES], engine._TOPS
+    free_frames = pair.model.free_frames
+    assert found_wrong(state, []) == []
+    layout = ["state: the layout does not fit 120 frames"]
+    for off in (-1, 1):
+        longer = state + array("I", [0]) if off > 0 else state[:-1]
+        longer[engine._PLANES] += off
+        assert engine.check(longer) == layout
+    assert engine.check(state[:-1]) == layout and engine.check(state + array("I", [0])) == layout
+    # A frame that is free and a start; the start of an allocation lost.
+    assert found_wrong(state, [(starts, 1)]) == ["invariant 1: frame 0 is free and the start of an allocation"]
+    assert found_wrong(state, [(starts + 1, 1 << 13)]) == [
+        "invariant 2: frame 45 is in use and belongs to no allocation"
+    ]
+    # Bits past the last frame, in each row, and the start that ends every measurement.
+    for bit in (121, 127, 128, 159):
+        sentence = f"invariant 3: bit {bit} past the last of 120 frames is wrong"
+        assert found_wrong(state, [(starts + bit // 32, 1 << bit % 32)]) == [sentence]
+        assert sentence in found_wrong(state, [(row + bit // 32, 1 << bit % 32)])
+    assert found_wrong(state, [(starts + 3, 1 << 24)]) == ["invariant 3: bit 120 past the last of 120 frames is wrong"]
+    odd = engine.new_state(70, 0)  # three words
+    for bit in (71, 95, 96, 127):
+        changes = [(engine._starts(odd) + bit // 32, 1 << bit % 32)]
+        assert found_wrong(odd, changes) == [f"invariant 3: bit {bit} past the last of 70 frames is wrong"]
+    # Counts.
+    assert found_wrong(state, [(engine.STATE_FREE, 1 << 8)]) == [
+        f"invariant 4: {free_frames + 256} frames are counted free, {free_frames} are"
+    ]
+    assert found_wrong(state, [(engine.STATE_FEWEST_FREE, 128)]) == [
+        f"invariant 4: {free_frames} frames are free, fewer than the fewest, {free_frames + 128}"
+    ]
+    assert found_wrong(state, [(engine.STATE_FEWEST_FREE, 1)]) in (
+        [],
+        [  # fewer is history
+            f"invariant 4: {free_frames} frames are free, fewer than the fewest, {free_frames + 1}"
+        ],
+    )
+    # The longest run that begins in word 0 has 40 frames, in word 1 (after 45 and 46) 53; in word 2 the rest of it; in
+    # word 3 there are 4 of it.
+    for word, longest in enumerate((40, 53, 36, 4)):
+        for c in range(6):
+            is_in = longest >= 1 << c
+            assert bool(state[planes + c] >> word & 1) == is_in
+            assert found_wrong(state, [(planes + c, 1 << word)]) == [
+                f"invariant 5: word {word} has runs of {1 << c} frames: {is_in}"
+            ]
+    for c in range(6):
+        assert found_wrong(state, [(tops + c, 1)]) == [
+            f"invariant 6: the top for runs of {1 << c} frames does not name their groups"
+        ]
+
+
+def names_of_the_engine(code, modules, implementation):
+    """The names of the engine, run again where `sys.implementation` and some modules are others."""
+    names = {}
+    with mock.patch.dict(sys.modules, modules), mock.patch.object(sys, "implementation", implementation):
+        exec(code, names)
+    return names
+
+
+def test_which_machine_code():
+    """MicroPython says in `_mpy` which machine code it takes: an architecture in bits 10 to 13, of which 4 to 8 have
+    Thumb. There the functions are those of physmem_thumb; MicroPython has no casts to import."""
+    thumb = types.ModuleType("physmem_thumb")
+    for name in FUNCTIONS_OF_THUMB:
+        setattr(thumb, name, object())
+    micropython = types.ModuleType("micropython")
+    micropython.const = micropython.viper = lambda value: value
+    code = compile(Path(engine.__file__).read_text(), engine.__file__, "exec")
+    for architecture in range(16):
+        for others in (0, 0x3FF, 0xC000, 0x3C3FF):
+            implementation = types.SimpleNamespace(_mpy=architecture << 10 | others)
+            names = names_of_the_engine(code, {"physmem_thumb": thumb, "micropython": micropython}, implementation)
+            source = vars(thumb) if architecture in (4, 5, 6, 7, 8) else names
+            for name, used_as in FUNCTIONS_OF_THUMB.items():
+                assert names[used_as] is source[name], (architecture, name)
+    names = names_of_the_engine(code, {"physmem_thumb": None}, types.SimpleNamespace())
+    assert names["_serve"] is names["serve"]
+
+
+class Interrupts:
+    """Takes the place of an engine's function and runs `handler` once, after the `after`-th of its calls; notes what is
+    masked. `let_through`: interrupts were let through when the call came."""
+
+    def __init__(self, name, handler, let_through=1):
+        self.function = getattr(engine, name)
+        self.handler = handler
+        self.let_through = let_through
+        self.events = []
+        self.patches = mock.patch.multiple(
+            engine,
+            **{name: self.interrupted, "_mask_interrupts": self.mask, "_unmask_interrupts": self.unmask},
+        )
+
+    def interrupted(self, *arguments):
+        self.events.append("search")
+        answer = self.function(*arguments)
+        handler, self.handler = self.handler, None
+        return (handler() or answer) if handler else answer
+
+    def mask(self):
+        self.events.append("mask")
+        return self.let_through
+
+    def unmask(self):
+        self.events.append("unmask")
+
+
+def test_no_interrupts_here():
+    """The viper ones have nothing to mask."""
+    assert engine.mask_interrupts() == 0 and engine.unmask_interrupts() is None
+
+
+def test_a_place_that_is_gone():
+    """Between a search and the claim an interrupt handler takes the place that was found: the search is repeated with
+    interrupts masked. When it took the last one, the request has failed, and is counted once."""
+    for let_through, last in ((1, ["unmask"]), (0, [])):
+        for free, second in ((40 * "." + "a" + 40 * ".", 41), (40 * "." + "a", engine.OUT_OF_MEMORY)):
+            pair = pair_with(free)
+            interrupts = Interrupts("search_within", lambda pair=pair: pair.calls["alloc_at"](0, 1), let_through)
+            with interrupts.patches:
+                assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == second
+            assert interrupts.events == ["search", "mask", "search", *last]
+            assert pair.state[engine.STATE_FAILED] == (second < 0)
+            assert engine.check(pair.state) == []
+
+
+def test_a_place_that_came():
+    """Between a search in vain and the count of the failure an interrupt handler frees: the search is repeated."""
+    pair = pair_with("a" * 50 + "bb")
+
+    def handler():
+        assert pair.calls["free"](0) == 50
+        # physmem_thumb's count_failure counts nothing when the version has changed.
+        pair.state[engine._VERSION] += 1
+        pair.state[engine.STATE_FAILED] -= 1
+        return engine.ADDRESS_NOT_FREE
+
+    versions = []
+    count_failure = engine._count_failure
+
+    def count_and_note(address, version):
+        versions.append(version)
+        return count_failure(address, version)
+
+    with mock.patch.object(engine, "_count_failure", count_and_note):
+        interrupts = Interrupts("_count_failure", handler)
+        with interrupts.patches:
+            assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == 0
+            assert pair.state[engine.STATE_FAILED] == 0
+            assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == engine.OUT_OF_MEMORY
+    assert versions == [0, 1] and interrupts.events == ["search", "mask", "unmask", "search"]
+    assert pair.state[engine.STATE_FAILED] == 1
+    assert engine.check(pair.state) == []
+
+
+def test_random_operations_on_large_regions():
+    """More than 32 words: several groups of them; the calls are near the end."""
+    numbers = random.Random(2)
+    for frames, counted in ((1100, 200), (2049, 200)):
+        pair = Pair(frames, numbers.randrange(300), frames == 2049)
+        pair.do("alloc_at", 0, frames - 200)
+        for longest in (3, 40, 120):
+            random_operations(pair, numbers, counted, longest)
+            assert engine.check(pair.state) == []
+
+
+def test_shared():
+    """It is one bit of the state, which nothing else changes; an extended state has it too."""
+    for frames in (70, 33000):
+        state, shared = engine.new_state(frames, 3), engine.new_state(frames, 3, True)
+        alloc, _, _, free = engine.raw_calls(shared)
+        assert [alloc(3), alloc(40), free(0), alloc(1)] == [0, 3, 3, 0]
+        assert engine.check(shared) == []
+        assert free(0) == 1 and free(3) == 40
+        shared[engine.STATE_FEWEST_FREE] = frames
+        different = [(one, other) for one, other in zip(state, shared) if one != other]
+        span = state[engine._SPAN]
+        assert different == [(span, span | engine._SHARED)] and not span & engine._SHARED
+    for kind in (False, True):
+        for old, new in ((40, 80), (33000, 33001)):
+            state = engine.extended_state(engine.new_state(old, 3, kind), new)
+            assert bool(state[engine._SPAN] & engine._SHARED) == kind and engine.check(state) == []
+
+
+def test_a_new_state():
+    """Of every size up to 70, and around those where a group of words or a top bit is full: as long as documented."""
+    for frames in [*range(1, 71), 1023, 1024, 1025, 2048, 2049, 32767, 32768, 32769, 65536, 65537]:
+        state = engine.new_state(frames, 0)
+        words = -(-frames // 32)
+        span = next(span for span in range(10) if 32 << span >= -(-words // 32))
+        groups = (1 << span) * -(-words // (32 << span))
+        assert state[engine._SPAN] == span and state[engine._PLANES] == 14 + 2 * (words + 1)
+        assert len(state) == 14 + 2 * (words + 1) + 6 * groups
+        counts = state[engine.STATE_FREE], state[engine.STATE_FEWEST_FREE], state[engine.STATE_FAILED]
+        assert counts == (frames, frames, 0)
+        assert engine.check(state) == []
+        assert engine.next_used(addressof(state), 0) == frames
+        alloc, _, _, free = engine.raw_calls(state)
+        assert alloc(frames) == 0 and alloc(1) == engine.OUT_OF_MEMORY and free(0) == frames
+
+
+def test_random_operations():
+    """On regions of many sizes; after a few operations each, every word of the state."""
+    numbers = random.Random(1)
+    for frames in (1, 2, 31, 32, 33, 63, 64, 65, 96, 100, 161, 300):
+        for longest in (3, 8, 40, 120):
+            pair = Pair(frames, numbers.randrange(300))
+            for _ in range(5):
+                random_operations(pair, numbers, 20, longest)
+                pair.sound()
+
+
+def test_check_sees_every_bit():
+    """Any bit of the state that is changed, but for history, for what says where the region is, and for a start between
+    two frames in use, which may be there or not."""
+    for pair in (pair_with(MAPS[2]),):
+        not_derived = (engine.STATE_FAILED, engine._PHASE, engine._VERSION, engine.STATE_FEWEST_FREE, engine._SPAN)
+        for word in range(len(pair.state)):
+            for bit in range(32):
+                frame = 32 * (word - engine._starts(pair.state)) + bit
+                between = frame > 0 and pair.model.row[frame - 1 : frame + 1] == b"\1\1"
+                if word not in not_derived and not between:
+                    assert found_wrong(pair.state, [(word, 1 << bit)]), (word, bit)
+
+
+def test_every_map_of_eight_frames():
+    """At a border of words: frames 28 to 35 of a region of 40, all others in use; every request for them."""
+    for first_number, places in ((0, range(1 << 8)), (3, range(0, 1 << 8, 5))):
+        for free in places:
+            pair = Pair(40, first_number)
+            pair.do("alloc_at", 0, 28)
+            for i in range(8):
+                if not free >> i & 1:
+                    pair.do("alloc_at", 28 + i, 1)
+            pair.do("alloc_at", 36, 4)
+            for n in range(1, 10):
+                for align in (1, 2, 4, 8):
+                    frame = pair.do("alloc_aligned", n, align) if align > 1 else pair.do("alloc", n)
+                    if frame >= 0:
+                        pair.do("free", frame)
+            pair.sound()
+
+
+def test_every_length_of_run():
+    """A single run of free frames, of every length up to 70, from several frames on: n frames fit if it is as long."""
+    for first in (0, 1, 17, 31, 32, 33):
+        for length in range(1, 71):
+            pair = Pair(120, 7)
+            if first:
+                pair.do("alloc_at", 0, first)
+            pair.do("alloc_at", first + length, 120 - first - length)
+            for n in {1, 2, length - 1, length, length + 1, 31, 32, 33} - {0}:
+                frame = pair.do("alloc", n)
+                assert (frame == first) if n <= length else (frame == engine.OUT_OF_MEMORY)
+                if frame >= 0:
+                    pair.do("free", frame)
+            pair.sound()
+
+
+BORDERS = (0, 1, 30, 31, 32, 33, 34, 62, 63, 64, 65, 66, 95, 96, 97)  # frames around the borders of words
+
+
+def constraints(frames, numbers):
+    """A random ``(n, align, boundary, low, high)`` for a region of so many frames."""
+    n = numbers.choice((1, 2, 3, numbers.randint(1, 31), 32, 33, 34, 40, 63, 64, 65))
+    align = 1 << numbers.randrange(8)
+    boundary = numbers.choice((0, 1, 2, 4)) << (n - 1).bit_length()
+    kind = numbers.randrange(3)
+    if kind == 0:
+        return n, align, boundary, 0, frames
+    if kind == 1:
+        return n, align, boundary, numbers.randrange(frames), numbers.randrange(frames + 1)
+    low, high = sorted(min(numbers.choice(BORDERS), frames) for _ in range(2))
+    return n, align, boundary, min(low, frames - 1), high
+
+
+def test_constraints():
+    """Alignment, boundary and window together: the model's place; at times the same by allocating it."""
+    numbers = random.Random(3)
+    for free in MAPS:
+        for first_number in (0, 5, (1 << 30) - 40, (1 << 30) + 7):
+            pair = pair_with(free, first_number)
+            for turn in range(100):
+                case = constraints(len(free), numbers)
+                place = pair.model.place_within(*case)
+                assert engine.search_within(pair.address, *case) == place, (free, first_number, case)
+                assert pair.counts()[0] == pair.model.free_frames
+                if turn % 10 or case[0] > len(free):
+                    continue
+                failed = pair.state[engine.STATE_FAILED]
+                assert engine.allocate_within(pair.address, *case) == place
+                assert pair.state[engine.STATE_FAILED] == failed + (place < 0)
+                if place >= 0:
+                    assert engine.count(pair.address, place) == case[0] and engine.check(pair.state) == []
+                    assert pair.calls["free"](place) == case[0]
+                assert engine.check(pair.state) == []
+
+
+def test_boundaries():
+    """A few frames that cross no boundary, around the borders of words, from every frame on."""
+    for free in (MAPS[0], MAPS[3], "." * 28 + "a" + "." * 3 + "a" + "." * 31 + "a" + "." * 40):
+        for first_number in range(4):
+            pair = pair_with(free, first_number)
+            for n, boundary in ((2, 2), (2, 4), (3, 4), (4, 4), (5, 8), (7, 8), (8, 16), (20, 32), (32, 32)):
+                for low in (*range(24, 36), *range(57, 67)):
+                    case = n, 1, boundary, low, len(free)
+                    assert engine.search_within(pair.address, *case) == pair.model.place_within(*case), case
+
+
+class Counted:
+    """Words of a state, and how often they were read or written."""
+
+    def __init__(self, words):
+        self.words = words
+        self.count = 0
+
+    def __getitem__(self, i):
+        self.count += 1
+        return self.words[i]
+
+    def __setitem__(self, i, value):
+        self.count += 1
+        self.words[i] = value
+
+
+def accesses(pair, call, *arguments):
+    """How often the raw call reads and writes words of the state. It must be granted."""
+    counted = Counted(pair.state)
+    with mock.patch.object(engine, "ptr32", lambda address: counted):
+        assert pair.do(call, *arguments) >= 0
+    return counted.count
+
+
+def test_cost_whatever_the_size_of_the_region():
+    """Up to 32 frames of a power of two, taken and given back: as many accesses with 64 frames as with 32,768, all but
+    64 of them in use. Where a top bit stands for several groups of words, that holds for the first of these and as long
+    as no class loses its last word."""
+    costs = []
+    for frames in (64, 1024, 1088, 2112, 5184, 17472, 32768):
+        pair = Pair(frames)
+        if frames > 64:
+            pair.do("alloc_at", 0, frames - 64)
+        cost = [(accesses(pair, "alloc", n), accesses(pair, "free", frames - 64)) for n in (1, 2, 4, 8, 16, 32)]
+        costs.append(cost)
+    assert costs == [costs[0]] * len(costs), costs
+    for frames in (32832, 65600):
+        pair = Pair(frames)
+        pair.do("alloc_at", 0, frames - 64)
+        for n, (cost, _) in zip((1, 2, 4, 8, 16), costs[0]):
+            assert accesses(pair, "alloc", n) == cost
+            pair.do("free", frames - 64)
+
+
+def test_cost_whatever_is_too_short():
+    """Free runs half as long as the request, in lower words and in lower groups of words, cost a search nothing."""
+    for n in (2, 4, 8, 16, 32):
+        costs = []
+        for short, period in ((0, 4032), (n // 2, 1008), (n // 2, 64)):
+            pair = Pair(4096)
+            for first in range(0, 4032, period):
+                pair.do("alloc_at", first + short, period - short)
+            costs.append(accesses(pair, "alloc", n))
+        assert costs[0] == costs[1] == costs[2], costs
+
+
+def test_cost_whatever_lies_before():
+    """Frames that are taken or given back change their own word, and the one before it only where a run reaches from
+    there: where it does not, that one costs nothing."""
+    costs = []
+    for before, between in (("a" * 32, "...."), ("." * 31 + "a", "...."), ("a" * 32, ".a.."), ("." * 32, ".a..")):
+        pair = pair_with(before + between + "." * 60)
+        costs.append((accesses(pair, "alloc_at", 36, 4), accesses(pair, "free", 36)))
+    assert costs[0] == costs[1] and costs[2] == costs[3], costs
+
+
+def test_cost_of_a_long_search():
+    """Each word of the row is read twice at most, and few others."""
+    for free in ("." * 40 + "a", "." * 3 + "a"):
+        pair = pair_with(free * (1600 // len(free)))
+        words = -(-pair.frames // 32)
+        for n, align in ((33, 64), (41, 1), (4, 1), (20, 32)):
+            counted = Counted(pair.state)
+            with mock.patch.object(engine, "ptr32", lambda address, counted=counted: counted):
+                frame = engine.search_within(pair.address, n, align, 0, 0, pair.frames)
+            assert frame == pair.model.place(n, align)
+            assert counted.count <= 2 * words + 1
+
+
+def test_cost_of_the_largest_run():
+    """A search for each bit of the number of free frames, and one more; the answer for more than 256 frames."""
+    pair = pair_with("a" * 20 + "." * 530 + "bb" + "." * 548)
+    searches = []
+
+    def counted(*arguments, search=engine.search_within):
+        searches.append(arguments)
+        return search(*arguments)
+
+    for align in (1, 2, 64):
+        with mock.patch.object(engine, "search_within", counted):
+            assert engine.largest_free(pair.state, align) == pair.model.largest(align)
+        assert len(searches) <= pair.model.free_frames.bit_length() + 1
+        searches.clear()
+
+
+def test_windows():
+    """A few frames within windows around a border of words, each of up to 40 frames."""
+    for pair in (pair_with("." * 80, 3), pair_with("a" * 28 + "." * 9 + "b" + "." * 50)):
+        for low in range(22, 38):
+            for high in range(low, low + 40):
+                for n in (1, 2, 5, 17, 32, 33):
+                    case = n, 1, 0, low, high
+                    assert engine.search_within(pair.address, *case) == pair.model.place_within(*case), case
+
+
+def test_windows_of_a_large_region():
+    """Words beyond the 256th."""
+    pair = Pair(9000, 2)
+    small = (3, 1, 0, 8340, 8343), (3, 1, 0, 8341, 8343), (3, 1, 0, 8350, 8353), (4, 1, 0, 8350, 8353)
+    for case in (*small, (40, 8, 64, 8350, 8450), (32, 1, 32, 8500, 8600)):
+        assert engine.search_within(pair.address, *case) == pair.model.place_within(*case), case
+
+
+def test_groups_behind_one_top_bit():
+    """More than 32 groups of 1,024 frames, and more than 64: a top bit stands for two and for four. Short runs of free
+    frames lie in several groups behind the same bit and behind others; they go and come back in another order."""
+    numbers = random.Random(5)
+    for frames in (33000, 66000):
+        pair = Pair(frames, 1, frames == 66000)
+        pair.do("alloc", frames)
+        pair.do("free", 0)
+        places = [1024 * group + 1000 + group % 40 for group in (0, 1, 2, 3, 4, 7, 8, 30, 31)] + [frames - 3]
+        before = 0
+        for place in places:
+            pair.do("alloc_at", before, place - before)
+            before = place + 3
+        assert engine.check(pair.state) == []
+        for n in (1, 2, 3):
+            taken = []
+            while (frame := pair.do("alloc", n)) >= 0:
+                taken.append(frame)
+            numbers.shuffle(taken)
+            half = len(taken) // 2
+            for frame in taken[:half]:
+                pair.do("free", frame)
+            assert engine.check(pair.state) == []
+            again = [pair.do("alloc", n) for _ in range(half)]
+            assert sorted(again) == sorted(taken[:half])
+            for frame in taken:
+                pair.do("free", frame)
+        assert engine.check(pair.state) == []

@@ -1,0 +1,88 @@
+"""What only the host sees of the boards' timers: what they print, what a soft reset leaves, the prompt meanwhile."""
+
+import time
+
+import pytest
+
+from emulator import MACHINES, Emulator
+
+RESETS = 20
+
+BUSY = """
+from machine import Timer
+class Ticks:
+    def __init__(self):
+        self.seen = 0
+    def tick(self, timer):
+        self.seen += 1
+def started(number, freq, hard):
+    ticks = Ticks()
+    Timer(number, freq=freq, callback=ticks.tick, hard=hard)
+    return ticks
+hard, soft = started(0, 20000, True), started(1, 5000, False)
+"""
+
+RAISING = """
+from machine import Timer
+import time
+def tick(timer):
+    ticks[0] += 1
+    raise ValueError("tick tock")
+ticks = [0]
+timer = Timer(1, freq=100, callback=tick, hard=True)
+time.sleep_ms(100)
+print(ticks, timer)
+"""
+
+pytestmark = pytest.mark.xdist_group("timers")
+
+
+@pytest.fixture(scope="module", params=MACHINES)
+def transport(request):
+    with Emulator(request.param) as emulator:
+        transport = emulator.connect()
+        yield transport
+        transport.serial.close()
+
+
+@pytest.fixture(autouse=True)
+def soft_reset(transport):
+    transport.enter_raw_repl(soft_reset=True)
+
+
+def execute(transport, source):
+    return transport.exec(source).decode().replace("\r\n", "\n")
+
+
+def test_soft_reset_stops_all_timers(transport):
+    for _ in range(RESETS):
+        execute(transport, BUSY)
+        transport.enter_raw_repl(soft_reset=True)
+        assert execute(transport, "from machine import Timer; print(Timer(), Timer())") == "Timer(0) Timer(1)\n"
+
+
+def test_exception_in_a_hard_callback_is_printed_once_and_stops_the_timer(transport):
+    output = execute(transport, "import micropython; micropython.alloc_emergency_exception_buf(200)" + RAISING)
+    lines = output.splitlines()
+    assert lines[0] == "uncaught exception in Timer(1) interrupt handler"
+    assert lines[-2:] == ["ValueError: tick tock", "[1] Timer(1)"]
+    assert "in tick\n" in output
+
+
+def test_callbacks_run_while_the_prompt_waits(transport):
+    execute(transport, BUSY)
+    before = execute(transport, "print(hard.seen, soft.seen)").split()
+    time.sleep(0.5)
+    after = execute(transport, "print(hard.seen, soft.seen)").split()
+    # Most of the seconds pass at the prompt; a tenth of the ticks that are due cannot come while a command runs.
+    assert int(after[0]) - int(before[0]) > 1000 and int(after[1]) - int(before[1]) > 250
+
+
+def test_prompt_takes_a_line_and_control_c_while_timers_run(transport):
+    execute(transport, BUSY)
+    transport.exit_raw_repl()
+    transport.read_until(1, b">>> ", timeout=10)
+    transport.serial.write(b"1 + \x03")
+    assert transport.read_until(1, b">>> ", timeout=10).endswith(b"1 + \r\n>>> ")
+    transport.serial.write(b"print(6 * 7, hard.seen > 0)\r")
+    assert b"\r\n42 True\r\n" in transport.read_until(1, b">>> ", timeout=10)

@@ -1,0 +1,233 @@
+"""A raw call of a SHARED region, interrupted at each of its instructions by another one: as if one had come first.
+
+QEMU counts instructions, and a one-shot timer interrupts after as many of them as it is told; so each pair of calls is
+run with the interrupt one instruction later every time, from before the first call to after it. Answers and state must
+be those of one order or of the other: the viper code of physmem_engine, which knows no lock, says what they are.
+"""
+
+import physmem
+import physmem_board
+import physmem_engine as engine
+from array import array
+from machine import Timer
+from uctypes import addressof
+
+ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505")
+TIMEOUT = 300
+QEMU = ("-icount", "shift=10,sleep=off")  # an instruction is 1,024 ns
+
+TICK_HZ = 25000000
+TICKS_OF_FIVE_INSTRUCTIONS = 128  # 5 * 1,024 ns in ticks of 40 ns
+LEAST_DURING = 100  # instructions; a raw call takes more
+MARGIN = 5  # interrupts after the call
+STRIDE = 50  # instructions: so fast goes the search for the last interrupt before the call
+# One board interrupts at every instruction, the others, where the same instructions run, at every third.
+STEP = 1 if physmem_board.NAME == "MPS2_AN385" else 3
+
+FRAMES = 200
+BASE = 0x60000000 + 5 * 4096
+ALLOCATIONS = ((0, 3), (8, 22), (36, 40), (100, 20))  # (first, n); the rest is free: 3, 30, 76 and 120 begin free runs
+VERSION = 5  # word of a state, from the table of physmem_engine
+
+
+class RawCall:
+    """A raw call: ``make(*arguments)`` does it in the region, `by_viper` to a state that nothing interrupts; the
+    answers are to be the same."""
+
+    def __init__(self, region, what, how):
+        self.what = what
+        self.how = how
+        if how < 0:
+            self.make, self.arguments = (region.alloc, (what,)) if how == -1 else (region.alloc_aligned, (what, -how))
+        else:
+            self.make, self.arguments = (region.alloc_at, (what, how)) if how else (region.free, (what,))
+
+    def by_viper(self, address):
+        return engine.serve(address, self.what, self.how)
+
+    def __repr__(self):
+        return "serve(%d, %d)" % (self.what, self.how)
+
+
+class Within:
+    """The allocation of `n` frames by constraints: from frame `low` on, not across a multiple of 16.
+
+    It searches, and then allocates what it has found: after the search an interrupt may release other frames, so that
+    the answer is that of the program first, and the most frames that were ever in use are those of the handler first.
+    """
+
+    peak_is_of_either_order = True
+
+    def __init__(self, region, n, low):
+        self.n = n
+        self.low = low
+        self.make = lambda address: engine.allocate_within(address, n, 1, 16, low, FRAMES)
+        self.arguments = (region.address,)
+
+    def by_viper(self, address):
+        frame = engine.search_within(address, self.n, 1, 16, self.low, FRAMES)
+        return engine.serve(address, frame, self.n) if frame >= 0 else engine.count_failure(address, 0)
+
+    def __repr__(self):
+        return "allocate_within(%d from %d on)" % (self.n, self.low)
+
+
+class Split:
+    """A split of the allocation that `frame` is in, before it."""
+
+    def __init__(self, region, frame):
+        self.frame = frame
+        self.make = engine.split_or_join
+        self.arguments = (region.address, frame)
+
+    def by_viper(self, address):
+        engine.flip_start(address, self.frame)
+        return 0
+
+    def __repr__(self):
+        return "split at %d" % self.frame
+
+
+BEFORE, DURING, AFTER = range(3)
+
+
+class Interruption:
+    """What a hard timer interrupt does: one call, once. `when` says whether the program's call had begun or ended."""
+
+    def __init__(self, call):
+        self.make = call.make
+        self.first = call.arguments[0]
+        self.second = call.arguments[-1]
+        self.has_two = len(call.arguments) == 2
+        self.program = BEFORE
+        self.when = None
+        self.answer = None
+
+    def tick(self, timer):
+        self.answer = self.make(self.first, self.second) if self.has_two else self.make(self.first)
+        self.when = self.program
+
+
+class Interrupted:
+    """A SHARED region as ALLOCATIONS say, and calls of it that are interrupted by another one."""
+
+    def __init__(self):
+        self.region = physmem.Region("shared", BASE, FRAMES * 4096, attrs=physmem.SHARED)
+        for first, n in ALLOCATIONS:
+            assert self.region.alloc_at(first, n) == first
+        self.state = self.region._state
+        self.before = array("I", self.state)
+        self.timer = Timer(0)
+
+    def orders(self, program, handler):
+        """Answers of program and handler, and the state after both: the program first, the handler first."""
+        outcomes = []
+        for calls in ((program, handler), (handler, program)):
+            state = array("I", self.before)
+            answers = [call.by_viper(addressof(state)) for call in calls]
+            if calls[0] is handler:
+                answers.reverse()
+            outcomes.append((answers, state))
+        return outcomes
+
+    def start(self, callback, ticks):
+        self.timer.init(mode=Timer.ONE_SHOT, period=ticks, tick_hz=TICK_HZ, callback=callback, hard=True)
+
+    def interrupt_after(self, instructions, program, handler):
+        """Run the program's call, with the handler's so many instructions after the timer's start; return the answers
+        and when the handler's was."""
+        self.state[:] = self.before
+        interruption = Interruption(handler)
+        make, first, second = program.make, program.arguments[0], program.arguments[-1]
+        self.start(interruption.tick, 2 + instructions * TICKS_OF_FIVE_INSTRUCTIONS // 5)
+        if len(program.arguments) == 2:
+            interruption.program = DURING
+            answer = make(first, second)
+            interruption.program = AFTER
+        else:
+            interruption.program = DURING
+            answer = make(first)
+            interruption.program = AFTER
+        while interruption.when is None:
+            pass
+        return [answer, interruption.answer], interruption.when
+
+    def at_every_instruction(self, program, handler):
+        """Interrupt at every STEP-th instruction; return how many of these were before, during and after the call."""
+        outcomes = self.orders(program, handler)
+        counts = [0, 0, 0]
+        seen = [False, False]
+        instructions = 0
+        while self.interrupt_after(instructions + STRIDE, program, handler)[1] == BEFORE:
+            instructions += STRIDE
+        while counts[AFTER] < MARGIN:
+            answers, when = self.interrupt_after(instructions, program, handler)
+            counts[when] += 1
+            self.state[VERSION] = self.before[VERSION]
+            either = getattr(program, "peak_is_of_either_order", False)
+            agree = [self.agrees(answers, outcome, outcomes if either else [outcome]) for outcome in outcomes]
+            seen = [seen[0] or agree[0], seen[1] or agree[1]]
+            if not any(agree):
+                wanted = " or ".join([self.differences(answers, outcome) for outcome in outcomes])
+                raise AssertionError("%r and after %d instructions %r: %s" % (program, instructions, handler, wanted))
+            instructions += STEP
+        assert counts[BEFORE] and counts[DURING] >= LEAST_DURING // STEP, (program, handler, counts)
+        assert seen == [True, True], "%r and %r were never in one of the orders" % (program, handler)
+        return counts
+
+    def agrees(self, answers, outcome, peaks):
+        """Whether answers and state are those of `outcome`, with the peak of one of `peaks`."""
+        fewest = self.state[engine.STATE_FEWEST_FREE]
+        if fewest not in [state[engine.STATE_FEWEST_FREE] for _, state in peaks]:
+            return False
+        self.state[engine.STATE_FEWEST_FREE] = outcome[1][engine.STATE_FEWEST_FREE]
+        same = outcome == (answers, self.state)
+        self.state[engine.STATE_FEWEST_FREE] = fewest
+        return same
+
+    def differences(self, answers, outcome):
+        words = [i for i in range(len(self.state)) if self.state[i] != outcome[1][i]]
+        return "%r, not %r, words %r" % (answers, outcome[0], words)
+
+
+def sweep(programs, handlers):
+    """Every call of `programs` with every one of `handlers`, makers of calls, at every instruction."""
+    scene = Interrupted()
+    total = 0
+    for program in programs(scene.region):
+        for handler in handlers(scene.region):
+            total += scene.at_every_instruction(program, handler)[DURING]
+    assert scene.region.check() == []
+    scene.timer.deinit()
+    print("%d interrupts during a call" % total)
+
+
+def handlers(region):
+    """Small and large allocations, at places that the program's calls want, and releases beside them."""
+    for what, how in ((1, -1), (6, -1), (60, -1), (30, 2), (8, 0), (36, 0)):
+        yield RawCall(region, what, how)
+
+
+def test_allocations():
+    """Within a word and across words, long, aligned, at a frame; some that cannot be met before the handler's release,
+    or after its allocation."""
+    sweep(
+        lambda region: [
+            RawCall(region, what, how)
+            for what, how in ((1, -1), (6, -1), (24, -1), (25, -1), (64, -1), (100, -1), (2, -8), (40, -64), (30, 4))
+        ],
+        handlers,
+    )
+
+
+def test_releases():
+    """Short, across words, and of a frame that begins no allocation until the handler has been there."""
+    sweep(lambda region: [RawCall(region, frame, 0) for frame in (0, 8, 36, 100, 3, 30)], handlers)
+
+
+def test_constraints_and_splits():
+    """Calls whose search and whose claim are two: the claim is refused, and the search begun again. What is freed
+    behind a search by constraints is not seen by it: so no release behind the one for 16 frames, which goes on to frame
+    75."""
+    sweep(lambda region: [Within(region, 4, 0), Within(region, 4, 28), Split(region, 50)], handlers)
+    sweep(lambda region: [Within(region, 16, 0)], lambda region: list(handlers(region))[:-1])

@@ -1,0 +1,348 @@
+"""The Thumb code of physmem_thumb against the viper code of physmem_engine: answers and states, word for word.
+
+Both get the same operations on states that are the same; after each, every word is compared. The viper code is what the
+exhaustive tests hold against brute force on the host, so that this carries their result over to the boards.
+"""
+
+import machine
+import physmem_board
+import physmem_engine as engine
+import physmem_thumb as thumb
+from random_numbers import RandomNumbers
+from uctypes import addressof
+
+ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505")
+TIMEOUT = 300
+
+# One board tries every map, the others, where the same instructions run, a third of them.
+STEP = 1 if physmem_board.NAME == "MPS2_AN385" else 3
+
+ANYWHERE = -1  # `how` of serve(address, what, how): allocate `what` frames; -align for aligned ones, which are not 0
+RELEASE = 0  # the allocation that begins with the frame `what`; above 0: allocate so many from the frame `what` on
+ALIGNS = (2, 4, 8, 16, 32, 64, 2048)
+
+# Words of a state, from the table of physmem_engine.
+VERSION = 5
+SPAN = 13
+_SHARED = 0x100
+_LARGEST_VERSION = (1 << 30) - 1
+
+
+class Pair:
+    """A state that the viper code works on and its twin for the Thumb code; with `shared`, the twin takes the lock."""
+
+    def __init__(self, frames, first_number, shared=False):
+        self.frames = frames
+        self.viper = engine.new_state(frames, first_number)
+        self.thumb = engine.new_state(frames, first_number, shared)
+        self.shared = shared
+        self.viper_address = addressof(self.viper)
+        self.thumb_address = addressof(self.thumb)
+        self.operations = 0
+        self.same("made", frames, first_number)
+
+    def do(self, what, how):
+        """Do the same with both; return the answer, which is the same, as are the states."""
+        answer = engine.serve(self.viper_address, what, how)
+        other = thumb.serve(self.thumb_address, what, how)
+        if answer != other or self.thumb != self.viper:
+            assert answer == other, "serve(%d, %d) of %d frames: %d, not %d" % (what, how, self.frames, other, answer)
+            self.same("serve", what, how)
+        self.operations += 1
+        return answer
+
+    def try_and_undo(self, what, how):
+        """Allocate, and if that is granted, release."""
+        frame = self.do(what, how)
+        if frame >= 0:
+            n = self.do(frame, RELEASE)
+            assert n == (how if how > 0 else what)
+
+    def same(self, *what):
+        """The states are equal; but a shared one is marked as such and has a version."""
+        if not self.shared:
+            assert self.thumb == self.viper, self.differences(what)
+            return
+        version, span = self.thumb[VERSION], self.thumb[SPAN]
+        assert span == self.viper[SPAN] | _SHARED and self.viper[VERSION] == 0 <= version <= _LARGEST_VERSION
+        self.thumb[VERSION], self.thumb[SPAN] = 0, self.viper[SPAN]
+        differ = self.thumb != self.viper
+        differences = differ and self.differences(what)
+        self.thumb[VERSION], self.thumb[SPAN] = version, span
+        assert not differ, differences
+
+    def differences(self, what):
+        words = [i for i in range(len(self.viper)) if self.viper[i] != self.thumb[i]][:8]
+        words = ["word %d: %#x, not %#x" % (i, self.thumb[i], self.viper[i]) for i in words]
+        return "%r of %d frames: %s" % (what, self.frames, "; ".join(words))
+
+
+class Blocks:
+    """A Pair in which ten blocks of `size` frames from `first` on may be free; all before and all after are in use."""
+
+    def __init__(self, frames, first, size, first_number):
+        self.pair = Pair(frames, first_number)
+        self.first = first
+        self.size = size
+        end = first + 10 * size
+        assert first == 0 or self.pair.do(0, first) == 0
+        assert end == frames or self.pair.do(end, frames - end) == end
+
+    def take(self, free, grouping):
+        """Take the blocks that are not in the map `free`, bit i for block i; adjacent ones are one allocation, but for
+        a new one wherever `grouping` has a bit. Return the first frames."""
+        taken = []
+        i = 0
+        while i < 10:
+            if free >> i & 1:
+                i += 1
+                continue
+            begin = i
+            i += 1
+            while i < 10 and not free >> i & 1 and not grouping >> i & 1:
+                i += 1
+            frame = self.first + begin * self.size
+            assert self.pair.do(frame, (i - begin) * self.size) == frame
+            taken.append(frame)
+        return taken
+
+    def give_back(self, taken):
+        for frame in taken:
+            assert self.pair.do(frame, RELEASE) > 0
+
+
+def all_maps(frames, first, size, first_number, numbers):
+    """All maps of ten blocks of `size` frames. For each: every number of frames, by turns at every alignment; each
+    block, by turns with each number of blocks, at its place; every release, good and bad."""
+    blocks = Blocks(frames, first, size, first_number)
+    pair = blocks.pair
+    counts = range(1, 12) if size == 1 else [size * k + more for k in range(1, 11) for more in (-1, 0, 1)]
+    turn = 0
+    for free in range(0, 1 << 10, STEP):
+        taken = blocks.take(free, -1)
+        for n in counts:
+            turn += 1
+            pair.try_and_undo(n, ANYWHERE)
+            pair.try_and_undo(n, -ALIGNS[turn % 7])
+        for i in range(10):
+            turn += 1
+            pair.try_and_undo(first + i * size, size * (1 + turn % (10 - i)))
+        # Releases: of frames that begin nothing, and all at last, in an order of its own.
+        blocks.give_back(taken)
+        taken = blocks.take(free, numbers.below(1 << 10))
+        for i in range(10):
+            frame = first + i * size
+            if frame not in taken:
+                assert pair.do(frame, RELEASE) == engine.NOT_ALLOCATED
+        while taken:
+            frame = taken.pop(numbers.below(len(taken)))
+            assert pair.do(frame, RELEASE) > 0
+    assert engine.check(pair.thumb) == []
+    return pair.operations
+
+
+def run_all_maps(*places):
+    numbers = RandomNumbers(1)
+    for frames, first, size in places:
+        operations = all_maps(frames, first, size, numbers.below(1 << 29), numbers)
+        print("%d frames, ten blocks of %d from frame %d on: %d operations" % (frames, size, first, operations))
+
+
+def test_all_maps_of_ten_frames_within_a_word():
+    """Where it makes a difference: the whole region, inside of a word, up to its end, up to the region's."""
+    run_all_maps((10, 0, 1), (64, 11, 1), (64, 22, 1), (64, 54, 1), (60, 50, 1))
+
+
+def test_all_maps_of_ten_frames_across_words():
+    """Eight and two, one and nine, five and five; the words of two groups; those behind two top bits (span 1)."""
+    run_all_maps((64, 24, 1), (96, 63, 1), (2048, 1019, 1), (33000, 2043, 1))
+
+
+def test_all_maps_of_ten_blocks():
+    """Allocations longer than a word: blocks of 13 frames, of a word, one frame off it, of a word and a frame, of 250
+    across groups."""
+    run_all_maps((200, 35, 13), (384, 32, 32), (384, 33, 32), (400, 40, 33), (3000, 300, 250))
+
+
+class RandomOperations:
+    """Seeded operations on a Pair; `live` are the first frames of its allocations."""
+
+    def __init__(self, pair, numbers):
+        self.pair = pair
+        self.numbers = numbers
+        self.live = []
+
+    def one(self):
+        below, frames, pair = self.numbers.below, self.pair.frames, self.pair
+        kind = below(16)
+        if kind < 9:
+            n = below(33) if kind < 5 else 1 + below(1 + min(frames, 100)) if below(5) else below(frames + 2)
+            how = ANYWHERE if kind < 6 or n == 0 else -(1 << below(8)) if below(4) else -(1 << below(30))
+            frame = pair.do(n, how)
+            if frame >= 0:
+                self.live.append(frame)
+        elif kind == 9:
+            frame = below(frames)
+            if pair.do(frame, 1 + below(min(100, frames - frame))) >= 0:
+                self.live.append(frame)
+        elif kind == 10:
+            frame = below(frames + 5)
+            if pair.do(frame, RELEASE) > 0:
+                self.live.remove(frame)
+        elif self.live:
+            i = below(len(self.live))
+            self.live[i], self.live[-1] = self.live[-1], self.live[i]
+            assert pair.do(self.live.pop(), RELEASE) > 0
+
+
+SIZES = (1, 5, 31, 32, 33, 64, 65, 100, 1000, 1023, 1024, 1025, 2048, 3000, 33000, 70001)
+
+
+def random_operations(shared, operations):
+    numbers = RandomNumbers(2)
+    for frames in SIZES:
+        pair = Pair(frames, numbers.below(1 << 29), shared)
+        player = RandomOperations(pair, numbers)
+        for _ in range(operations if frames < 5000 else operations // 4):
+            player.one()
+        while player.live:
+            assert pair.do(player.live.pop(), RELEASE) > 0
+        pair.same("the end")
+        assert engine.check(pair.thumb) == []
+
+
+def test_random_operations():
+    """Small and large, aligned, at a frame, releases of frames that begin nothing, requests that cannot be met."""
+    random_operations(False, 2000)
+
+
+def test_random_operations_with_the_lock():
+    """A shared state has the same answers and words; the version alone is its own."""
+    random_operations(True, 600)
+
+
+def test_functions_beside_serve():
+    """count_failure and flip_start: the same words, for every frame of two words and more."""
+    for shared in (False, True):
+        pair = Pair(70, 5, shared)
+        assert pair.do(0, 70) == 0
+        for frame in range(1, 70):
+            for function in (engine, thumb):
+                function.flip_start(pair.viper_address if function is engine else pair.thumb_address, frame)
+            pair.same("split before", frame)
+            assert pair.do(0, RELEASE) == frame and pair.do(0, frame) == 0
+            for function in (engine, thumb):
+                function.flip_start(pair.viper_address if function is engine else pair.thumb_address, frame)
+            pair.same("joined at", frame)
+        version = pair.thumb[VERSION]
+        answers = engine.count_failure(pair.viper_address, 0), thumb.count_failure(pair.thumb_address, version)
+        assert answers == (engine.OUT_OF_MEMORY, engine.OUT_OF_MEMORY)
+        pair.same("count_failure")
+        assert pair.thumb[engine.STATE_FAILED] == 1
+        # The map of a shared region has changed meanwhile: nothing is counted, the caller looks again.
+        if shared:
+            assert thumb.count_failure(pair.thumb_address, version + 1) == engine.ADDRESS_NOT_FREE
+            assert pair.thumb[engine.STATE_FAILED] == 1
+
+
+def test_versions():
+    """The version of a shared state counts what may have changed its map, and stays a small integer; that of another
+    stays 0."""
+    pair = Pair(64, 0, True)
+    for version in (0, 1, _LARGEST_VERSION - 1, _LARGEST_VERSION):
+        for what, how in ((3, ANYWHERE), (33, ANYWHERE), (2, -4), (60, 2), (0, RELEASE)):
+            pair.thumb[VERSION] = version
+            assert pair.do(what, how) >= 0
+            assert pair.thumb[VERSION] == (version + 1) % (_LARGEST_VERSION + 1)
+        for frame in (3, 36, 60):
+            pair.do(frame, RELEASE)
+        pair.thumb[VERSION] = 0
+
+
+EVERY_ANSWER = (
+    # (what, how) on 64 frames, in this order, and what is answered.
+    (3, ANYWHERE, 0),
+    (40, ANYWHERE, 3),
+    (2, -16, 48),
+    (30, ANYWHERE, engine.OUT_OF_MEMORY),
+    (33, ANYWHERE, engine.OUT_OF_MEMORY),
+    (20, -4, engine.OUT_OF_MEMORY),
+    (65, ANYWHERE, engine.ALLOCATION_TOO_LARGE),
+    (65, -2, engine.ALLOCATION_TOO_LARGE),
+    (0, ANYWHERE, engine.ZERO_ALLOCATION),
+    (50, 5, 50),
+    (47, 2, engine.ADDRESS_NOT_FREE),
+    (2, 40, engine.ADDRESS_NOT_FREE),
+    (64, RELEASE, engine.ADDRESS_OUT_OF_RANGE),
+    (1, RELEASE, engine.NOT_ALLOCATED),
+    (43, RELEASE, engine.NOT_ALLOCATED),
+    (3, RELEASE, 40),
+    (3, RELEASE, engine.NOT_ALLOCATED),
+    (0, RELEASE, 3),
+    (48, RELEASE, 2),
+    (0, 40, 0),
+    (0, RELEASE, 40),
+    (50, RELEASE, 5),
+)
+
+
+def interrupts_are_masked():
+    """Whether interrupts are masked: what machine.disable_irq() says they were; leaves them so."""
+    before = machine.disable_irq()
+    machine.enable_irq(before)
+    return bool(before)
+
+
+def test_interrupts_are_as_before_each_call():
+    """Enabled they stay, masked they stay: after every kind of answer, of plain and of shared states."""
+    for shared in (False, True):
+        address = addressof(state := engine.new_state(64, 0, shared))
+        for masked in (False, True):
+            for what, how, expected in EVERY_ANSWER:
+                check_mask(masked, expected, thumb.serve, address, what, how)
+            check_mask(masked, engine.OUT_OF_MEMORY, thumb.count_failure, address, state[VERSION])
+            if shared:
+                check_mask(masked, engine.ADDRESS_NOT_FREE, thumb.count_failure, address, state[VERSION] + 1)
+            assert thumb.serve(address, 5, ANYWHERE) == 0
+            for _ in range(2):
+                check_mask(masked, 0, thumb.flip_start, address, 3)
+            assert thumb.serve(address, 0, RELEASE) == 5
+
+
+def check_mask(masked, expected, function, *arguments):
+    """Call with interrupts masked or not: the answer is `expected`, and they are so afterwards."""
+    assert not interrupts_are_masked()
+    before = machine.disable_irq() if masked else None
+    answer = function(*arguments)
+    after = interrupts_are_masked()
+    if masked:
+        machine.enable_irq(before)
+    assert answer == expected, (function, arguments, answer)
+    assert after is masked, (function, arguments, masked)
+    assert not interrupts_are_masked()
+
+
+def test_masking():
+    """mask_interrupts says whether interrupts were let through, twice is as once, and unmask_interrupts undoes both."""
+    for _ in range(3):
+        assert not interrupts_are_masked()
+        first, second = thumb.mask_interrupts(), thumb.mask_interrupts()
+        masked = interrupts_are_masked()
+        thumb.unmask_interrupts()
+        assert (first, second, masked) == (1, 0, True)
+        assert not interrupts_are_masked()
+
+
+def test_comparison_finds_a_difference():
+    """One bit of one word is enough to fail."""
+    for shared in (False, True):
+        for i in range(len(engine.new_state(40, 0))):
+            pair = Pair(40, 0, shared)
+            pair.thumb[i] ^= 1 << 9
+            if shared and i == VERSION:
+                continue
+            try:
+                pair.same("one bit of word", i)
+            except AssertionError:
+                continue
+            raise AssertionError("a difference in word %d went unseen" % i)
