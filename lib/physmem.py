@@ -62,14 +62,16 @@ from uctypes import addressof
 _MERITS = (DMA, FAST, RETAINED, SHARED)
 _FRAME_SIZE = const(4096)
 _SMALLEST_FRAME = const(32)
-_ADDRESS_BITS = 32 if sys.maxsize < 1 << 32 else 52
-_ADDRESS_LIMIT = 1 << _ADDRESS_BITS
+ADDRESS_BITS = 32 if sys.maxsize < 1 << 32 else 52
+_ADDRESS_LIMIT = 1 << ADDRESS_BITS
 _NO_ATTRIBUTE = -(RESERVED << 1)  # the bits that no attribute has
 _PLAIN = const(1 << 29)  # addresses and sizes below it, and alignments, are small integers that the raw calls take
 
 # What a chooser of `inspect_then_allocate` answers to end the inspection; None asks for the next run.
 STOP = False
 
+# The rarely used parts: name, and the module that has it until it is loaded, then itself. Loading adds no name to any
+# table: MicroPython moves all names of a table that grows, and a handler would not find those of this module meanwhile.
 _LAZY = {
     "BuddyAllocator": "physmem_buddy",
     "PageFrame": "physmem_pages",
@@ -95,15 +97,29 @@ _LAZY = {
     "MemoryRegionType": "physmem_range",
     "map": "physmem_map",
     "dump": "physmem_map",
+    "retain": "physmem_retained",
+    "release": "physmem_retained",
+    "retained": "physmem_retained",
+    "quarantined": "physmem_retained",
+    "dropped": "physmem_retained",
+    "mark": "physmem_debug",
+    "leaks": "physmem_debug",
+    "debug": "physmem_debug",
+    "on_low": "physmem_watch",
 }
 
 
 def __getattr__(name):
-    """Load the rarely used parts when they are first named."""
+    """Load the rarely used parts when they are first named. Needs heap: NotPermitted if it is locked."""
     if name not in _LAZY:
         raise AttributeError("module 'physmem' has no attribute '%s'" % name)
-    value = getattr(__import__(_LAZY[name]), name)
-    globals()[name] = value
+    value = _LAZY[name]
+    if isinstance(value, str):
+        try:
+            bytearray(1)  # an import that meets the locked heap leaves a module that MicroPython crashes on later
+        except MemoryError:
+            mistake("NotPermitted", "{} must be loaded, which needs heap: boot_complete() first", name)
+        value = _LAZY[name] = getattr(__import__(value), name)
     return value
 
 
@@ -113,6 +129,7 @@ _by_merit = []
 _initialized = False
 booted = False
 
+_checks = []  # functions of the rarely used parts, each returning sentences for `check`
 _early = False  # the heap is locked by boot()
 _early_heap = [0, 0]
 _backing = []  # on hosts without memory at known addresses, what stands for it
@@ -120,7 +137,7 @@ _backing = []  # on hosts without memory at known addresses, what stands for it
 
 def _below_limit(base, size):
     if base < 0 or size < 0 or base + size > _ADDRESS_LIMIT:
-        mistake("AddressOutOfRange", "{} bytes at {:#x} are not all below 2**{}", size, base, _ADDRESS_BITS)
+        mistake("AddressOutOfRange", "{} bytes at {:#x} are not all below 2**{}", size, base, ADDRESS_BITS)
 
 
 def _range_of(entry, frame_size):
@@ -227,7 +244,10 @@ def boot(board=None):
     The map has REGIONS, a tuple of ``(name, base, size, frame size, attributes)``, and OCCUPIED, a tuple of
     ``(name, base, size)``: memory that the firmware itself uses, shown in the map, never handed out. A base of None
     takes memory from the heap to stand for the region's, on hosts whose own addresses cannot be known. CACHE_LINE is
-    the data cache's line in bytes, if it is not 32.
+    the data cache's line in bytes, if it is not 32. RETAINED_RECORDS is ``(base, size)`` of memory that keeps its
+    content over a reset and that start-up code leaves alone, for the records of what else does, 64 bytes each and two
+    more: with it there is `retain`, and what was retained or mapped before the reset is so again. It is carved out of
+    the regions if it lies in one. A map that is refused leaves nothing behind.
     """
     global _early
     if _initialized:
@@ -237,22 +257,42 @@ def boot(board=None):
     entries = []
     for name, base, size, frame_size, attrs in board.REGIONS:
         if base is None:
-            memory = bytearray(size + frame_size)
-            _backing.append(memory)
-            base = addressof(memory)
-            base += -base % frame_size
+            base = _memory_of_the_heap(size, frame_size)
         entry = (name, base, size, frame_size, attrs)
         check_cache_line(name, frame_size, _range_of(entry, frame_size)[3], getattr(board, "CACHE_LINE", CACHE_LINE))
         entries.append(entry)
-    init(entries, board.OCCUPIED)
-    for occupied in board.OCCUPIED:
+    occupied_blocks = list(board.OCCUPIED)
+    records = getattr(board, "RETAINED_RECORDS", None)
+    if records:
+        import physmem_retained
+
+        base, size = records
+        physmem_retained.check_memory(base or 0, size)
+        if base is None:
+            base = _memory_of_the_heap(size, physmem_retained.RECORD_SIZE)
+        occupied_blocks.append(("records", base, size, physmem_retained.RECORD_SIZE))
+    init(entries, occupied_blocks)
+    for occupied in occupied_blocks:
         found = _find(occupied[1]) if occupied[2] else None
         if found is not None and found.attrs & RESERVED and found.free_frames == found.frames:
             found.alloc_at(0, found.frames)
+    if records:
+        physmem_retained.attach(base, size)
+        for name in _LAZY:
+            if _LAZY[name] == "physmem_retained":
+                __getattr__(name)  # which takes heap the first time
     gc.collect()
     _early = True
     micropython.heap_lock()
     _early_heap[0] = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+
+
+def _memory_of_the_heap(size, alignment):
+    """Address of `size` bytes that nobody else has, a multiple of `alignment`."""
+    memory = bytearray(size + alignment)
+    _backing.append(memory)
+    base = addressof(memory)
+    return base + -base % alignment
 
 
 def boot_complete():
@@ -281,6 +321,8 @@ def regions():
 
 def region(name):
     """The region of that name."""
+    if not _initialized:
+        mistake("NotInitialized", "boot() or init() comes first")
     for found in _regions:
         if found.name == name:
             return found
@@ -302,8 +344,9 @@ def _suits(candidate, only):
 
 
 @micropython.native
-def _allocate(own, n, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner):
-    """Allocate `n` frames, or enough for `nbytes` if `n` is None, and return ``own(region, first, count, owner)``.
+def _allocate(own, n, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner, relief=True):
+    """Allocate `n` frames, or enough for `nbytes` if `n` is None, and return ``own(region, first, count, owner)``. With
+    `relief` the hook of `on_exhausted` may free something before that fails.
 
     Tries the regions in the order of their merits, so that what could live anywhere does not take the memory that only
     some have; those with all that is preferred first.
@@ -359,7 +402,9 @@ def _allocate(own, n, nbytes, align, boundary, low, high, require, prefer, forbi
         )
     if not tried:
         mistake("SizeMismatch", "{} frames or bytes do not fit within a boundary of {} bytes", size, boundary)
-    _exhausted(size, "frames" if nbytes is None else "bytes")
+    if relief:
+        return _relieve(own, n, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner)
+    _exhausted(n, nbytes)
 
 
 def _check_request(size, in_bytes, align, boundary, low, high, require, prefer, forbid, region):
@@ -390,10 +435,62 @@ def _check_request(size, in_bytes, align, boundary, low, high, require, prefer, 
         raise TypeError("region must be a Region or the name of one")
 
 
-def _exhausted(size, unit):
+def _exhausted(n, nbytes):
+    size, unit = (nbytes, "bytes") if n is None else (n, "frames")
     exhausted(
         "no {} contiguous {} free in any region that suits; {} frames are free in all", size, unit, _free_in_all()
     )
+
+
+def _collect(n, nbytes):
+    """What `on_exhausted` begins with: the collector runs, and with it whatever frees frames when it is collected."""
+    free = _free_in_all()
+    gc.collect()
+    return _free_in_all() > free
+
+
+_on_exhausted = _collect
+_is_relieving = False  # the hook is being called
+
+
+def on_exhausted(hook):
+    """Have ``hook(n, nbytes)`` called when an allocation of `n` frames or of `nbytes` bytes (the other is None) would
+    raise MemoryError. It frees what can be done without, and answers True to have the request tried again. If that
+    fails, and more frames are free than before, it is called again. None: nothing is called. Returns the hook there was
+    before; the first is one that runs the garbage collector.
+
+    Not called for raw calls, for deferred allocations, in an interrupt handler, in the early phase, and for what the
+    hook itself allocates. What the hook raises goes to the caller, whose request then has changed nothing. Each search
+    that finds nothing counts in `failed`, before and after the hook.
+    """
+    global _on_exhausted
+    if hook is not None and not callable(hook):
+        raise TypeError("hook must be callable or None")
+    before = _on_exhausted
+    _on_exhausted = hook
+    return before
+
+
+def _relieve(own, n, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner):
+    """Ask the hook to free something and try the request again, as long as it does."""
+    global _is_relieving
+    while own is _own and _on_exhausted is not None and not (_early or _is_relieving or _engine.in_handler()):
+        free = _free_in_all()
+        _is_relieving = True
+        try:
+            again = _on_exhausted(n, nbytes)
+        finally:
+            _is_relieving = False
+        if not again:
+            break
+        try:
+            return _allocate(
+                own, n, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner, relief=False
+            )
+        except MemoryError:
+            if _free_in_all() <= free:
+                break
+    _exhausted(n, nbytes)
 
 
 def _free_in_all():
@@ -424,7 +521,7 @@ def allocate_frames(
                 if frame >= 0:
                     frames = AllocatedFrames()
                     frames.region = found
-                    frames._first_and_state = frame << 3
+                    frames._first_and_state = frame << 4
                     if n != 1:
                         frames.count = n
                     return frames
@@ -436,7 +533,7 @@ def allocate_frames(
     if special or not _by_merit:
         return _allocate(_own, n, None, align, boundary, low, high, require, prefer, forbid, region, owner)
     _check_request(n, False, 0, 0, 0, None, 0, 0, 0, None)
-    _exhausted(n, "frames")
+    return _relieve(_own, n, None, 0, 0, 0, None, 0, 0, 0, None, None)
 
 
 @micropython.native
@@ -464,7 +561,6 @@ def _own_deferred(found, first, count, owner):
         found.free(first)
         raise
     pair[0]._hold(found, first, count, owner)
-    pair[1].pending = True
     return pair
 
 
@@ -530,7 +626,7 @@ def _region_for(found, addr, n, nbytes):
     first = addr & -frame_size
     end = first + n * frame_size if nbytes is None else addr + nbytes + (-(addr + nbytes) % frame_size)
     if end > _ADDRESS_LIMIT:
-        mistake("AddressOutOfRange", "the frames from {:#x} on run past 2**{}", addr, _ADDRESS_BITS)
+        mistake("AddressOutOfRange", "the frames from {:#x} on run past 2**{}", addr, ADDRESS_BITS)
     for other in _regions:
         if other is not found and other.base < end and first < other.end:
             mistake("AddressNotFree", "frames {:#x}..{:#x} run into {} at {:#x}", first, end, other.name, other.base)
@@ -549,8 +645,10 @@ def allocate_frames_deferred(
 ):
     """Allocate `n` frames, at the address `at` or anywhere, with no use of heap; returns ``(frames, action)``.
 
-    The frames are usable at once; the bookkeeping that needs heap waits in the DeferredAllocAction. Works with the heap
-    locked. Source: Theseus' allocate_frames_deferred, the routine the others rest on.
+    The frames are usable at once; the bookkeeping that needs heap waits in the DeferredAllocAction, for a commit or for
+    the scheduler. Works with the heap locked and in a hard interrupt handler; there only SHARED regions are looked at,
+    and another one by name or address is NotPermitted. MemoryError when the spare owners are used up as well, 32
+    between two commits. Source: Theseus' allocate_frames_deferred, the routine the others rest on.
     """
     return _deferred(n, None, at, align, boundary, low, high, require, prefer, forbid, region, owner)
 
@@ -563,6 +661,12 @@ def allocate_frames_by_bytes_deferred(
 
 
 def _deferred(n, nbytes, at, align, boundary, low, high, require, prefer, forbid, region, owner):
+    if _engine.in_handler():
+        require |= SHARED
+        for found in _regions:
+            wanted = region is not None and _suits(found, region) if at is None else found.base <= at < found.end
+            if wanted and not found.attrs & SHARED:
+                mistake("NotPermitted", "{} is not SHARED: not for interrupt handlers", found.name)
     if at is None:
         return _allocate(_own_deferred, n, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner)
     return _allocate_at(at, n, nbytes, owner, _own_deferred)
@@ -650,8 +754,11 @@ def stats():
 
 
 def check():
-    """What is wrong with the metadata of any region: a list of sentences, empty if all is well."""
+    """What is wrong with the metadata of any region, with the records of what is retained, and with what `debug` looks
+    at: a list of sentences, empty if all is well."""
     wrong = []
     for found in _regions:
         wrong.extend(found.check())
+    for find in _checks:
+        wrong.extend(find())
     return wrong

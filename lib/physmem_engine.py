@@ -1,4 +1,5 @@
-"""Bit arithmetic of one region: find, allocate, release, measure, check.
+"""Bit arithmetic of one region: find, allocate, release, measure, check, recover; and the words of records that
+survive resets.
 
 A region of ``frames`` frames is one preallocated ``array('I')``, its *state*, that lies outside of the memory it
 describes. Nothing here touches the managed memory, allocates heap (`new_state`, `raw_calls` and `check` excepted) or
@@ -28,7 +29,8 @@ may reach into the next word: 0 none, 1 one frame, 2 two or three, 3 four to sev
 more. It is all that a search for a power of two up to 32 needs, so that such a search costs the same in a region of 64
 frames and in one of 32,768; above that a top bit stands for several groups (span).
 
-The two rows are the truth; all other words derive from them and `rebuild` makes them anew.
+The two rows are the truth; all other words derive from them and `rebuild` makes them anew. Stores are ordered so that
+`recover` finds the rows of before or after a call, wherever between two stores the call ended.
 
 Invariants (`check` names the one that is broken):
 
@@ -44,11 +46,11 @@ one allocation change. Searching is done outside of it: `version` counts the sec
 nothing, or whose place is gone, knows whether the map has changed meanwhile. Only then it is repeated, with interrupts
 masked, so that a handler that comes more often than a search takes cannot keep the program from ever ending one.
 
-The functions `serve`, `count_failure`, `flip_start`, `mask_interrupts` and `unmask_interrupts` exist twice: here in
-viper's subset of Python, which gives the same results with words of 32 bits (boards), 64 bits (unix port) and Python
-integers (CPython), and for ARM, equal word for word, in physmem_thumb. In viper a left shift is cut by ``&`` with a
-loaded word or by a store, a right shift of a loaded word is always one of ``uint``. There are no interrupts and no
-second core where the viper ones run: they take no lock.
+The functions `serve`, `count_failure`, `flip_start`, `mask_interrupts`, `unmask_interrupts` and `in_interrupt` exist
+twice: here in viper's subset of Python, which gives the same results with words of 32 bits (boards), 64 bits (unix
+port) and Python integers (CPython), and for ARM, equal word for word, in physmem_thumb. In viper a left shift is cut by
+``&`` with a loaded word or by a store, a right shift of a loaded word is always one of ``uint``. There are no
+interrupts and no second core where the viper ones run: they take no lock.
 """
 
 import sys
@@ -90,6 +92,7 @@ _BEFORE_ROW = const(_SPAN)
 _CLASSES = const(6)
 _SHARED = const(0x100)
 _SMALL_INT_BITS = const(30)
+_NAME = const(7)  # first word of the name in a record
 
 # ``_DE_BRUIJN << i`` has a value of its own in its top five bits for each i: this table names the i.
 _DE_BRUIJN = const(0x077CB531)
@@ -97,6 +100,14 @@ _POSITIONS = (
     b"\x00\x01\x1c\x02\x1d\x0e\x18\x03\x1e\x16\x14\x0f\x19\x11\x04\x08"
     b"\x1f\x1b\x0d\x17\x15\x13\x10\x07\x1a\x0c\x12\x06\x0b\x05\x0a\x09"
 )
+
+# The CRC-32 of each four bits, lowest bit first.
+_CRC_OF_FOUR_BITS = array("I", range(16))
+for _i in range(16):
+    _crc = _i
+    for _ in range(4):
+        _crc = _crc >> 1 ^ (0xEDB88320 if _crc & 1 else 0)
+    _CRC_OF_FOUR_BITS[_i] = _crc
 
 
 def new_state(frames, first_number, shared=False):
@@ -173,6 +184,34 @@ def rebuild(state):
     state[_FREE] = free = _count_free(address)
     if state[_FEWEST_FREE] > free:
         state[_FEWEST_FREE] = free
+
+
+def recover(state):
+    """Bring `state` to what it was before or after the call that was under way when the power failed: an allocation
+    that was not complete is undone, a release that had begun is completed. Returns the number of frames that became
+    free again by it.
+
+    A start that is free (invariant 1) says that such a call was under way; then it goes, and the frames in use that
+    follow a free frame without being a start (invariant 2) are its frames. All derived words are made anew. A state
+    that `empty` has emptied stays empty: no call leaves the first frame in use without being a start.
+    """
+    frames = state[_FRAMES]
+    starts = _starts(state)
+    orphans = 0
+    before = 0
+    for frame in range(frames):
+        word, bit = frame >> 5, 1 << (frame & 31)
+        free = state[_ROW + word] & bit
+        if state[starts + word] & bit:
+            if free:
+                state[starts + word] ^= bit
+        elif before and not free:
+            free = bit
+            state[_ROW + word] ^= bit
+            orphans += 1
+        before = free
+    rebuild(state)
+    return orphans
 
 
 def raw_calls(state):
@@ -343,6 +382,12 @@ def mask_interrupts() -> int:
 @micropython.viper
 def unmask_interrupts():
     """Let interrupts through."""
+
+
+@micropython.viper
+def in_interrupt() -> int:
+    """Return whether this runs in an interrupt handler: 0, or the number of its exception."""
+    return 0
 
 
 @micropython.viper
@@ -647,6 +692,145 @@ def largest_free(state, align):
     return low
 
 
+# Records that survive resets: see physmem_retained, which says what the words mean. None of these functions uses heap,
+# all words that they take or answer have 30 bits at most, and an address is of bytes, a multiple of 4.
+
+
+@micropython.viper
+def load_word(address, i: int) -> int:
+    """Return the lower 30 bits of the word `i` at `address`."""
+    return ptr32(address)[i] & 0x3FFFFFFF
+
+
+@micropython.viper
+def store_word(address, i: int, value: int):
+    """Store `value` in the word `i` at `address`: one store, done or not."""
+    s = ptr32(address)
+    s[i] = value
+
+
+@micropython.viper
+def find_record(address, first: int, end: int, i: int, other, n: int) -> int:
+    """Return the first of the records `first` to `end` - 1 at `address`, of 16 words each, whose `n` words from the
+    word `i` on are those at `other`; -1 if there is none."""
+    s = ptr32(address)
+    t = ptr32(other)
+    while first < end:
+        begin = (first << 4) + i
+        k = 0
+        while k < n and s[begin + k] == t[k]:
+            k += 1
+        if k == n:
+            return first
+        first += 1
+    return 0 - 1
+
+
+@micropython.viper
+def put_text(address, n: int, text, length: int) -> int:
+    """Put the `length` bytes of `text` into the `n` words at `address`, with zeros behind; return 1, or 0 and leave the
+    words as they are if one of the bytes is not ASCII."""
+    s = ptr32(address)
+    t = ptr8(text)
+    i = 0
+    while i < length:
+        if t[i] & 0x80:
+            return 0
+        i += 1
+    i = 0
+    word = 0
+    while i < n << 2:
+        if i < length:
+            word |= t[i] << ((i & 3) << 3)
+        i += 1
+        if i & 3 == 0:
+            s[(i >> 2) - 1] = word
+            word = 0
+    return 1
+
+
+@micropython.viper
+def checksum(address, n: int, store: int) -> int:
+    """Return 1 if the word behind the `n` words at `address` is their CRC-32 (IEEE 802.3, of the bytes in order of
+    address), else 0; with `store` 1, make it so first. For 14 words it tells any four flipped bits or fewer."""
+    s = ptr32(address)
+    t = ptr32(_CRC_OF_FOUR_BITS)
+    one = 1
+    x = uint((one << 32) - 1)
+    i = 0
+    while i < n:
+        x ^= uint(s[i])
+        bits = 32
+        while bits:
+            x = x >> 4 ^ uint(t[int(x & uint(15))])
+            bits -= 4
+        i += 1
+    x ^= uint((one << 32) - 1)
+    if store:
+        s[n] = int(x)
+    if uint(s[n]) == x:
+        return 1
+    return 0
+
+
+@micropython.viper
+def write_record(address, source, n: int):
+    """Make the record at `address` of the `n` words at `source`: the first is not 0 and is stored last, what it
+    replaces is made 0 first, and the last becomes the checksum of those between."""
+    s = ptr32(address)
+    t = ptr32(source)
+    s[0] = 0
+    i = 1
+    while i < n - 1:
+        s[i] = t[i]
+        i += 1
+    checksum(int(address) + 4, n - 2, 1)
+    s[0] = t[0]
+
+
+@micropython.viper
+def find_name(address, first: int, end: int, scratch, text, length: int) -> int:
+    """Return the first of the records `first` to `end` - 1 at `address` whose name is the `length` bytes of `text`; -1
+    if there is none, -2 if the text is not ASCII. Works in the 8 words at `scratch`."""
+    if int(put_text(scratch, 8, text, length)) == 0:
+        return 0 - 2
+    return int(find_record(address, first, end, _NAME, scratch, 8))
+
+
+@micropython.viper
+def add_record(
+    address,
+    end: int,
+    draft,
+    generation: int,
+    number: int,
+    number_high: int,
+    count: int,
+    slack: int,
+    kind: int,
+    text,
+    length: int,
+) -> int:
+    """Write a record in place of the first of the `end` records at `address` that begins with 0, and return which it
+    is; -1 if there is none. The 17 words at `draft` begin with the magic and end with 0; those between are worked in.
+
+    One call, so that nothing that the scheduler runs comes between the search and the end of the writing.
+    """
+    d = ptr32(draft)
+    place = int(find_record(address, 0, end, 0, int(draft) + 64, 1))
+    if place < 0:
+        return place
+    d[1] = generation
+    d[2] = number
+    d[3] = number_high
+    d[4] = count
+    d[5] = slack
+    d[6] = kind
+    put_text(int(draft) + 4 * _NAME, 8, text, length)
+    write_record(int(address) + (place << 6), draft, 16)
+    return place
+
+
 def check(state):
     """Return a list of sentences, one for each broken invariant found; empty if all hold. Reads frame by frame, without
     the functions above. Allocates heap."""
@@ -661,30 +845,40 @@ def check(state):
     wrong = []
     free_frames = 0
     before = 1
-    for frame in range(32 * words + 32):
-        free = state[_ROW + (frame >> 5)] >> (frame & 31) & 1
-        start = state[starts + (frame >> 5)] >> (frame & 31) & 1
-        if frame >= frames:
-            if free or start != (frame == frames):
-                wrong.append("invariant 3: bit %d past the last of %d frames is wrong" % (frame, frames))
-            continue
-        if free and start:
-            wrong.append("invariant 1: frame %d is free and the start of an allocation" % frame)
-        if before and not free and not start:
-            wrong.append("invariant 2: frame %d is in use and belongs to no allocation" % frame)
-        before = free
-        free_frames += free
+    # Half a word at a time is a small integer everywhere.
+    for half in range(2 * words + 2):
+        free_bits = state[_ROW + (half >> 1)] >> 16 * (half & 1) & 0xFFFF
+        start_bits = state[starts + (half >> 1)] >> 16 * (half & 1) & 0xFFFF
+        for frame in range(16 * half, 16 * half + 16):
+            free = free_bits & 1
+            start = start_bits & 1
+            free_bits >>= 1
+            start_bits >>= 1
+            if frame >= frames:
+                if free or start != (frame == frames):
+                    wrong.append("invariant 3: bit %d past the last of %d frames is wrong" % (frame, frames))
+                continue
+            if free and start:
+                wrong.append("invariant 1: frame %d is free and the start of an allocation" % frame)
+            if before and not free and not start:
+                wrong.append("invariant 2: frame %d is in use and belongs to no allocation" % frame)
+            before = free
+            free_frames += free
     if free_frames != state[_FREE]:
         wrong.append("invariant 4: %d frames are counted free, %d are" % (state[_FREE], free_frames))
     if state[_FEWEST_FREE] > state[_FREE]:
         wrong.append("invariant 4: %d frames are free, fewer than the fewest, %d" % (state[_FREE], state[_FEWEST_FREE]))
     tops = [0] * _CLASSES
-    for word in range(32 * groups):
-        longest = run = 0
-        for frame in range(32 * word, 32 * word + 64):
-            free = frame < 32 * words and state[_ROW + (frame >> 5)] >> (frame & 31) & 1
-            run = run + 1 if free and (run or frame < 32 * word + 32) else 0
-            longest = max(longest, run)
+    run = 0  # free frames from the one in hand on
+    for word in range(32 * groups - 1, -1, -1):
+        longest = 0
+        for half in (1, 0):
+            free_bits = state[_ROW + word] >> 16 * half & 0xFFFF if word < words else 0
+            for _ in range(16):
+                run = run + 1 if free_bits & 0x8000 else 0
+                free_bits <<= 1
+                if run > longest:
+                    longest = run
         for i in range(_CLASSES):
             is_in = longest >= 1 << i
             tops[i] |= is_in << (word >> 5 >> span)
@@ -701,9 +895,10 @@ def check(state):
 if 4 <= (getattr(sys.implementation, "_mpy", 0) >> 10 & 15) <= 8:
     from physmem_thumb import count_failure as _count_failure
     from physmem_thumb import flip_start as split_or_join
+    from physmem_thumb import in_interrupt as in_handler
     from physmem_thumb import mask_interrupts as _mask_interrupts
     from physmem_thumb import serve as _serve
     from physmem_thumb import unmask_interrupts as _unmask_interrupts
 else:
     _serve, _count_failure, split_or_join = serve, count_failure, flip_start
-    _mask_interrupts, _unmask_interrupts = mask_interrupts, unmask_interrupts
+    _mask_interrupts, _unmask_interrupts, in_handler = mask_interrupts, unmask_interrupts, in_interrupt

@@ -1,5 +1,7 @@
 """What is raised when something cannot be done, with or without heap to say why."""
 
+from physmem_engine import in_handler
+
 
 class PhysMemError(ValueError):
     """A mistake of the caller's; nothing was changed.
@@ -49,8 +51,9 @@ def code_name(code):
     return _CODES[-code] if -len(_CODES) < code < 0 else "unknown"
 
 
-# Raised when the heap is locked or full: a sentence with numbers cannot be made then.
-_plain_mistake = PhysMemError("", "there is no heap to say more than .code does")
+# Raised when the heap is locked or full: a sentence with numbers cannot be made then. The program's and that of
+# handlers, which may come before the program has read the code.
+_plain_mistakes = [PhysMemError("", "there is no heap to say more than .code does") for _ in range(2)]
 _plain_exhaustion = MemoryError("no free frames; there is no heap to say more")
 
 
@@ -59,7 +62,7 @@ def mistake(code, sentence, a=0, b=0, c=0, d=0):
     try:
         error = PhysMemError(code, sentence.format(a, b, c, d))
     except MemoryError:
-        error = _plain_mistake
+        error = _plain_mistakes[1 if in_handler() else 0]
         error.code = code
     raise error
 

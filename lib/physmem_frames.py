@@ -3,8 +3,8 @@
 import micropython
 import physmem_engine as engine
 from micropython import const
-from physmem_errors import exhausted, integer, mistake
-from uctypes import bytearray_at
+from physmem_errors import PhysMemError, exhausted, integer, mistake
+from uctypes import addressof, bytearray_at
 
 # States of AllocatedFrames.
 ALLOCATED = "allocated"
@@ -13,16 +13,18 @@ UNMAPPED = "unmapped"
 FREED = "freed"
 MOVED = "moved"
 
-# The states as bits below the number of the first frame: a frame has 32 bytes at least, so that three bits are left of
-# a small integer. _REFUSED: no longer the caller's, or in the hands of hardware. UNMAPPED goes with FREED and MOVED.
+# The states as bits below the number of the first frame: a region of 2 GiB in frames of 32 bytes leaves four bits of a
+# small integer. _REFUSED: no longer the caller's, in the hands of hardware, or with a record that says that they are
+# retained. UNMAPPED goes with FREED and MOVED.
 _STATES = (ALLOCATED, MAPPED, UNMAPPED, None, FREED, MOVED, FREED, MOVED)
-_STATE_BITS = const(3)
+_STATE_BITS = const(4)
 _STATE_MASK = const(7)
 _MAPPED = const(1)
 _UNMAPPED = const(2)
 _FREED = const(4)
 _MOVED = const(5)
-_REFUSED = const(5)
+_RETAINED = const(8)
+_REFUSED = const(13)
 
 _SPARE_OWNERS = const(32)
 _SPARE_SPLITS = const(4)  # of two and of three owners each
@@ -34,16 +36,17 @@ class AllocatedFrames:
     `region` is the Region, `first` the first frame (counted from the region's base), `count` how many frames, `addr`
     the address of the first byte, `nbytes` the size in bytes (all of the frames, so it may be more than was asked for),
     `view` the memory as a memoryview of bytes, `range` the same as a FrameRange, `owner` whatever the allocation was
-    given as such, `state` one of
+    given as such, `name` that of `physmem.retain` or None, `fresh` whether the content is new and not that of before
+    the reset, `state` one of
 
     - ALLOCATED: the caller's.
-    - MAPPED: in the hands of hardware, after `map`: `free`, `split_at`, `split_range` and `merge` are refused.
+    - MAPPED: in the hands of hardware, after `map`: `free`, `split_at`, `split_range` and `merge` are refused. If the
+      board sets memory aside for records, a reset does not end this: see `physmem.quarantined`.
     - UNMAPPED: the caller's again, after `unmap`.
     - FREED, MOVED (split, or merged into another): nothing is left of it; its memory is no longer to be had.
 
-    Theseus frees when an owner is dropped; Python does not tell when that is. ``with`` and `free` do it here, and a
-    soft reset starts with all frames free, so that hardware which still writes into mapped frames then writes into free
-    ones. Theseus panics when mapped frames are dropped; here `free` raises.
+    Theseus frees when an owner is dropped; Python does not tell when that is. ``with``, `free` and a reset do it here.
+    Theseus panics when mapped frames are dropped; here `free` raises.
     """
 
     # An instance has only what differs from these: each attribute set when it is made costs half a raw allocation.
@@ -54,13 +57,13 @@ class AllocatedFrames:
     _first_and_state = 0
 
     def __getattr__(self, name):
-        """`first`, `state`, `addr`, `nbytes`, `view`, `range`."""
+        """`first`, `state`, `addr`, `nbytes`, `view`, `range`, `name`, `fresh`."""
         if name not in _COMPUTED:
             raise AttributeError("'AllocatedFrames' object has no attribute '%s'" % name)
         return _COMPUTED[name](self)
 
     def _set_state(self, bits):
-        self._first_and_state = self._first_and_state >> _STATE_BITS << _STATE_BITS | bits
+        self._first_and_state = self._first_and_state & ~_STATE_MASK | bits
 
     @micropython.native
     def _hold(self, region, first, count, owner):
@@ -99,16 +102,17 @@ class AllocatedFrames:
             mistake("NotAllocated", "these frames were {} before", self.state)
 
     def _at_hand(self):
-        if self._first_and_state & _REFUSED:
-            self._held()
+        self._held()
+        if self._first_and_state & _MAPPED:
             mistake("NotPermitted", "{} frames from frame {} on are mapped: unmap() them first", self.count, self.first)
 
     @micropython.native
     def free(self):
-        """Give the frames back; returns how many."""
+        """Give the frames back; returns how many. Retained ones are so no longer, as by `physmem.release`."""
         word = self._first_and_state
         if word & _REFUSED:
             self._at_hand()
+            _records.forget(self)
         count = self.count
         if count:
             freed = self.region.free(word >> _STATE_BITS)
@@ -125,8 +129,12 @@ class AllocatedFrames:
         mistake("InternalCorruption", "{} frames from {} on are an allocation of {}", self.count, self.first, found)
 
     def map(self):
-        """Put the frames in the hands of hardware: until `unmap` they cannot be freed. Returns itself."""
+        """Put the frames in the hands of hardware: until `unmap` they cannot be freed. Returns itself. If the board
+        keeps records, MemoryError if none is left to say so after a reset, and NotPermitted in an interrupt handler;
+        nothing has changed then. Needs no heap."""
         self._at_hand()
+        if _records is not None:
+            _records.note_mapped(self)
         self._set_state(_MAPPED)
         return self
 
@@ -135,6 +143,8 @@ class AllocatedFrames:
         self._held()
         if self.state != MAPPED:
             mistake("NotPermitted", "{} frames from frame {} on are not mapped", self.count, self.first)
+        if _records is not None:
+            _records.note_unmapped(self)
         self._set_state(_UNMAPPED)
         return self
 
@@ -151,7 +161,7 @@ class AllocatedFrames:
         0 and `count` give an empty owner and one of all. Any other `i` outside is AddressOutOfRange. After an error
         this owner is as it was.
         """
-        self._at_hand()
+        _divisible(self)
         integer(i, "i")
         if not 0 <= i <= self.count:
             mistake("AddressOutOfRange", "{} is not within 0..{}, the frames to split", i, self.count)
@@ -170,7 +180,7 @@ class AllocatedFrames:
     def split_range(self, i, n):
         """Split into three owners: the frames before `i`, `n` frames from `i` on, the rest; this one ends. `n` is at
         least 1 and the frames lie within. After an error this owner is as it was."""
-        self._at_hand()
+        _divisible(self)
         integer(i, "i")
         integer(n, "n")
         if n == 0:
@@ -189,8 +199,8 @@ class AllocatedFrames:
         `other` ends. Otherwise both stay as they are. Returns itself."""
         if not isinstance(other, AllocatedFrames):
             raise TypeError("merge takes AllocatedFrames, not %s" % type(other).__name__)
-        self._at_hand()
-        other._at_hand()
+        _divisible(self)
+        _divisible(other)
         if other is self:
             mistake("InvalidArgument", "frames cannot be merged with themselves")
         if other.region is not self.region:
@@ -208,6 +218,14 @@ class AllocatedFrames:
         self.count += other.count
         other._set_state(_MOVED)
         return self
+
+
+def _divisible(frames):
+    """Refuse what cannot be split or merged."""
+    frames._at_hand()
+    if frames._first_and_state & _RETAINED:
+        text = "{} frames from frame {} on are retained as one: release() them first"
+        mistake("NotPermitted", text, frames.count, frames.first)
 
 
 def _first(frames):
@@ -243,7 +261,47 @@ def _range(frames):
     return FrameRange(_addr(frames) >> frames.region.shift, frames.count, frames.region.frame_size)
 
 
-_COMPUTED = {"first": _first, "state": _state, "addr": _addr, "nbytes": _nbytes, "view": _view, "range": _range}
+def _name(frames):
+    """What the frames are retained as, or None."""
+    return _records.name_of(frames) if frames._first_and_state & _RETAINED else None
+
+
+def _fresh(frames):
+    """Whether the content is not that of before the reset; None when nothing is left of the frames."""
+    if frames._first_and_state & _FREED:
+        return None
+    return _records is None or _records.is_fresh(frames)
+
+
+_COMPUTED = {
+    "first": _first,
+    "state": _state,
+    "addr": _addr,
+    "nbytes": _nbytes,
+    "view": _view,
+    "range": _range,
+    "name": _name,
+    "fresh": _fresh,
+}
+
+# What keeps records of frames over a reset, or None: physmem_retained, if the board sets memory aside for them.
+_records = None
+
+
+def keep_records(records):
+    """Have `records` told what is mapped, unmapped and freed while retained."""
+    global _records
+    _records = records
+
+
+def hold_retained(frames):
+    """Say of `frames` that there is a record of their name."""
+    frames._first_and_state |= _RETAINED
+
+
+def hold_mapped(frames):
+    """Say of `frames` that hardware has them, as their record says."""
+    frames._set_state(_MAPPED)
 
 
 class AllocatedFrame:
@@ -271,40 +329,82 @@ class AllocatedFrame:
 
 
 class DeferredAllocAction:
-    """The bookkeeping of one allocation that may need heap: a spare owner in place of the one that was used up.
+    """The bookkeeping of one allocation that needs heap: a spare owner in place of the one that was used up.
 
-    `commit` does it, or the end of a ``with`` block; any number of times is as good as once. An action that is dropped
-    loses no frame, only the spare owner, until the next `boot_complete` or commit.
+    `commit` does it, or the end of a ``with`` block, or, by itself, the scheduler, when it runs next; what of these
+    comes first does it for all actions there are. `pending` says whether it is still to be done. If the heap is locked
+    when the scheduler runs, or its queue is full, a commit, `boot_complete` or the next deferred allocation has it
+    done. It does not matter whether the frames have been freed by then. An action that is dropped loses no frame, and a
+    reset before the commit begins with all spare owners.
     """
 
-    def __init__(self):
-        self.pending = False
+    def __init__(self, place):
+        self._place = place
+
+    def __getattr__(self, name):
+        if name != "pending":
+            raise AttributeError("'DeferredAllocAction' object has no attribute '%s'" % name)
+        return _owners.items[self._place][1] is self
 
     def __enter__(self):
         return self
 
     def __exit__(self, exception_type, exception, traceback):
-        self.commit()
+        try:
+            self.commit()
+        except PhysMemError:
+            if exception_type is None:
+                raise  # else the exception of the block says more
 
     def commit(self):
-        """Do what is pending. Needs the heap unlocked; returns whether there was anything to do."""
+        """Do what is pending. Needs the heap unlocked, else it is NotPermitted and stays pending; returns whether there
+        was anything to do."""
         if not self.pending:
             return False
         try:
             fill_spares()
         except MemoryError:
             mistake("NotPermitted", "the heap is locked or full: commit later")
-        self.pending = False
         return True
 
 
-# Owners made in advance, each with its action: what is left of them lies from _spare_next on.
-_spares = [None] * _SPARE_OWNERS
-_spare_next = _SPARE_OWNERS
+class _Pool:
+    """Tuples made in advance by ``make(place)``, to be taken without heap, in interrupt handlers as well.
 
+    A region without memory says which places hold one, for its raw calls may interrupt each other. A tuple stays in its
+    place when it is taken, until `fill` puts another there: a handler that interrupts the garbage collector must not
+    move the last reference to an object, which the collector would then not find.
+    """
 
-_spare_pairs = []
-_spare_triples = []
+    def __init__(self, places, make):
+        self.make = make
+        self.state = engine.new_state(places, 0, True)
+        self.address = addressof(self.state)
+        self.take_place, _, take_place_at, self.give_place = engine.raw_calls(self.state)
+        self.items = [None] * places
+        self.is_used = bytearray(places)  # 1: what is there was taken, and may be replaced
+        for place in range(places):
+            take_place_at(place, 1)
+            self.is_used[place] = 1
+
+    def take(self):
+        """Return a tuple that nobody else gets, or None if there is none."""
+        place = self.take_place(1)
+        if place < 0:
+            return None
+        item = self.items[place]
+        self.is_used[place] = 1
+        return item
+
+    def fill(self):
+        """Make all that are missing. Needs heap. Not in handlers, and one call at a time."""
+        place = engine.next_used(self.address, 0)
+        while place < len(self.items):
+            if self.is_used[place]:  # else it is being taken
+                self.items[place] = self.make(place)
+                self.is_used[place] = 0
+                self.give_place(place)
+            place = engine.next_used(self.address, place + 1)
 
 
 def _blank():
@@ -312,33 +412,65 @@ def _blank():
     return AllocatedFrames()._hold(None, 0, 0, None)
 
 
+_owners = _Pool(_SPARE_OWNERS, lambda place: (_blank(), DeferredAllocAction(place)))
+_pairs = _Pool(_SPARE_SPLITS, lambda place: (_blank(), _blank()))
+_triples = _Pool(_SPARE_SPLITS, lambda place: (_blank(), _blank(), _blank()))
+_is_filling = False
+_fill_is_scheduled = False
+
+
 def fill_spares():
-    """Make all the spare owners, actions and results of splits that are missing. Needs heap."""
-    global _spare_next
-    while len(_spare_pairs) < _SPARE_SPLITS:
-        _spare_pairs.append((_blank(), _blank()))
-    while len(_spare_triples) < _SPARE_SPLITS:
-        _spare_triples.append((_blank(), _blank(), _blank()))
-    while _spare_next > 0:
-        pair = (_blank(), DeferredAllocAction())
-        _spares[_spare_next - 1] = pair
-        _spare_next -= 1
+    """Make all the spare owners, actions and results of splits that are missing. Needs heap. Does nothing when it is
+    called by what interrupts it, a scheduled function."""
+    global _is_filling
+    if not _is_filling:
+        _is_filling = True
+        try:
+            _pairs.fill()
+            _triples.fill()
+            _owners.fill()
+        finally:
+            _is_filling = False
+
+
+def _fill_spares_when_possible(_):
+    global _fill_is_scheduled
+    _fill_is_scheduled = False
+    try:
+        fill_spares()
+    except MemoryError:
+        pass  # the heap is locked: boot_complete(), a commit, or the next spare that is taken has it done
+
+
+def _schedule_filling():
+    """Have the spares made that are missing, when the scheduler runs next. Needs no heap."""
+    global _fill_is_scheduled
+    if not _fill_is_scheduled:
+        _fill_is_scheduled = True
+        try:
+            micropython.schedule(_fill_spares_when_possible, None)
+        except RuntimeError:  # its queue is full
+            _fill_is_scheduled = False
 
 
 def take_spare():
     """Return a spare owner with its action, ``(frames, action)``; MemoryError if there is none and no heap for more."""
-    global _spare_next
-    if _spare_next == _SPARE_OWNERS:
+    pair = _owners.take()
+    if pair is None and not engine.in_handler():
         try:
             fill_spares()
         except MemoryError:
             pass
-    if _spare_next == _SPARE_OWNERS:
+        pair = _owners.take()
+    _schedule_filling()
+    if pair is None:
         exhausted("all {} spare owners are in use: boot_complete() or commit() first", _SPARE_OWNERS)
-    pair = _spares[_spare_next]
-    _spares[_spare_next] = None
-    _spare_next += 1
     return pair
+
+
+def spare_owners():
+    """The number of spare owners that are left."""
+    return _owners.state[engine.STATE_FREE]
 
 
 @micropython.native
@@ -355,7 +487,7 @@ def _new_pair():
     try:
         return _blank(), _blank()
     except MemoryError:
-        return _spare_split(_spare_pairs)
+        return _spare_split(_pairs)
 
 
 def _new_triple():
@@ -363,10 +495,12 @@ def _new_triple():
     try:
         return _blank(), _blank(), _blank()
     except MemoryError:
-        return _spare_split(_spare_triples)
+        return _spare_split(_triples)
 
 
 def _spare_split(spares):
-    if not spares:
-        exhausted("no spare owners for a split are left of {}: boot_complete() first", _SPARE_SPLITS)
-    return spares.pop()
+    parts = spares.take()
+    _schedule_filling()
+    if parts is None:
+        exhausted("no spare owners for a split are left of {}: boot_complete() or commit() first", _SPARE_SPLITS)
+    return parts

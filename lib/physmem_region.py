@@ -39,6 +39,12 @@ def check_cache_line(name, frame_size, attrs, cache_line):
         )
 
 
+# Region: (its wrappers, the five calls without them), of those that have any. In the regions themselves they would
+# change where each attribute is looked for, and with that what all calls cost. Replaced, never changed: a handler may
+# be looking one up.
+_wrapped = {}
+
+
 class Region:
     """One kind of memory: `size` bytes from the address `base` on, in frames of `frame_size` bytes.
 
@@ -106,6 +112,40 @@ class Region:
         self._state = state
         self.address = addressof(state)  # of the metadata: what the engine's functions take
         self.alloc, self.alloc_aligned, self.alloc_at, self.free = calls
+        if self in _wrapped:
+            wrappers, unwrapped = _wrapped[self]
+            self._bind(wrappers, calls + (unwrapped[4],))
+
+    def wrap(self, wrapper):
+        """Put functions around the raw calls: ``wrapper(region, calls)`` is given alloc, alloc_aligned, alloc_at, free
+        and allocate_within, and returns five in their place. What was bound before stays without them."""
+        wrappers, unwrapped = _wrapped.get(self) or ((), None)
+        if not wrappers:
+            unwrapped = (self.alloc, self.alloc_aligned, self.alloc_at, self.free, self.allocate_within)
+        self._bind(wrappers + (wrapper,), unwrapped)
+
+    def unwrap(self, wrapper):
+        """Take away what `wrap` has put there; nothing if there is no such wrapper."""
+        if self in _wrapped:
+            wrappers, unwrapped = _wrapped[self]
+            left = tuple([other for other in wrappers if other is not wrapper])
+            if len(left) < len(wrappers):
+                self._bind(left, unwrapped)
+
+    def _bind(self, wrappers, unwrapped):
+        global _wrapped
+        # All that needs heap comes first.
+        changed = dict(_wrapped)
+        changed.pop(self, None)
+        if wrappers:
+            changed[self] = (wrappers, unwrapped)
+        calls = unwrapped
+        for wrapper in wrappers:
+            calls = wrapper(self, calls)
+        self.alloc, self.alloc_aligned, self.alloc_at, self.free, self.allocate_within = calls
+        if not wrappers:
+            del self.allocate_within
+        _wrapped = changed
 
     def extend(self, end):
         """Take in the memory up to the address `end`. Raw calls bound before keep their old state, where nothing is
@@ -143,6 +183,11 @@ class Region:
         if not self.base <= addr < self.end:
             mistake("AddressOutOfRange", "{:#x} is outside of {} ({:#x}..{:#x})", addr, self.name, self.base, self.end)
         return engine.frame_of(addr, self.base, self.shift)
+
+    @property
+    def number(self):
+        """The number of the first frame, counted from address 0."""
+        return engine.frame_of(self.base, 0, self.shift)
 
     @property
     def free_frames(self):
@@ -197,6 +242,27 @@ class Region:
         physmem_engine that is broken; empty if all is well."""
         return ["%s: %s" % (self.name, sentence) for sentence in engine.check(self._state)]
 
+    def recover(self):
+        """Bring the metadata to what it was before or after a call that did not come to its end, and all that derives
+        from its two rows to what they say. Returns the number of frames that became free by it. Nobody may be in a raw
+        call meanwhile."""
+        return engine.recover(self._state)
+
+    def first_from(self, low):
+        """The first frame that begins at the address `low` or above it; the number of frames if none does."""
+        if low <= self.base:
+            return 0
+        if low >= self.end:
+            return self.frames
+        first = engine.frame_of(low, self.base, self.shift)
+        return first + 1 if engine.offset_in_frame(low, self.frame_size) else first
+
+    def end_before(self, high):
+        """The frame behind the last one that ends at the address `high` or below it; None is no limit."""
+        if high is None or high >= self.end:
+            return self.frames
+        return engine.frame_of(high, self.base, self.shift) if high > self.base else 0
+
     def allocate_within(self, n, align, boundary, low, high):
         """Raw: allocate `n` frames by the whole constraint tuple, all of it in bytes; `high` None for no limit."""
         shift = self.shift
@@ -210,15 +276,7 @@ class Region:
             low += -low % (align << shift)
             high = min(low + (n << shift), self.end if high is None else high)
             align = 1
-        if low == 0 and high is None and not boundary:
+        if low == 0 and high is None and not boundary and not (_wrapped and self in _wrapped):
             return self.alloc(n) if align <= 1 else self.alloc_aligned(n, align)
-        first, end = 0, self.frames
-        if low >= self.end:
-            first = end
-        elif low > self.base:
-            first = engine.frame_of(low, self.base, shift)
-            if engine.offset_in_frame(low, self.frame_size):
-                first += 1
-        if high is not None and high < self.end:
-            end = engine.frame_of(high, self.base, shift) if high > self.base else 0
-        return engine.allocate_within(self.address, n, align or 1, boundary, first, end)
+        first = self.first_from(low)
+        return engine.allocate_within(self.address, n, align or 1, boundary, first, self.end_before(high))

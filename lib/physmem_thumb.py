@@ -1,6 +1,6 @@
-"""The engine's calls in machine code for ARM: `serve`, `count_failure`, `flip_start`, `mask_interrupts` and
-`unmask_interrupts` of physmem_engine, whose docstring has the layout of a state, the classes and the invariants. Equal
-to the viper ones word for word, the version excepted; only these take the lock of a shared region.
+"""The engine's calls in machine code for ARM: `serve`, `count_failure`, `flip_start`, `mask_interrupts`,
+`unmask_interrupts` and `in_interrupt` of physmem_engine, whose docstring has the layout of a state, the classes and the
+invariants. Equal to the viper ones word for word, the version excepted; only these take the lock of a shared region.
 
 Thumb-1 alone (armv6m has nothing else), no heap, no call of anything else. Conventions: r0 is the state from begin to
 end and the answer after that; r12 says at the end whether interrupts must be let through again, and holds the version
@@ -1477,6 +1477,11 @@ def mask_interrupts():
     cpsid("i")
     mov(r0, 1)
     bic(r0, r1)
+
+
+@micropython.asm_thumb
+def in_interrupt():
+    data(2, 0xF3EF, 0x8005)  # mrs r0, IPSR
 
 
 @micropython.asm_thumb

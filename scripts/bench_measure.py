@@ -197,6 +197,8 @@ def measure(progress):
     figures["longest time masked"] = _masked(progress)
     progress("objects")
     figures["objects"] = run("object_calls.pairs")
+    progress("retained, mapped and deferred")
+    figures["life of frames"] = run("lifecycle_calls.calls") | run("lifecycle_calls.boot")
     objects = {}
     for percent, is_aged in _every_map():
         progress(f"objects, {_map_name(percent, is_aged)}")

@@ -1,6 +1,7 @@
 """A board under QEMU, and mpremote's transport to its REPL."""
 
 import ctypes
+import json
 import pathlib
 import re
 import runpy
@@ -74,6 +75,7 @@ class Emulator:
         self.options = options
         self.url = None
         self.process = None
+        self._monitor = None
 
     def __enter__(self):
         self.start()
@@ -101,17 +103,23 @@ class Emulator:
         raise RuntimeError(f"QEMU ended at once: {message}")
 
     def _start(self, serial_line):
+        monitor, its_end = socket.socketpair()
         command = ["qemu-system-arm", "-machine", MACHINES[self.board], "-kernel", str(firmware(self.board))]
-        command += ["-semihosting", "-display", "none", "-monitor", "none", "-serial", serial_line]
+        command += ["-semihosting", "-display", "none", "-serial", serial_line]
+        command += ["-chardev", f"socket,id=monitor,fd={its_end.fileno()}", "-mon", "chardev=monitor,mode=control"]
         command += self.options
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            preexec_fn=_die_with_parent,
-            start_new_session=True,
-        )
+        with monitor, its_end:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=[its_end.fileno()],
+                preexec_fn=_die_with_parent,
+                start_new_session=True,
+            )
+            self._monitor = monitor.makefile("rw")
+            self._order("qmp_capabilities")  # QEMU takes no other before
 
     def _last_words(self):
         """What QEMU has said, now that it must end."""
@@ -150,10 +158,33 @@ class Emulator:
             raise RuntimeError(f"the firmware of {self.board} brings up no REPL: {error}") from error
         return transport
 
+    def reset(self):
+        """Reset the board as its reset pin does, at once, whatever it does. What it sent before can still be read."""
+        self._do("system_reset")
+
+    def attend(self):
+        """Have QEMU look at once at what came over the serial line while the board did not receive, as in a reset: by
+        itself it does so once a second."""
+        self._do("query-status")
+
+    def _order(self, name):
+        """Tell QEMU's monitor to do what it calls *name*."""
+        self._monitor.write(json.dumps({"execute": name, "id": name}) + "\n")
+        self._monitor.flush()
+
+    def _do(self, name):
+        """The same; returns when it is done."""
+        self._order(name)
+        for line in self._monitor:
+            if json.loads(line).get("id") == name:
+                return
+        raise RuntimeError("QEMU has ended")
+
     def stop(self):
         """Kill QEMU, if it runs."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
             self.process.stdout.close()
+            self._monitor.close()
             self.process = None

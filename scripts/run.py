@@ -1,4 +1,5 @@
-"""run.py BOARD: boots the board's firmware under QEMU and runs demonstration.py on it through mpremote."""
+"""run.py BOARD: boots the board's firmware under QEMU and runs demonstration.py on it through mpremote, and then
+crash_log.py, which resets the board, and crash_log.py again."""
 
 import pathlib
 import signal
@@ -9,6 +10,8 @@ from mpremote.transport import TransportError
 from emulator import MACHINES, Emulator
 
 DEMONSTRATION = pathlib.Path(__file__).with_name("demonstration.py")
+CRASH_LOG = pathlib.Path(__file__).with_name("crash_log.py")
+PROMPT = b"\r\n>>> "
 SECONDS_OF_SILENCE = 60
 
 
@@ -24,6 +27,12 @@ def main(board):
         with Emulator(board) as emulator:
             transport = emulator.connect()
             _, error = transport.exec_raw(DEMONSTRATION.read_bytes(), SECONDS_OF_SILENCE, show)
+            if not error:
+                print("\n--- A crash log that survives a system reset " + "-" * 60)
+                transport.exec_raw_no_follow(CRASH_LOG.read_bytes())
+                show(transport.read_until(1, PROMPT, SECONDS_OF_SILENCE).removesuffix(PROMPT) + b"\n\n")
+                transport.enter_raw_repl(soft_reset=False)
+                _, error = transport.exec_raw(CRASH_LOG.read_bytes(), SECONDS_OF_SILENCE, show)
             transport.close()
     except (OSError, RuntimeError, TransportError) as problem:
         return f"physmem: the demonstration on {board} did not finish: {problem}."

@@ -112,6 +112,7 @@ def figures():
         "longest time masked": {"1": 155},
         "objects": {"allocate_frames(1).free()": 5555},
         "objects by number of frames": by_size,
+        "life of frames": {"frames.map()": 7777},
         "bytes of flash by module": {"physmem": 6543, "in all": 6543},
         "RAM by frames of a region": {
             "64": {

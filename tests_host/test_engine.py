@@ -5,8 +5,10 @@ them (scripts/mutation.py). They use what the module exports, no offsets of its 
 """
 
 import random
+import struct
 import sys
 import types
+import zlib
 from array import array
 from pathlib import Path
 from unittest import mock
@@ -19,6 +21,7 @@ SMALL_INTEGERS = 1 << 30
 FUNCTIONS_OF_THUMB = {  # and the names under which the engine calls what it has chosen
     "count_failure": "_count_failure",
     "flip_start": "split_or_join",
+    "in_interrupt": "in_handler",
     "mask_interrupts": "_mask_interrupts",
     "serve": "_serve",
     "unmask_interrupts": "_unmask_interrupts",
@@ -435,6 +438,7 @@ class Interrupts:
 def test_no_interrupts_here():
     """The viper ones have nothing to mask."""
     assert engine.mask_interrupts() == 0 and engine.unmask_interrupts() is None
+    assert engine.in_interrupt() == 0
 
 
 def test_a_place_that_is_gone():
@@ -535,6 +539,283 @@ def test_random_operations():
             for _ in range(5):
                 random_operations(pair, numbers, 20, longest)
                 pair.sound()
+
+
+class PowerCut(Exception):
+    """No store takes place any more."""
+
+
+class Cut:
+    """Words that let so many stores take place, and no more."""
+
+    def __init__(self, words, stores):
+        self.words = words
+        self.left = stores
+
+    def __getitem__(self, i):
+        return self.words[i]
+
+    def __setitem__(self, i, value):
+        if self.left == 0:
+            raise PowerCut
+        self.left -= 1
+        self.words[i] = value
+
+
+def cuts(pair, call, *arguments):
+    """Cut the raw call after no store, after one, and so on up to all of them. Return a state for each, and the state
+    of after the call."""
+    before = array("I", pair.state)
+    states = []
+    while True:
+        cut = Cut(pair.state, len(states))
+        with mock.patch.object(engine, "ptr32", lambda address, cut=cut: cut):
+            try:
+                pair.calls[call](*arguments)
+            except PowerCut:
+                pass
+            else:
+                break
+        states.append(array("I", pair.state))
+        pair.state[:] = before
+    after = array("I", pair.state)
+    pair.state[:] = before
+    return [*states, after], after
+
+
+def rows(state):
+    return state[engine._ROW : state[engine._PLANES]]
+
+
+def free_frames(state):
+    return sum(word.bit_count() for word in rows(state)[: (state[engine._FRAMES] + 31) // 32])
+
+
+def test_recover():
+    """Cut at every store an allocation is undone unless all its bits are there, a release that has begun is completed.
+    All words are sound then, and as many frames are free as `recover` says."""
+    pair = pair_with("a" * 20 + "." * 100 + "bb" + "." * 10 + "c" * 40 + "dd...e")
+    for call, arguments in (
+        ("alloc", (1,)),
+        ("alloc", (12,)),
+        ("alloc", (13,)),
+        ("alloc", (100,)),
+        ("alloc_at", (31, 2)),
+        ("alloc_at", (32, 64)),
+        ("alloc_at", (110, 10)),
+        ("free", (0,)),
+        ("free", (120,)),
+        ("free", (132,)),
+        ("free", (172,)),
+        ("free", (177,)),
+    ):
+        before = array("I", pair.state)
+        states, after = cuts(pair, call, *arguments)
+        between = 0
+        for state in states:
+            undone = call != "free" and rows(state) != rows(after)
+            done = call == "free" and rows(state) != rows(before)
+            expected = before if undone else after if done else array("I", state)
+            between += rows(state) not in (rows(before), rows(after))
+            free = free_frames(state)
+            assert engine.recover(state) == free_frames(expected) - free
+            assert rows(state) == rows(expected)
+            assert engine.check(state) == []
+        # A store for the start, and one for each word.
+        changed = [old != new for old, new in zip(rows(before), rows(after))]
+        assert between == sum(changed[: len(changed) // 2]) > 0
+
+
+def test_recover_leaves_what_is_sound():
+    """Every map of a few frames and more; and nothing comes back of what was emptied."""
+    for free in MAPS:
+        pair = pair_with(free)
+        state = array("I", pair.state)
+        assert engine.recover(state) == 0 and state == pair.state
+        engine.empty(state)
+        emptied = array("I", state)
+        assert engine.recover(state) == 0 and state == emptied
+
+
+def test_recover_makes_derived_words_anew():
+    """Whatever was in them."""
+    pair = pair_with(MAPS[2] + MAPS[3])
+    before = array("I", pair.state)
+    for i in (engine.STATE_FREE, *range(engine._TOPS, engine._SPAN), *range(before[engine._PLANES], len(before))):
+        pair.state[i] = 0x5555AAAA
+    assert engine.recover(pair.state) == 0 and pair.state == before
+
+
+def memory(words):
+    """Words that no array stands for, as a buffer and its address: what records lie in."""
+    buffer = bytearray(struct.pack(f"<{len(words)}I", *words))
+    return buffer, addressof(buffer)
+
+
+def words_of(buffer):
+    return list(struct.unpack(f"<{len(buffer) // 4}I", buffer))
+
+
+def test_words_of_records():
+    """A load has the lower 30 bits of one word, a store changes one."""
+    words = [0, 1, 0x3FFFFFFF, 0x40000000, 0x80000001, 0xC0000000, 0xFFFFFFFF, 0x12345678]
+    buffer, address = memory(words)
+    for i, word in enumerate(words):
+        assert engine.load_word(address, i) == word % (1 << 30)
+        assert engine.load_word(address + 4 * i, 0) == word % (1 << 30)
+    for i in range(len(words)):
+        for value in (0, 1, 0x3FFFFFFF):
+            words[i] = value
+            engine.store_word(address, i, value)
+            assert words_of(buffer) == words
+
+
+def test_find_a_record():
+    """The first from one to before another whose words are the same, to the last bit; none if there is none."""
+    numbers = random.Random(7)
+    for word, n in ((0, 1), (0, 16), (2, 3), (7, 8), (15, 1)):
+        sought = [numbers.getrandbits(32) for _ in range(n)]
+        words = [numbers.getrandbits(32) for _ in range(5 * 16)]
+        for record in (1, 3):
+            words[16 * record + word : 16 * record + word + n] = sought
+        wanted, other = memory([*sought, words[16 + word + n]])  # what is behind does not count, be it the same
+        kept, address = memory(words)
+        for first in range(6):
+            for end in range(first, 6):
+                found = 1 if first <= 1 < end else 3 if first <= 3 < end else -1
+                assert engine.find_record(address, first, end, word, other, n) == found
+        for bit in range(32 * n):
+            wanted[bit // 8] ^= 1 << bit % 8
+            assert engine.find_record(address, 0, 5, word, other, n) == -1
+            wanted[bit // 8] ^= 1 << bit % 8
+        kept[4 * (16 + word)] ^= 1
+        assert engine.find_record(address, 0, 5, word, other, n) == 3
+
+
+def test_text_in_words():
+    """Byte by byte in order of address, zeros behind, nothing beyond; no text that is not ASCII changes anything."""
+    for n in (1, 2, 8):
+        for length in range(4 * n + 1):
+            for text in ("abcdefgh" * 4, "\x7f\x01~ " * 8):
+                buffer, address = memory([0xA5A5A5A5] * (n + 2))
+                assert engine.put_text(address + 4, n, text, length) == 1
+                expected = text[:length].encode() + bytes(4 * n - length)
+                assert bytes(buffer) == b"\xa5" * 4 + expected + b"\xa5" * 4
+    for i in range(8):
+        for byte in (0x80, 0xFF):
+            text = bytearray(b"abcdefgh")
+            text[i] = byte
+            buffer, address = memory([7] * 8)
+            assert engine.put_text(address, 8, text, 8) == 0 and words_of(buffer) == [7] * 8
+            assert engine.put_text(address, 8, text, i) == 1
+
+
+def test_checksum():
+    """CRC-32, zlib's: stored when asked for, true for that word alone."""
+    numbers = random.Random(6)
+    for n in (0, 1, 2, 14):
+        for words in ([0] * n, [0xFFFFFFFF] * n, [1] * n, [numbers.getrandbits(32) for _ in range(n)]):
+            expected = zlib.crc32(struct.pack(f"<{n}I", *words))
+            buffer, address = memory([5, *words, expected ^ 0x80000001, 5])
+            before = bytes(buffer)
+            assert engine.checksum(address + 4, n, 0) == 0 and bytes(buffer) == before
+            assert engine.checksum(address + 4, n, 1) == 1 and words_of(buffer) == [5, *words, expected, 5]
+            assert engine.checksum(address + 4, n, 0) == 1
+            for bit in range(32 * (n + 1)):
+                buffer[4 + bit // 8] ^= 1 << bit % 8
+                assert engine.checksum(address + 4, n, 0) == 0
+                buffer[4 + bit // 8] ^= 1 << bit % 8
+
+
+def test_what_the_checksum_of_a_record_tells():
+    """Any four flipped bits or fewer of 14 words and theirs: no two sets of at most two bits change it alike."""
+
+    def change(bit):
+        """How the checksum differs from the word behind when that bit has flipped; the same whatever the words are."""
+        if bit >= 448:
+            return 1 << bit - 448
+        words = [0] * 15
+        words[bit // 32] = 1 << bit % 32
+        buffer, address = memory(words)
+        engine.checksum(address, 14, 1)
+        return words_of(buffer)[14] ^ zlib.crc32(bytes(56))
+
+    changes = [change(bit) for bit in range(480)]
+    of_two = [changes[i] ^ changes[j] for i in range(480) for j in range(i)]
+    assert len({0, *changes, *of_two}) == 1 + len(changes) + len(of_two)
+
+
+def test_write_record():
+    """The words of the source with the checksum at the end; the first word is 0 meanwhile."""
+    source = array("I", range(0x80000000, 0x80000010))
+    expected = [*source[:15], zlib.crc32(bytes(source)[4:60])]
+    buffer, address = memory([9] * 18)
+    stores = []
+
+    class Noting:
+        def __init__(self, at):
+            self.words = pointer(at)
+            self.first = (at - address) // 4  # word of the buffer
+
+        def __getitem__(self, i):
+            return self.words[i]
+
+        def __setitem__(self, i, value):
+            stores.append(self.first + i)
+            self.words[i] = value
+            assert words_of(buffer)[1] == (0 if len(stores) < 17 else source[0])
+
+    pointer = engine.ptr32
+    table = engine._CRC_OF_FOUR_BITS
+    with mock.patch.object(engine, "ptr32", lambda at: at if at is table else Noting(at)):
+        engine.write_record(address + 4, addressof(source), 16)
+    assert words_of(buffer) == [9, *expected, 9]
+    assert stores == [1, *range(2, 17), 1]
+    assert source == array("I", range(0x80000000, 0x80000010))
+
+
+def test_find_a_name():
+    """By all its bytes and no others; a text that is not ASCII names nothing."""
+    names = [b"alpha", b"alph", b"", b"alpha", b"n" * 32]
+    words = []
+    for i, name in enumerate(names):
+        words += [i] * 7 + list(struct.unpack("<8I", name + bytes(32 - len(name)))) + [i]
+    _, address = memory(words)
+    scratch, at = memory([9] * 10)
+    for first in range(6):
+        for end in range(first, 6):
+            for name in (b"alpha", b"alph", b"n" * 32, b"n" * 31, b"beta", b"alphabet"):
+                found = next((i for i in range(first, end) if names[i] == name), -1)
+                assert engine.find_name(address, first, end, at + 4, name.decode(), len(name)) == found
+                assert words_of(scratch)[0] == words_of(scratch)[9] == 9
+    assert engine.find_name(address, 0, 5, at + 4, "alph\xe4", 5) == -2
+
+
+def test_add_a_record():
+    """In place of the first that begins with 0 and nowhere else: all fields, zeros behind the name, the checksum. The
+    draft may lie at any multiple of four bytes; what lies before the records is none."""
+    for shift in (0, 16):
+        draft, source = memory([1] * shift + [0x31524D50, *[0xA5A5A5A5] * 15, 0, 7])
+        source += 4 * shift
+        for vacant, end, place in (([0], 4, 0), ([1, 3], 4, 1), ([3], 4, 3), ([3], 3, -1), ([], 4, -1), ([0], 0, -1)):
+            before = [0] * 16 + [0xFFFFFFFF if i % 16 or i // 16 not in vacant else 0 for i in range(5 * 16)]
+            records, address = memory(before)
+            fields = (3, 0x3FFFFFFF, 5, 7, 9, 0x4062)
+            assert engine.add_record(address + 64, end, source, *fields, "name", 4) == place
+            expected = list(before)
+            if place >= 0:
+                body = struct.pack("<6I32s", *fields, b"name")
+                record = [0x31524D50, *struct.unpack("<14I", body), zlib.crc32(body)]
+                expected[16 * place + 16 : 16 * place + 32] = record
+            assert words_of(records) == expected
+            assert words_of(draft)[shift] == 0x31524D50 and words_of(draft)[shift + 16 :] == [0, 7]
+
+
+def test_check_of_whole_groups():
+    """Where no word follows the last one of a group: one free frame at the end is one."""
+    pair = Pair(1024, 0)
+    pair.do("alloc_at", 0, 1023)
+    assert engine.check(pair.state) == []
 
 
 def test_check_sees_every_bit():

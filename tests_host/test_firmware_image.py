@@ -31,6 +31,21 @@ def test_image_data_heap_and_stack_lie_in_occupied_blocks_outside_every_region(i
     assert faults(image.parts, board_map["REGIONS"], board_map["OCCUPIED"]) == []
 
 
+def test_records_lie_in_memory_that_nothing_else_uses(image, board_map):
+    """Neither what start-up code writes (.data, .bss with the heap, the stack) nor what is handed out."""
+    records = ("records", *board_map["RETAINED_RECORDS"])
+    assert records[2] > 0
+    assert faults(image.parts, [*board_map["REGIONS"], records], board_map["OCCUPIED"]) == []
+
+
+@pytest.mark.parametrize("place", [".data", ".bss", "gc_heap", "stack", "sram", "psram"])
+def test_records_in_memory_that_is_used_are_found(image, board_map, place):
+    name, base, size = next(part[:3] for part in [*image.parts, *board_map["REGIONS"]] if part[0] == place)
+    records = ("records", base + size - 64, 192)
+    found = faults(image.parts, [*board_map["REGIONS"], records], board_map["OCCUPIED"])
+    assert any(name in fault and "records" in fault for fault in found)
+
+
 def test_stack_and_static_memory_do_not_meet(image, board_map):
     assert image.value("_ebss") <= image.value("_estack") - board_map["STACK_SIZE"]
 

@@ -30,6 +30,15 @@ FUNCTIONS = {
     "allocate_frames_by_bytes_deferred": "nbytes at",
     "dma_ring": "nbytes",
     "inspect_then_allocate": "chooser",
+    "retain": f"name nbytes {CONSTRAINTS}",
+    "release": "name",
+    "retained": "",
+    "quarantined": "",
+    "dropped": "",
+    "on_exhausted": "hook",
+    "on_low": "region frames hook",
+    "mark": "",
+    "leaks": "",
     "stats": "",
     "check": "",
     "map": "",
@@ -70,7 +79,7 @@ METHODS = {
 
 ATTRIBUTES = {
     "Region": "base frames frame_size free_frames used_frames peak_used failed",
-    "AllocatedFrames": "region first count addr nbytes view state owner",
+    "AllocatedFrames": "region first count addr nbytes view state owner name fresh",
 }
 
 DEFAULTS = (
@@ -101,7 +110,7 @@ def system():
     return {
         "Region": region,
         "AllocatedFrames": physmem.new_owner(region, region.alloc(2), 2, None),
-        "DeferredAllocAction": physmem.DeferredAllocAction(),
+        "DeferredAllocAction": physmem.DeferredAllocAction(0),
     }
 
 

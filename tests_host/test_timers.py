@@ -5,22 +5,11 @@ import time
 import pytest
 
 from emulator import MACHINES, Emulator
+from harness.ticks import TICKS
 
 RESETS = 20
 
-BUSY = """
-from machine import Timer
-class Ticks:
-    def __init__(self):
-        self.seen = 0
-    def tick(self, timer):
-        self.seen += 1
-def started(number, freq, hard):
-    ticks = Ticks()
-    Timer(number, freq=freq, callback=ticks.tick, hard=hard)
-    return ticks
-hard, soft = started(0, 20000, True), started(1, 5000, False)
-"""
+BUSY = TICKS + "hard, soft = started(0, 20000, True), started(1, 5000, False)\n"
 
 RAISING = """
 from machine import Timer
@@ -28,7 +17,7 @@ import time
 def tick(timer):
     ticks[0] += 1
     raise ValueError("tick tock")
-ticks = [0]
+ticks, timer = [0], None
 timer = Timer(1, freq=100, callback=tick, hard=True)
 time.sleep_ms(100)
 print(ticks, timer)

@@ -1,5 +1,6 @@
 """Runs the test files under CPython as the machines run them: each with a physmem that has just booted."""
 
+import gc
 import importlib
 import signal
 import sys
@@ -69,6 +70,9 @@ def pytest_itemcollected(item):
 @pytest.fixture(autouse=True, scope="module")
 def modules_of_this_file(request):
     outside = _replace_fresh_modules(request.node.stash[_modules])
+    # An allocation that fails has the collector run first: it need not look at all that other tests have left.
+    gc.collect()
+    gc.freeze()
     yield
     request.node.stash[_modules] = _replace_fresh_modules(outside)
 

@@ -27,5 +27,5 @@ def of_system(physmem):
     return (
         [of_region(region) for region in physmem.regions()],
         sorted(statistics),
-        sys.modules["physmem_frames"]._spare_next,
+        sys.modules["physmem_frames"].spare_owners(),
     )

@@ -4,6 +4,7 @@ Runs on the system that the machine booted with, so that views read and write re
 """
 
 import physmem
+from scheduled import run_scheduled, with_scheduler_locked
 from snapshot import of_system
 from support import raises
 
@@ -337,20 +338,28 @@ def test_empty_owners():
 
 
 def test_deferred_actions():
-    """The frames are usable at once. The action is committed by hand, by `with`, or dropped; committed twice, it has
-    nothing left to do. What is dropped costs no frame."""
+    """The frames are usable at once. The action is committed by hand, by `with`, by itself, or dropped; committed
+    twice, it has nothing left to do. What is dropped costs no frame."""
     used = physmem.stats()[None]["used"]
-    frames, action = physmem.allocate_frames_deferred(2, owner="driver")
-    frames.view[0] = 1
-    assert (frames.count, frames.owner, frames.state) == (2, "driver", physmem.ALLOCATED)
-    assert physmem.stats()[None]["used"] == used + 2
-    assert action.commit() is True
-    assert action.commit() is False
-    one, action = physmem.allocate_frames_deferred(1)
-    with action as inside:
-        assert inside is action and action.pending
+
+    def commit():  # with the scheduler locked, so that it does not come first
+        frames, action = physmem.allocate_frames_deferred(2, owner="driver")
+        frames.view[0] = 1
+        assert (frames.count, frames.owner, frames.state) == (2, "driver", physmem.ALLOCATED)
+        assert physmem.stats()[None]["used"] == used + 2
+        assert action.commit() is True
+        assert action.commit() is False
+        one, action = physmem.allocate_frames_deferred(1)
+        with action as inside:
+            assert inside is action and action.pending
+        assert not action.pending and action.commit() is False
+        one.free()
+        frames.free()
+
+    with_scheduler_locked(commit)
+    frames, action = physmem.allocate_frames_deferred(1)
+    run_scheduled()
     assert not action.pending and action.commit() is False
-    one.free()
     frames.free()
     assert physmem.stats()[None]["used"] == used
 
@@ -369,11 +378,15 @@ def test_many_deferred_actions_that_nobody_commits():
 
 def test_an_action_of_freed_frames():
     """Freeing before committing is fine: the action still has its bookkeeping to do."""
-    frames, action = physmem.allocate_frames_deferred(1)
-    frames.free()
-    assert action.commit() is True
-    raises(PhysMemError, frames.free, code="NotAllocated")
-    again, action = physmem.allocate_frames_deferred(1)
-    assert again is not frames and frames.state == physmem.FREED
-    action.commit()
-    again.free()
+
+    def commit():
+        frames, action = physmem.allocate_frames_deferred(1)
+        frames.free()
+        assert action.pending and action.commit() is True
+        raises(PhysMemError, frames.free, code="NotAllocated")
+        again, action = physmem.allocate_frames_deferred(1)
+        assert again is not frames and frames.state == physmem.FREED
+        assert action.commit() is True
+        again.free()
+
+    with_scheduler_locked(commit)

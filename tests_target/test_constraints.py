@@ -143,7 +143,7 @@ def test_alignment_of_any_size_at_address_zero():
 def test_boundaries_larger_than_the_engine_counts():
     """A boundary of 2**30 frames and more is crossed at its own multiples only, not at those of 2**29 frames."""
     physmem = fresh_physmem()
-    if physmem._ADDRESS_BITS == 32:
+    if physmem.ADDRESS_BITS == 32:
         return  # 2**29 frames of 32 bytes are more than all addresses
     middle = 32 << 29
     physmem.init([("r", middle - 64, 128, 32)])

@@ -376,7 +376,7 @@ def test_any_iterable():
 def test_the_last_page_of_the_addresses():
     """Memory may end with the last physical address, and not one byte beyond."""
     physmem = fresh_physmem()
-    limit = 1 << physmem._ADDRESS_BITS
+    limit = 1 << physmem.ADDRESS_BITS
     raises(physmem.PhysMemError, physmem.init, [(limit - PAGE, PAGE + 1)], code="AddressOutOfRange")
     raises(physmem.PhysMemError, physmem.init, [(limit, PAGE)], code="AddressOutOfRange")
     physmem.init([(limit - PAGE, PAGE), (0, PAGE)])

@@ -6,23 +6,15 @@ be those of one order or of the other: the viper code of physmem_engine, which k
 """
 
 import physmem
-import physmem_board
 import physmem_engine as engine
 from array import array
+from counted_instructions import LEAST_DURING, MARGIN, STEP, STRIDE, TICK_HZ, ticks_of
 from machine import Timer
 from uctypes import addressof
 
 ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505")
 TIMEOUT = 300
 QEMU = ("-icount", "shift=10,sleep=off")  # an instruction is 1,024 ns
-
-TICK_HZ = 25000000
-TICKS_OF_FIVE_INSTRUCTIONS = 128  # 5 * 1,024 ns in ticks of 40 ns
-LEAST_DURING = 100  # instructions; a raw call takes more
-MARGIN = 5  # interrupts after the call
-STRIDE = 50  # instructions: so fast goes the search for the last interrupt before the call
-# One board interrupts at every instruction, the others, where the same instructions run, at every third.
-STEP = 1 if physmem_board.NAME == "MPS2_AN385" else 3
 
 FRAMES = 200
 BASE = 0x60000000 + 5 * 4096
@@ -139,7 +131,7 @@ class Interrupted:
         self.state[:] = self.before
         interruption = Interruption(handler)
         make, first, second = program.make, program.arguments[0], program.arguments[-1]
-        self.start(interruption.tick, 2 + instructions * TICKS_OF_FIVE_INSTRUCTIONS // 5)
+        self.start(interruption.tick, ticks_of(instructions))
         if len(program.arguments) == 2:
             interruption.program = DURING
             answer = make(first, second)

@@ -182,9 +182,10 @@ def test_allocate_frames_deferred():
     there, later = ours.allocate_frames_deferred(2, BASE + 8 * PAGE)
     assert isinstance(action, ours.DeferredAllocAction) and isinstance(frames, ours.AllocatedFrames)
     assert frames.count == 3 and (there.addr, there.count) == (BASE + 8 * PAGE, 2)
-    assert action.commit() is True
+    action.commit()
     with later:
         pass
+    assert not action.pending and not later.pending
 
 
 def test_allocate_frames_by_bytes_deferred():

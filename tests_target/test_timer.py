@@ -20,11 +20,12 @@ QUIET_MS = 50  # for what must not
 
 
 class Ticks:
-    """A callback that counts its calls; `tick` is bound once, as naming a method takes heap."""
+    """A callback that counts its calls; `tick` is bound once, as naming a method takes heap. All attributes are there
+    before the first tick: while MicroPython makes room for one more, a handler does not find the others."""
 
     def __init__(self, number, **parameters):
         self.count = 0
-        self.timer = None
+        self.timer = self.started = None
         self.heap_locked = False
         self.tick = self.count_tick
         self.started = Timer(number, callback=self.tick, **parameters)

@@ -7,15 +7,18 @@ NAME = "MPS2_AN385"
 
 # Memory that physmem hands out: (name, base address, size, frame size, attributes).
 REGIONS = (
-    ("sram", 0x20100000, 0x00300000, 4096, "DMA FAST"),
-    ("psram", 0x21000000, 0x01000000, 4096, "DMA EXTERNAL"),
+    ("sram", 0x20100000, 0x00300000, 4096, "DMA FAST RETAINED SHARED"),
+    ("psram", 0x21000000, 0x01000000, 4096, "DMA EXTERNAL RETAINED"),
 )
 
 # Memory that the firmware itself uses and nobody hands out: (name, base address, size).
 OCCUPIED = (
     ("firmware", 0x00000000, 0x00400000),  # vectors, code, constants
-    ("micropython", 0x20000000, 0x00100000),  # .data, .bss with the GC heap, and at its top the stack
+    ("micropython", 0x20000000, 0x000FF000),  # .data, .bss with the GC heap, and at its top the stack
 )
+
+# What keeps records of retained and mapped frames over a reset: (base address, size).
+RETAINED_RECORDS = (0x200FF000, 0x00001000)
 
 GC_HEAP_SIZE = 0x00080000
 STACK_SIZE = 0x00010000

@@ -3,6 +3,7 @@
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "py/stream.h"
+#include "shared/runtime/interrupt_char.h"
 #include "board.h"
 #include "uart.h"
 
@@ -28,6 +29,27 @@ typedef struct {
 #define FULL_ACCESS_TO_FPU (0xF << 20)
 #endif
 
+// What has been received and not been read. The program reads, the interrupt's handler writes: it takes Ctrl-C out, if
+// that is to interrupt the program.
+#define RING_SIZE (1024) // a power of two
+static uint8_t ring[RING_SIZE];
+static volatile uint32_t ring_written, ring_read; // characters since start-up
+
+// Move what the UART has to the ring. With interrupts masked, or in the handler. What there is no room for stays in the
+// UART, and behind it at the sender, a Ctrl-C with it, until something has been read: it interrupts no more.
+static void receive(void) {
+    UART->interrupt_status = UART_INTERRUPT_RECEIVE;
+    while (UART->state & UART_STATE_RECEIVE_FULL && ring_written - ring_read < RING_SIZE) {
+        uint8_t character = UART->data;
+        if (character == mp_interrupt_char) {
+            mp_sched_keyboard_interrupt();
+        } else {
+            ring[ring_written % RING_SIZE] = character;
+            ring_written = ring_written + 1;
+        }
+    }
+}
+
 // The port's start-up code calls this before anything that may use the floating-point unit.
 void uart_init(void) {
     #if __ARM_FP
@@ -37,10 +59,16 @@ void uart_init(void) {
     physmem_vectors_init();
     UART->baud_rate_divider = 16;
     UART->control = UART_CONTROL_TRANSMIT_ENABLE | UART_CONTROL_RECEIVE_ENABLE | UART_CONTROL_RECEIVE_INTERRUPT;
+    physmem_set_handler(PHYSMEM_UART_RECEIVE_INTERRUPT, receive);
+    nvic_enable(PHYSMEM_UART_RECEIVE_INTERRUPT);
 }
 
 int uart_rx_chr(void) {
-    return UART->state & UART_STATE_RECEIVE_FULL ? (int)UART->data : UART_RX_NO_CHAR;
+    uint32_t masked = physmem_mask_interrupts();
+    receive(); // what there was no room for; and where the program has masked interrupts, everything
+    int character = ring_written == ring_read ? UART_RX_NO_CHAR : ring[ring_read++ % RING_SIZE];
+    physmem_restore_interrupts(masked);
+    return character;
 }
 
 void uart_tx_strn(const char *text, size_t length) {
@@ -51,16 +79,16 @@ void uart_tx_strn(const char *text, size_t length) {
     }
 }
 
-// Sleep until input arrives or a handler is to run; not if either is so already. The receive interrupt is enabled only
-// here, where all are masked: it wakes the processor and is never taken, so it needs no handler.
+static bool has_input(void) {
+    return ring_written != ring_read || UART->state & UART_STATE_RECEIVE_FULL;
+}
+
+// Sleep until input arrives or a handler is to run; not if either is so already. Interrupts are masked meanwhile: they
+// wake the processor, and are taken afterwards.
 static void wait_for_input(void) {
     uint32_t masked = physmem_mask_interrupts();
-    UART->interrupt_status = UART_INTERRUPT_RECEIVE;
-    nvic_clear_pending(PHYSMEM_UART_RECEIVE_INTERRUPT);
-    if (!(UART->state & UART_STATE_RECEIVE_FULL) && MP_STATE_VM(sched_state) != MP_SCHED_PENDING) {
-        nvic_enable(PHYSMEM_UART_RECEIVE_INTERRUPT);
+    if (!has_input() && MP_STATE_VM(sched_state) != MP_SCHED_PENDING) {
         __asm volatile ("wfi" : : : "memory");
-        nvic_disable(PHYSMEM_UART_RECEIVE_INTERRUPT);
     }
     physmem_restore_interrupts(masked);
 }
@@ -81,7 +109,7 @@ int __wrap_mp_hal_stdin_rx_chr(void) {
 // Takes the place of the port's function of this name, which never reports input.
 uintptr_t __wrap_mp_hal_stdio_poll(uintptr_t flags) {
     uintptr_t ready = MP_STREAM_POLL_WR;
-    if (UART->state & UART_STATE_RECEIVE_FULL) {
+    if (has_input()) {
         ready |= MP_STREAM_POLL_RD;
     }
     return ready & flags;

@@ -1,12 +1,21 @@
-// What the C files of the QEMU boards share: the interrupt controller, and who sets it up.
+// What the C files of the QEMU boards share: interrupts and their handlers.
 
 #ifndef PHYSMEM_QEMU_BOARD_H
 #define PHYSMEM_QEMU_BOARD_H
 
 #include <stdint.h>
 
-// Point the processor at a vector table with the board's interrupts. In timer.c.
+// In vectors.c. An interrupt is a number of the interrupt controller, from 0; all have the same priority, so that no
+// handler interrupts another.
+
+// Point the processor at a vector table with room for interrupts, none of which has a handler yet.
 void physmem_vectors_init(void);
+
+// Have `handler` called on `interrupt`, which is to be enabled after that.
+void physmem_set_handler(uint32_t interrupt, void (*handler)(void));
+
+// The interrupt whose handler runs.
+uint32_t physmem_interrupt_number(void);
 
 // Each of these writes the bit of one interrupt to one of the controller's registers; clear bits change nothing.
 #define NVIC_WRITE(base, interrupt) \

@@ -9,7 +9,7 @@ AFLAGS += $(filter -mcpu=%,$(MCU_FLAGS))
 
 # No QEMU_SOC_* is defined: the port's own UART driver stays empty and board.c is the driver.
 CFLAGS += -I$(FIRMWARE_DIR)/qemu -DMP_CONFIGFILE='"board_mpconfigport.h"'
-SRC_C += $(FIRMWARE_DIR)/boot_stage.c $(FIRMWARE_DIR)/qemu/board.c $(FIRMWARE_DIR)/qemu/clock.c $(FIRMWARE_DIR)/qemu/timer.c
+SRC_C += $(FIRMWARE_DIR)/boot_stage.c $(patsubst %,$(FIRMWARE_DIR)/qemu/%.c,board clock timer vectors)
 SRC_BOARD_O = shared/runtime/gchelper_native.o shared/runtime/gchelper_thumb2.o
 QSTR_GLOBAL_DEPENDENCIES += $(FIRMWARE_DIR)/qemu/board_mpconfigport.h
 

@@ -1,4 +1,4 @@
-// machine.Timer over the two CMSDK APB timers of the MPS2 boards, and the vector table that their interrupts need.
+// machine.Timer over the two CMSDK APB timers of the MPS2 boards.
 //
 //     Timer(id=-1, *, mode=PERIODIC, freq=None, period=None, tick_hz=1000, callback, hard=False)
 //     Timer.init(*, the same without id), Timer.deinit()
@@ -49,13 +49,6 @@ static machine_timer_obj_t timers[TIMERS] = {{{&machine_timer_type}}, {{&machine
 MP_REGISTER_ROOT_POINTER(mp_obj_t physmem_timer_callback[2]);
 #define CALLBACK(self) (MP_STATE_PORT(physmem_timer_callback)[(self) - timers])
 
-#define SYSTEM_VECTORS (16)
-#define VECTORS (SYSTEM_VECTORS + PHYSMEM_TIMER_INTERRUPT + TIMERS)
-#define VECTOR_TABLE_OFFSET (*(volatile uint32_t *)0xE000ED08)
-
-// Room for all that a Cortex-M can have would be 256 words: the alignment that suits every one of them.
-static uint32_t vectors[VECTORS] __attribute__((aligned(1024)));
-
 static void clear_interrupt(machine_timer_obj_t *self) {
     TIMER[self - timers].interrupt_status = 1;
     nvic_clear_pending(PHYSMEM_TIMER_INTERRUPT + (self - timers));
@@ -67,13 +60,6 @@ static void stop(machine_timer_obj_t *self) {
     TIMER[self - timers].control = 0;
     clear_interrupt(self);
     CALLBACK(self) = MP_OBJ_NULL;
-}
-
-static void start(machine_timer_obj_t *self, mp_obj_t callback, uint32_t reload) {
-    CALLBACK(self) = callback;
-    TIMER[self - timers].reload = reload;
-    TIMER[self - timers].control = CONTROL_ENABLE | CONTROL_INTERRUPT;
-    nvic_enable(PHYSMEM_TIMER_INTERRUPT + (self - timers));
 }
 
 static void call_in_interrupt(machine_timer_obj_t *self, mp_obj_t callback) {
@@ -93,9 +79,7 @@ static void call_in_interrupt(machine_timer_obj_t *self, mp_obj_t callback) {
 }
 
 static void timer_interrupt(void) {
-    uint32_t exception;
-    __asm volatile ("mrs %0, ipsr" : "=r" (exception));
-    machine_timer_obj_t *self = &timers[exception - SYSTEM_VECTORS - PHYSMEM_TIMER_INTERRUPT];
+    machine_timer_obj_t *self = &timers[physmem_interrupt_number() - PHYSMEM_TIMER_INTERRUPT];
     cmsdk_timer_t *timer = &TIMER[self - timers];
     mp_obj_t callback = CALLBACK(self);
     if (self->mode == ONE_SHOT) {
@@ -115,17 +99,12 @@ static void timer_interrupt(void) {
     }
 }
 
-// Take the place of the port's vector table, which ends before the first interrupt.
-void physmem_vectors_init(void) {
-    extern const uint32_t isr_vector[];
-    for (size_t i = 0; i < SYSTEM_VECTORS; i++) {
-        vectors[i] = isr_vector[i];
-    }
-    for (size_t i = 0; i < TIMERS; i++) {
-        vectors[SYSTEM_VECTORS + PHYSMEM_TIMER_INTERRUPT + i] = (uint32_t)timer_interrupt;
-    }
-    VECTOR_TABLE_OFFSET = (uint32_t)vectors;
-    __asm volatile ("dsb\n\tisb" : : : "memory");
+static void start(machine_timer_obj_t *self, mp_obj_t callback, uint32_t reload) {
+    CALLBACK(self) = callback;
+    TIMER[self - timers].reload = reload;
+    TIMER[self - timers].control = CONTROL_ENABLE | CONTROL_INTERRUPT;
+    physmem_set_handler(PHYSMEM_TIMER_INTERRUPT + (self - timers), timer_interrupt);
+    nvic_enable(PHYSMEM_TIMER_INTERRUPT + (self - timers));
 }
 
 static mp_obj_t timer_deinit(mp_obj_t self_in) {

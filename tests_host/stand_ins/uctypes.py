@@ -1,6 +1,7 @@
 """CPython stand-in for MicroPython's module of that name, over ctypes: real addresses, real memory."""
 
 import ctypes
+from array import array
 
 _arrays = {}
 
@@ -20,4 +21,18 @@ def bytearray_at(address, size):
 
 
 def _words(address):
-    return _arrays[address]
+    """The array of words at `address`, or if there is none, whatever words lie there; an array is its own words."""
+    if isinstance(address, array):
+        return address
+    return _arrays.get(address) or _Words(address)
+
+
+class _Words:
+    def __init__(self, address):
+        self._address = address
+
+    def __getitem__(self, i):
+        return ctypes.c_uint32.from_address(self._address + 4 * i).value
+
+    def __setitem__(self, i, value):
+        ctypes.c_uint32.from_address(self._address + 4 * i).value = array("I", [value])[0]

@@ -1,0 +1,41 @@
+"""What the plain calls cost before physmem_debug is loaded, after that, while tiers are on, and after they were on."""
+
+import sys
+
+import object_calls  # before anything imports a part of physmem: it makes a system of its own
+
+import instructions
+from micropython import const
+from object_calls import physmem
+
+_CALLS = const(16)  # a call's cost depends a little on where in the heap its objects happen to lie
+
+
+def _measure(region):
+    """The fewest instructions of ``free(alloc(1))`` by raw calls and of ``allocate_frames(1).free()``."""
+    object_calls._prepare_heap()
+    return [
+        min([count(*arguments) for _ in range(_CALLS)])
+        for count, arguments in (
+            (instructions.of_pair, (region.alloc, region.free, 1)),
+            (instructions.of_allocation_and_free, (physmem.allocate_frames, 1)),
+        )
+    ]
+
+
+def counts():
+    """The same before loading, after it, with statistics on, with all tiers on, and switched off again."""
+    region = physmem.Region("bench", 0x20100000, 0x300000, 4096, physmem.DMA | physmem.FAST)
+    physmem.init([region])
+    rows = [_measure(region)]
+    assert "physmem_debug" not in sys.modules
+    physmem.debug()
+    assert "physmem_debug" in sys.modules
+    rows.append(_measure(region))
+    physmem.debug(statistics=True)
+    rows.append(_measure(region))
+    physmem.debug(owners=True, poison=True, guard_frames=1, assertions=True, statistics=True)
+    rows.append(_measure(region))
+    physmem.debug()
+    rows.append(_measure(region))
+    return rows

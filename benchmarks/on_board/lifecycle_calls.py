@@ -1,0 +1,68 @@
+"""What it costs to retain frames, to map them, to allocate with a deferred action, and to begin after a reset, in the
+system that the board has booted with."""
+
+import gc
+import sys
+
+import physmem
+from instructions import answer, of_call, of_call_0, of_call_2, second
+
+_NAMES = 10
+
+
+def _of_new_name(name):
+    """Instructions of retaining a new name and of releasing it."""
+    return of_call_2(physmem.retain, name, 4096), of_call(physmem.release, name)
+
+
+def calls():
+    """{statement: instructions}; the records hold ten names besides."""
+    gc.collect()
+    gc.disable()
+    for i in range(_NAMES):
+        physmem.retain("name %d" % i, 4096)
+    last = "name %d" % (_NAMES - 1)
+    _of_new_name("crash log")
+    new, release = _of_new_name("crash log")
+    frames = physmem.allocate_frames(1)
+    counts = {
+        'retain("crash log", 4096), new': new,
+        'retain("crash log", 4096), asked for again': second(of_call_2, physmem.retain, last, 4096),
+        'release("crash log")': release,
+    }
+    frames.map()
+    frames.unmap()
+    counts["frames.map()"] = of_call_0(frames.map)
+    counts["frames.unmap()"] = of_call_0(frames.unmap)
+    frames.free()
+    physmem.allocate_frames_deferred(1)[0].free()
+    counts["allocate_frames_deferred(1)"] = of_call(physmem.allocate_frames_deferred, 1)
+    frames, action = answer[0]
+    frames.free()
+    action.commit()
+    frames, action = physmem.allocate_frames_deferred(1)
+    frames.free()
+    counts["action.commit()"] = of_call_0(action.commit)
+    gc.enable()
+    return counts
+
+
+def _boot(system):
+    """Both calls: between them there is no heap for the figure."""
+    system.boot()
+    system.boot_complete()
+
+
+def boot():
+    """{statement: instructions} of a boot with so many names retained and nothing else."""
+    counts = {}
+    system = physmem
+    for names in (0, _NAMES):
+        for i in range(names):
+            system.retain("name %d" % i, 4096)
+        for module in [name for name in sys.modules if name.startswith("physmem") and name != "physmem_board"]:
+            del sys.modules[module]
+        system = __import__("physmem")
+        gc.collect()
+        counts["boot(); boot_complete(), %d names retained" % names] = of_call(_boot, system)
+    return counts

@@ -1,0 +1,97 @@
+"""The memory for records of each board keeps its content over resets: neither start-up code nor MicroPython nor physmem
+itself touches more of it than the records that it writes."""
+
+import pytest
+
+from emulator import BOOT_SECONDS, MACHINES, Emulator, memory_map
+
+# On the board: all bytes but the magic of each record, which stays 0, so that there is none.
+FILL = """
+import uctypes
+import physmem, physmem_board
+base, size = physmem_board.RETAINED_RECORDS
+memory = uctypes.bytearray_at(base, size)
+assert physmem.retained() == physmem.quarantined() == physmem.dropped() == []
+for i in range(128, size):
+    if i % 64 >= 4:
+        memory[i] = (i * 7 + (i >> 8) + 13) & 0xFF
+"""
+
+LOOK = """
+import uctypes
+import physmem, physmem_board
+base, size = physmem_board.RETAINED_RECORDS
+memory = uctypes.bytearray_at(base, size)
+changed = 0
+for i in range(128, size):
+    if memory[i] != ((i * 7 + (i >> 8) + 13) & 0xFF if i % 64 >= 4 else 0):
+        changed += 1
+resets = max([int.from_bytes(memory[i + 4 : i + 8], "little") for i in (0, 64) if memory[i : i + 4] == b"PMR1"])
+print(changed, resets, physmem.retained(), physmem.quarantined(), physmem.dropped(), physmem.check())
+"""
+
+# The same pattern where start-up code does write: in the GC heap, which is part of .bss.
+FILL_HEAP = """
+import uctypes
+pattern = b"pattern in the heap " * 50
+block = bytearray(pattern)
+print(uctypes.addressof(block))
+"""
+
+AIRCR_RESET = "import machine; machine.mem32[0xE000ED0C] = 0x05FA0004"
+
+
+@pytest.fixture(scope="module", params=MACHINES)
+def board(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def transport(board):
+    with Emulator(board) as emulator:
+        transport = emulator.connect()
+        yield transport
+        transport.close()
+
+
+def reset_system(transport):
+    """Reset the processor and its peripherals, and enter the raw REPL of what comes up."""
+    transport.exec_raw_no_follow(AIRCR_RESET)
+    banner = transport.read_until(1, b">>> ", timeout=BOOT_SECONDS)
+    assert b"MicroPython" in banner, banner
+    transport.enter_raw_repl(soft_reset=False, timeout_overall=BOOT_SECONDS)
+
+
+def look(transport):
+    """(bytes that changed, number of resets, the lists as text) of the memory for records."""
+    changed, resets, lists = transport.exec(LOOK).decode().strip().split(" ", 2)
+    return int(changed), int(resets), lists
+
+
+def test_it_is_a_page_of_whole_records(board):
+    base, size = memory_map(board)["RETAINED_RECORDS"]
+    assert base % 64 == 0 and size % 64 == 0 and size >= 3 * 64
+    assert base + size <= 0x40000000  # addresses are small integers there
+    assert all("RETAINED" in region[4].split() for region in memory_map(board)["REGIONS"])
+
+
+def test_nothing_touches_it_over_a_reset(transport):
+    transport.exec(FILL)
+    changed, resets, lists = look(transport)
+    assert (changed, lists) == (0, "[] [] [] []")
+    reset_system(transport)
+    assert look(transport) == (0, resets + 1, lists)
+    transport.enter_raw_repl(soft_reset=True)
+    assert look(transport) == (0, resets + 2, lists)
+    reset_system(transport)
+    assert look(transport) == (0, resets + 3, lists)
+
+
+def test_start_up_code_touches_what_it_initializes(transport):
+    """What the test above relies on: the reset is one of the whole system, and what it changes is seen."""
+    address = int(transport.exec(FILL_HEAP))
+    before = transport.exec(f"print(bytes(uctypes.bytearray_at({address}, 1000)) == pattern)")
+    assert before.strip() == b"True"
+    reset_system(transport)
+    after = transport.exec(f"import uctypes; print(bytes(uctypes.bytearray_at({address}, 1000)).count(b'pattern'))")
+    assert int(after) == 0

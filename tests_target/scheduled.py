@@ -1,0 +1,45 @@
+"""What micropython.schedule has been given: waiting for it, and keeping it waiting, on CPython and on MicroPython."""
+
+import micropython
+
+QUEUE = 4  # calls that wait at most
+
+
+def run_scheduled():
+    """Return when all that was scheduled until now has been called."""
+    run = getattr(micropython, "run_scheduled", None)
+    if run is not None:
+        run()
+    else:
+        for _ in range(10 * QUEUE):  # one call before each jump of the bytecode
+            pass
+
+
+def with_scheduler_locked(function):
+    """Call ``function()`` as the scheduler does: what it schedules waits until it has returned. Return what it returns,
+    or raise what it raises."""
+    outcome = []
+
+    def call(_):
+        try:
+            outcome.append((function(), None))
+        except Exception as error:
+            outcome.append((None, error))
+
+    run_scheduled()
+    micropython.schedule(call, None)
+    run_scheduled()
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result
+
+
+def fill_queue(function):
+    """Schedule ``function(None)`` until the queue is full; return how often."""
+    for i in range(QUEUE + 1):
+        try:
+            micropython.schedule(function, None)
+        except RuntimeError:
+            return i
+    raise AssertionError("the queue takes more than %d" % QUEUE)

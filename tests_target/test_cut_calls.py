@@ -1,0 +1,200 @@
+"""A raw call cut at each of its instructions, as a power cut would: `recover` finds the rows of before or of after it.
+
+QEMU counts instructions, and a one-shot timer interrupts after as many of them as it is told; its handler copies the
+region's metadata, the call goes on, and the copy is what the power would have left. The region is not SHARED: nothing
+keeps the interrupt out. What the copy is to become the viper code of physmem_engine says.
+"""
+
+import physmem
+import physmem_engine as engine
+from array import array
+from counted_instructions import LEAST_DURING, MARGIN, STEP, STRIDE, TICK_HZ, ticks_of
+from machine import Timer
+from uctypes import addressof, bytearray_at
+
+ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505")
+TIMEOUT = 300
+QEMU = ("-icount", "shift=10,sleep=off")  # an instruction is 1,024 ns
+
+FRAMES = 200
+BASE = 0x60000000 + 5 * 4096
+# (first, n); the rest is free: the 5 frames from 3, the 6 from 30, the 24 from 76 and the 73 from 127 on.
+ALLOCATIONS = ((0, 3), (8, 22), (36, 40), (100, 20), (120, 7))
+
+# Words of a state, from the table of physmem_engine.
+PLANES = 6
+ROW = 14
+
+BEFORE, DURING, AFTER = range(3)
+
+
+class Interruption:
+    """What a hard timer interrupt does: a copy of the state, byte by byte, as no slice can be made there. `when` says
+    whether the call had begun or ended."""
+
+    def __init__(self, state):
+        self.size = 4 * len(state)
+        self.state = bytearray_at(addressof(state), self.size)
+        self.copy = bytearray(self.size)
+        self.begin()
+
+    def begin(self):
+        self.program = BEFORE
+        self.when = None
+        self.handler = None
+
+    def tick(self, timer):
+        state = self.state
+        copy = self.copy
+        size = self.size
+        i = 0
+        while i < size:
+            copy[i] = state[i]
+            i += 1
+        self.handler = engine.in_handler()
+        self.when = self.program
+
+
+class Scene:
+    """A region as ALLOCATIONS say, and calls of it that are cut."""
+
+    def __init__(self):
+        self.region = physmem.Region("cut", BASE, FRAMES * 4096)
+        for first, n in ALLOCATIONS:
+            assert self.region.alloc_at(first, n) == first
+        self.state = self.region._state
+        self.before = array("I", self.state)
+        self.interruption = Interruption(self.state)
+        self.tick = self.interruption.tick
+        self.timer = Timer(0)
+
+    def rows(self, state):
+        return bytes(state)[4 * ROW : 4 * state[PLANES]]
+
+    def interrupt_after(self, instructions, make, arguments):
+        """Make the call, interrupted so many instructions after the timer's start; return when it was."""
+        self.state[:] = self.before
+        interruption = self.interruption
+        interruption.begin()
+        first, second = arguments[0], arguments[-1]
+        ticks = ticks_of(instructions)
+        self.timer.init(mode=Timer.ONE_SHOT, period=ticks, tick_hz=TICK_HZ, callback=self.tick, hard=True)
+        if len(arguments) == 2:
+            interruption.program = DURING
+            make(first, second)
+            interruption.program = AFTER
+        else:
+            interruption.program = DURING
+            make(first)
+            interruption.program = AFTER
+        while interruption.when is None:
+            pass
+        assert interruption.handler > 0 and engine.in_handler() == 0
+        return interruption.when
+
+    def cut_at_every_instruction(self, make, arguments, by_viper, undone):
+        """Cut the call at every STEP-th instruction. With `undone` it is to be undone until it is complete, else to be
+        completed from its first store on. Returns the numbers of cuts during the call and of states that they found."""
+        expected = array("I", self.before)
+        by_viper(addressof(expected))
+        before, after = self.rows(self.before), self.rows(expected)
+        counts = [0, 0, 0]
+        instructions = 0
+        while self.interrupt_after(instructions + STRIDE, make, arguments) == BEFORE:
+            instructions += STRIDE
+        states = set()
+        rows = set()
+        cut = array("I", self.before)
+        memory = bytearray_at(addressof(cut), 4 * len(cut))
+        while counts[AFTER] < MARGIN:
+            when = self.interrupt_after(instructions, make, arguments)
+            assert self.state == expected, instructions
+            counts[when] += 1
+            instructions += STEP
+            copy = bytes(self.interruption.copy)
+            if copy in states:
+                continue
+            states.add(copy)
+            memory[:] = copy
+            found = self.rows(cut)
+            rows.add(found)
+            free = free_frames(cut)
+            freed = engine.recover(cut)
+            recovered = self.rows(cut)
+            complete = found == after if undone else found != before
+            assert recovered == (after if complete else before), instructions
+            assert engine.check(cut) == [], instructions
+            assert free_frames(cut) == free + freed
+            assert engine.recover(cut) == 0 and self.rows(cut) == recovered
+        assert counts[BEFORE] and counts[DURING] >= LEAST_DURING // STEP, counts
+        assert before in rows and after in rows and copy == bytes(expected)
+        # At every instruction no store is missed: each changes a word of the rows, one of the starts and all that the
+        # allocation touches.
+        changes = 1
+        for i in range(0, len(before), 4):
+            changes += before[i : i + 4] != after[i : i + 4]
+        assert len(rows) == changes or (STEP > 1 and 2 <= len(rows) < changes), rows
+        return counts[DURING], len(states)
+
+
+def free_frames(state):
+    """Frames that are free, from the row."""
+    free = 0
+    for frame in range(FRAMES):
+        free += state[ROW + (frame >> 5)] >> (frame & 31) & 1
+    return free
+
+
+def cut_all(calls):
+    """Cut calls of a scene at every instruction: `calls(region)` generates ``(function, arguments, what, how)``, the
+    latter two for `serve`; `how` of None is one for `flip_start`."""
+    scene = Scene()
+    cuts = states = 0
+    for make, arguments, what, how in calls(scene.region):
+        if how is None:
+            by_viper = lambda address, frame=what: engine.flip_start(address, frame)  # noqa: E731
+        else:
+            by_viper = lambda address, what=what, how=how: engine.serve(address, what, how)  # noqa: E731
+        during, found = scene.cut_at_every_instruction(make, arguments, by_viper, how != 0)
+        cuts += during
+        states += found
+    scene.timer.deinit()
+    print("%d cuts during a call, %d states" % (cuts, states))
+
+
+def test_allocations():
+    """Within a word, across words, long, aligned, at a frame."""
+    cut_all(
+        lambda region: [
+            (region.alloc, (1,), 1, -1),
+            (region.alloc, (5,), 5, -1),
+            (region.alloc, (6,), 6, -1),
+            (region.alloc, (24,), 24, -1),
+            (region.alloc, (25,), 25, -1),
+            (region.alloc, (64,), 64, -1),
+            (region.alloc_aligned, (2, 8), 2, -8),
+            (region.alloc_aligned, (40, 64), 40, -64),
+            (region.alloc_at, (31, 4), 31, 4),
+            (region.alloc_at, (128, 72), 128, 72),
+        ]
+    )
+
+
+def test_releases():
+    """Within a word, across words, long."""
+    cut_all(lambda region: [(region.free, (first,), first, 0) for first, _ in ALLOCATIONS])
+
+
+def test_constraints_and_splits():
+    """An allocation by constraints; a split and a join, which are one store."""
+
+    def within(address):
+        return engine.allocate_within(address, 4, 1, 16, 28, FRAMES)
+
+    cut_all(
+        lambda region: [
+            (within, (region.address,), 30, 4),
+            (engine.split_or_join, (region.address, 50), 50, None),
+            (engine.split_or_join, (region.address, 120), 120, None),
+        ]
+    )

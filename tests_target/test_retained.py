@@ -1,0 +1,1118 @@
+"""Named frames that survive resets: what is kept, what is refused, what is free again."""
+
+import gc
+import sys
+
+from kept_memory import FRAME, RECORD, KeptMachine, kept, one_region, pattern, used, without_records
+from support import raises
+
+LOCKS = sys.implementation.name == "micropython"
+SLOTS = 62  # of 4 KiB for records
+
+
+def names_of(physmem):
+    """The names that are retained, by address."""
+    return [row.name for row in physmem.retained()]
+
+
+def test_content_survives_resets():
+    """The same address, the same bytes, the same size, over three resets; only the first time it is fresh."""
+    machine = one_region()
+    physmem = machine.reset()
+    log = physmem.retain("crash log", 1000)
+    assert log.fresh is True and log.name == "crash log"
+    assert (log.count, log.nbytes, log.state) == (4, 4 * FRAME, physmem.ALLOCATED)
+    addr = log.addr
+    content = pattern(4 * FRAME, 1)
+    log.view[:] = content
+    assert physmem.retained() == [("crash log", addr, 1000, 0, False)]
+    for resets in (1, 2, 3):
+        physmem = machine.reset()
+        assert used(physmem) == 4
+        row = physmem.retained()[0]
+        assert (row.name, row.addr, row.nbytes, row.resets, row.mapped) == ("crash log", addr, 1000, resets, False)
+        other = physmem.allocate_frames(28)
+        other.view[:] = bytes(28 * FRAME)
+        log = physmem.retain("crash log", 1000)
+        assert log.fresh is False and log.name == "crash log"
+        assert (log.addr, log.count, log.state) == (addr, 4, physmem.ALLOCATED)
+        assert bytes(log.view) == content
+        assert physmem.dropped() == [] and physmem.check() == []
+
+
+def test_asked_for_again_it_is_the_same_object():
+    """Before a reset and after it; what is given as owner counts when the object is made."""
+    machine = one_region()
+    physmem = machine.reset()
+    first = physmem.retain("a", 10, owner="display")
+    assert physmem.retain("a", 10) is first and physmem.retain("a", 10, owner="other") is first
+    assert first.owner == "display" and first.fresh
+    physmem = machine.reset()
+    again = physmem.retain("a", 10, owner="sensor")
+    assert again is not first and physmem.retain("a", 10) is again
+    assert again.owner == "sensor" and not again.fresh
+    assert used(physmem) == 1
+
+
+def test_frames_of_no_name():
+    """Other frames have no name and are always fresh; nothing of either is left of freed ones."""
+    machine = one_region()
+    physmem = machine.reset()
+    plain = physmem.allocate_frames(1)
+    named = physmem.retain("a", 10)
+    assert plain.name is None and plain.fresh is True
+    plain.free()
+    named.free()
+    assert plain.name is named.name is None
+    assert plain.fresh is named.fresh is None
+    other = physmem.retain("b", 10)
+    assert other.name == "b" and named.name is None
+
+
+def test_sizes():
+    """One byte, all but a byte of a frame, a frame, a byte more, all of the region."""
+    for nbytes, count in ((1, 1), (FRAME - 1, 1), (FRAME, 1), (FRAME + 1, 2), (32 * FRAME, 32), (32 * FRAME - 1, 32)):
+        machine = one_region()
+        physmem = machine.reset()
+        frames = physmem.retain("a", nbytes)
+        assert frames.count == count, nbytes
+        frames.view[-1:] = b"\x5a"
+        physmem = machine.reset()
+        assert used(physmem) == count and physmem.retained()[0].nbytes == nbytes
+        frames = physmem.retain("a", nbytes)
+        assert not frames.fresh and frames.count == count and frames.view[-1] == 0x5A
+        assert physmem.release("a") == count
+        assert used(physmem) == 0
+
+
+def test_what_does_not_fit():
+    """Larger than the region, or than what is free: MemoryError, no record, nothing lost."""
+    machine = one_region()
+    physmem = machine.reset()
+    before = kept(machine, physmem)
+    for nbytes in (32 * FRAME + 1, 1 << 28, 1 << 40):
+        raises(MemoryError, physmem.retain, "a", nbytes)
+        assert kept(machine, physmem) == before
+    physmem.retain("b", 30 * FRAME)
+    before = kept(machine, physmem)
+    raises(MemoryError, physmem.retain, "a", 3 * FRAME)
+    assert kept(machine, physmem) == before
+    physmem = machine.reset()
+    assert names_of(physmem) == ["b"] and used(physmem) == 30
+
+
+def test_bad_sizes():
+    """Refused for a new name and for a kept one in the same way, with nothing changed."""
+    machine = one_region()
+    physmem = machine.reset()
+    physmem.retain("kept", 100)
+    before = kept(machine, physmem)
+    for name in ("new", "kept"):
+        for nbytes in (1.0, 100.5, "100", b"d", None, (100,)):
+            raises(TypeError, physmem.retain, name, nbytes)
+        raises(physmem.PhysMemError, physmem.retain, name, 0, code="ZeroAllocation")
+        raises(physmem.PhysMemError, physmem.retain, name, -1, code="InvalidArgument")
+        raises(physmem.PhysMemError, physmem.retain, name, -100, code="InvalidArgument")
+        assert kept(machine, physmem) == before
+
+
+def test_names():
+    """1 to 32 characters of ASCII, told apart by each of them and by their number."""
+    names = ["a", "b", "a ", " a", "A", "\x01", "\x7f", "x" * 31, "x" * 32, "x" * 31 + "y", "y" + "x" * 31]
+    machine = one_region()
+    physmem = machine.reset()
+    for i in range(len(names)):
+        frames = physmem.retain(names[i], i + 1)
+        assert frames.fresh and frames.name == names[i]
+        frames.view[0:1] = bytes([i])
+    for _ in range(2):
+        physmem = machine.reset()
+        assert names_of(physmem) == names and physmem.dropped() == []
+        for i in range(len(names)):
+            frames = physmem.retain(names[i], i + 1)
+            assert not frames.fresh and frames.name == names[i] and frames.view[0] == i
+    for name in names:
+        assert physmem.release(name) == 1
+    assert physmem.retained() == [] and used(physmem) == 0
+
+
+def test_bad_names():
+    """By retain and release: the same errors, nothing changed."""
+    machine = one_region()
+    physmem = machine.reset()
+    physmem.retain("kept", 100)
+    before = kept(machine, physmem)
+    for name in ("", "a\0", "\0", "x" * 33, "x" * 100, "\x80", "\xe9", "x" * 31 + "\xe9", "\u20ac", "a\U0001f600"):
+        raises(physmem.PhysMemError, physmem.retain, name, 100, code="InvalidArgument")
+        raises(physmem.PhysMemError, physmem.release, name, code="InvalidArgument")
+    for name in (None, b"kept", 7, ("kept",), ["kept"]):
+        raises(TypeError, physmem.retain, name, 100)
+        raises(TypeError, physmem.release, name)
+    assert kept(machine, physmem) == before
+
+
+def test_all_records_in_use():
+    """62 names in 4 KiB; one more is a MemoryError that says so, with no frame taken; a released one's place is used
+    again."""
+    machine = one_region(frames=64)
+    physmem = machine.reset()
+    for i in range(SLOTS):
+        physmem.retain("name %d" % i, 10)
+    before = kept(machine, physmem)
+    error = raises(MemoryError, physmem.retain, "one more", 10)
+    assert "62" in str(error) and "release" in str(error)
+    assert kept(machine, physmem) == before and used(physmem) == SLOTS
+    assert physmem.retain("name 61", 10).name == "name 61"
+    physmem.release("name 30")
+    assert physmem.retain("one more", 10).fresh
+    raises(MemoryError, physmem.retain, "name 30", 10)
+    physmem = machine.reset()
+    assert used(physmem) == SLOTS and physmem.dropped() == []
+    names = set(names_of(physmem))
+    assert len(names) == SLOTS and "one more" in names and "name 30" not in names
+    assert not physmem.retain("one more", 10).fresh
+
+
+def test_few_records():
+    """192 bytes are one record, 255 as well, 256 are two."""
+    for size, slots in ((192, 1), (255, 1), (256, 2)):
+        machine = one_region(records=size)
+        physmem = machine.reset()
+        for i in range(slots):
+            physmem.retain("name %d" % i, 10)
+        raises(MemoryError, physmem.retain, "one more", 10)
+        physmem = machine.reset()
+        assert len(physmem.retained()) == slots == used(physmem)
+
+
+def test_other_sizes_than_before():
+    """SizeMismatch, in the same run and after a reset, also where the number of frames is the same."""
+    machine = one_region()
+    physmem = machine.reset()
+    physmem.retain("a", 300)
+    for _ in range(2):
+        before = kept(machine, physmem)
+        for nbytes in (299, 301, 1, FRAME * 2, 1 << 40):
+            error = raises(physmem.PhysMemError, physmem.retain, "a", nbytes, code="SizeMismatch")
+            assert "300" in str(error) and str(nbytes) in str(error)
+        assert kept(machine, physmem) == before
+        physmem = machine.reset()
+    assert physmem.release("a") == 2
+    assert physmem.retain("a", 301).fresh
+
+
+BASE = 0x20100000
+
+
+def constraint_cases(physmem, region):
+    """(constraints, whether three frames from BASE + 4 * FRAME on meet them), by hand."""
+    return (
+        ({}, True),
+        ({"align": 4 * FRAME}, True),
+        ({"align": 8 * FRAME}, False),
+        ({"align": 1}, True),
+        ({"align": 1 << 29}, False),
+        ({"boundary": 4 * FRAME}, True),
+        ({"boundary": 1 << 29}, True),
+        ({"boundary": 2 * FRAME}, False),
+        ({"boundary": 32}, False),
+        ({"low": BASE + 4 * FRAME}, True),
+        ({"low": BASE + 4 * FRAME + 1}, False),
+        ({"low": BASE + 3 * FRAME + 1}, True),
+        ({"low": 0x7FFFFFFF}, False),
+        ({"high": BASE + 7 * FRAME}, True),
+        ({"high": BASE + 7 * FRAME - 1}, False),
+        ({"high": BASE}, False),
+        ({"high": 1}, False),
+        ({"high": 0x7FFFFFFF}, True),
+        ({"low": BASE + 4 * FRAME, "high": BASE + 7 * FRAME, "align": 4 * FRAME, "boundary": 4 * FRAME}, True),
+        ({"require": physmem.DMA}, True),
+        ({"require": physmem.RETAINED | physmem.DMA}, True),
+        ({"require": physmem.FAST}, False),
+        ({"require": physmem.DMA | physmem.FAST}, False),
+        ({"prefer": physmem.FAST}, True),
+        ({"forbid": physmem.DMA}, False),
+        ({"forbid": physmem.FAST}, True),
+        ({"region": "ram"}, True),
+        ({"region": region}, True),
+        ({"region": "other"}, False),
+        ({"region": "no such"}, False),
+    )
+
+
+def test_constraints_of_what_is_kept():
+    """Asked for with constraints that its place meets: it; with others: InvalidArgument with the address, nothing
+    changed. Constraints that make no sense are the same errors as for a new name."""
+    machine = KeptMachine(
+        ("ram", BASE, 32 * FRAME, FRAME, "DMA RETAINED"), ("other", BASE + 0x10000, 32 * FRAME, FRAME, "FAST RETAINED")
+    )
+    physmem = machine.reset()
+    assert physmem.retain("a", 3 * FRAME, low=BASE + 4 * FRAME, region="ram").addr == BASE + 4 * FRAME
+    for _ in range(2):
+        before = kept(machine, physmem)
+        for constraints, met in constraint_cases(physmem, physmem.region("ram")):
+            if met:
+                assert physmem.retain("a", 3 * FRAME, **constraints).addr == BASE + 4 * FRAME, constraints
+            else:
+                error = raises(
+                    physmem.PhysMemError, physmem.retain, "a", 3 * FRAME, code="InvalidArgument", **constraints
+                )
+                assert "%x" % (BASE + 4 * FRAME) in str(error) and "ram" in str(error), constraints
+        assert kept(machine, physmem) == before
+        physmem = machine.reset()
+    before = kept(machine, physmem)
+    for name in ("a", "new"):
+        for constraints, code in (
+            ({"align": 3}, "UnalignedAddress"),
+            ({"align": -FRAME}, "UnalignedAddress"),
+            ({"boundary": 1000}, "UnalignedAddress"),
+            ({"low": -1}, "AddressOutOfRange"),
+            ({"low": BASE, "high": BASE}, "AddressOutOfRange"),
+            ({"require": 1 << 7}, "InvalidArgument"),
+            ({"require": physmem.DMA, "forbid": physmem.DMA}, "InvalidArgument"),
+            ({"forbid": physmem.RETAINED}, "InvalidArgument"),
+        ):
+            raises(physmem.PhysMemError, physmem.retain, name, 3 * FRAME, code=code, **constraints)
+        for keyword in ("align", "boundary", "low", "high", "require", "prefer", "forbid", "region"):
+            raises(TypeError, physmem.retain, name, 3 * FRAME, **{keyword: 1.5})
+    assert kept(machine, physmem) == before
+
+
+def test_constraints_at_the_ends_of_a_region():
+    """Its first and its last frame are kept; limits at its ends are met, limits a byte within are not."""
+    end = BASE + 32 * FRAME
+    machine = KeptMachine(("ram", BASE, 32 * FRAME, FRAME, "RETAINED"))
+    physmem = machine.reset()
+    assert physmem.retain("first", FRAME).addr == BASE
+    assert physmem.retain("last", FRAME, low=end - FRAME).addr == end - FRAME
+    for name, constraints, met in (
+        ("first", {"low": BASE}, True),
+        ("first", {"low": BASE - 1}, True),
+        ("first", {"low": BASE + 1}, False),
+        ("first", {"high": BASE + FRAME}, True),
+        ("first", {"high": BASE + FRAME - 1}, False),
+        ("last", {"high": end}, True),
+        ("last", {"high": end + 1}, True),
+        ("last", {"high": end - 1}, False),
+        ("last", {"low": end - FRAME}, True),
+        ("last", {"low": end - 1}, False),
+        ("last", {"low": end}, False),
+    ):
+        if met:
+            assert physmem.retain(name, FRAME, **constraints).name == name, constraints
+        else:
+            raises(physmem.PhysMemError, physmem.retain, name, FRAME, code="InvalidArgument", **constraints)
+
+
+def test_alignment_is_of_addresses():
+    """Not of frames counted from the base of a region that begins elsewhere; boundaries as well."""
+    machine = KeptMachine(("ram", BASE + 3 * FRAME, 32 * FRAME, FRAME, "RETAINED"))
+    physmem = machine.reset()
+    assert physmem.retain("aligned", 2 * FRAME, align=4 * FRAME).addr == BASE + 4 * FRAME
+    assert physmem.retain("plain", 2 * FRAME, low=BASE + 7 * FRAME).addr == BASE + 7 * FRAME
+    assert physmem.retain("aligned", 2 * FRAME, align=4 * FRAME, boundary=4 * FRAME).addr == BASE + 4 * FRAME
+    raises(physmem.PhysMemError, physmem.retain, "plain", 2 * FRAME, align=4 * FRAME, code="InvalidArgument")
+    raises(physmem.PhysMemError, physmem.retain, "plain", 2 * FRAME, boundary=4 * FRAME, code="InvalidArgument")
+
+
+def test_constraints_at_high_addresses():
+    """The same where addresses are no small integers, as those of the PSRAM of boards: also with the heap locked."""
+    base = 0x80000000
+    machine = KeptMachine(("psram", base, 64 * FRAME, FRAME, "RETAINED"))
+    physmem = machine.reset()
+    assert physmem.retain("a", 2 * FRAME, align=16 * FRAME, low=base + 1).addr == base + 16 * FRAME
+    low, high = base + 16 * FRAME, base + 18 * FRAME
+    above, below = low + 1, high - 1
+    physmem = machine.begin()
+    refused = 0
+    heap = 0
+    try:
+        before = gc.mem_alloc() if LOCKS else 0
+        frames = physmem.retain("a", 2 * FRAME, align=16 * FRAME, boundary=2 * FRAME, low=low, high=high)
+        try:
+            physmem.retain("a", 2 * FRAME, low=above)
+        except physmem.PhysMemError:
+            refused += 1
+        try:
+            physmem.retain("a", 2 * FRAME, high=below)
+        except physmem.PhysMemError:
+            refused += 1
+        heap = (gc.mem_alloc() if LOCKS else 0) - before
+    finally:
+        physmem.boot_complete()
+    assert heap == 0 and refused == 2
+    assert frames.addr == base + 16 * FRAME and not frames.fresh
+
+
+def test_regions_that_are_not_retained():
+    """They are never used, though they come first and the others are full; without any that is, a clear error."""
+    machine = KeptMachine(("plain", None, 64 * FRAME, FRAME, ""), ("ram", None, 4 * FRAME, FRAME, "DMA FAST RETAINED"))
+    physmem = machine.reset()
+    for i in range(4):
+        assert physmem.retain("name %d" % i, FRAME).region.name == "ram"
+    before = kept(machine, physmem)
+    raises(MemoryError, physmem.retain, "one more", 1)
+    raises(physmem.PhysMemError, physmem.retain, "one more", 1, region="plain", code="InvalidArgument")
+    assert kept(machine, physmem) == before
+    assert physmem.region("plain").used_frames == 0
+    machine = KeptMachine(("plain", None, 64 * FRAME, FRAME, "DMA"))
+    physmem = machine.reset()
+    raises(physmem.PhysMemError, physmem.retain, "a", 1, code="InvalidArgument")
+    assert used(physmem) == 0 and physmem.retained() == physmem.quarantined() == physmem.dropped() == []
+
+
+def test_without_records():
+    """A memory map without RETAINED_RECORDS: each of the five functions says so, all else works as ever."""
+    physmem = without_records(("ram", None, 32 * FRAME, FRAME, "RETAINED")).reset()
+    for function, arguments in (
+        (physmem.retain, ("a", 1)),
+        (physmem.release, ("a",)),
+        (physmem.retained, ()),
+        (physmem.quarantined, ()),
+        (physmem.dropped, ()),
+    ):
+        error = raises(physmem.PhysMemError, function, *arguments, code="NotPermitted")
+        assert "RETAINED_RECORDS" in str(error)
+    frames = physmem.allocate_frames(3)
+    assert frames.fresh is True and frames.name is None
+    assert frames.map() is frames and frames.state == physmem.MAPPED
+    raises(physmem.PhysMemError, frames.free, code="NotPermitted")
+    assert frames.unmap().free() == 3 and frames.fresh is None
+    assert used(physmem) == 0 and physmem.check() == []
+
+
+def test_memory_for_records_that_is_none():
+    """Too small, unaligned, out of the address space: an error from boot() that leaves nothing behind, so that a right
+    map boots after it."""
+    machine = one_region()
+    base, size = machine.records
+    from support import fresh_physmem
+
+    for records, code in (
+        ((base, 191), "InvalidArgument"),
+        ((base, 128), "InvalidArgument"),
+        ((base, 0), "InvalidArgument"),
+        ((base, -64), "InvalidArgument"),
+        ((base + 2, 4094), "InvalidArgument"),
+        ((base + 1, 4095), "InvalidArgument"),
+        ((None, 0), "InvalidArgument"),
+        ((None, 64), "InvalidArgument"),
+        ((-4096, 4096), "AddressOutOfRange"),
+        ((1 << 60, 4096), "AddressOutOfRange"),
+    ):
+
+        class Wrong:
+            REGIONS = tuple(machine.regions)
+            OCCUPIED = ()
+            RETAINED_RECORDS = records
+
+        class Right:
+            REGIONS = tuple(machine.regions)
+            OCCUPIED = ()
+            RETAINED_RECORDS = machine.records
+
+        physmem = fresh_physmem()
+        raises(physmem.PhysMemError, physmem.boot, Wrong, code=code)
+        assert physmem.regions() == [] and not physmem.booted
+        assert len(bytearray(100)) == 100  # the heap is not locked
+        physmem.boot(Right)
+        physmem.boot_complete()
+        assert physmem.retain("a", 1).count == 1
+
+
+def test_memory_for_records_within_a_region():
+    """It is carved out of it: nobody gets it, and what is retained on both sides of it is kept."""
+    machine = one_region(frames=32)
+    name, base, size, frame_size, attrs = machine.regions[0]
+    machine.records = (base + 9 * FRAME + 64, 1024)
+    physmem = machine.reset()
+    records = physmem._find(base + 9 * FRAME)
+    assert records.attrs & physmem.RESERVED and records.free_frames == 0
+    assert records.base <= base + 9 * FRAME and base + 13 * FRAME + 64 <= records.end
+    free = used(physmem), physmem.stats()[None]["free"]
+    assert free == (0, 27)
+    below, above = physmem.retain("below", 9 * FRAME), physmem.retain("above", 18 * FRAME)
+    below.view[:] = pattern(9 * FRAME, 2)
+    above.view[:] = pattern(18 * FRAME, 3)
+    raises(MemoryError, physmem.allocate_frames, 1)
+    physmem = machine.reset()
+    assert bytes(physmem.retain("below", 9 * FRAME).view) == pattern(9 * FRAME, 2)
+    assert bytes(physmem.retain("above", 18 * FRAME).view) == pattern(18 * FRAME, 3)
+    assert physmem.check() == [] and physmem.dropped() == []
+
+
+def test_memory_for_records_within_what_firmware_occupies():
+    """As a section of the firmware's that start-up code leaves alone: nothing is carved of anything else."""
+    machine = KeptMachine(("ram", 0x28000000, 32 * FRAME, FRAME, "RETAINED"))
+    machine.occupied.append(("firmware", machine.records[0] - 512, 8192))
+    physmem = machine.reset()
+    physmem.retain("a", 10)
+    physmem = machine.reset()
+    assert len(physmem.regions()) == 2 and physmem.stats()[None]["free"] == 31
+    assert not physmem.retain("a", 10).fresh
+
+
+def test_resets_are_counted_by_turns():
+    """Both heads are written at first, as 1 and 2. After that one stays as it is, so that one is sound at all times;
+    the other counts the reset."""
+    machine = one_region()
+    view = machine.memory_of_records.view
+    machine.reset()
+    assert [bytes(view[i * RECORD :][:8]) for i in range(2)] == [b"PMR1" + bytes([i, 0, 0, 0]) for i in (1, 2)]
+    for resets in range(3, 9):
+        before = [bytes(view[:RECORD]), bytes(view[RECORD : 2 * RECORD])]
+        machine.reset()
+        after = [bytes(view[:RECORD]), bytes(view[RECORD : 2 * RECORD])]
+        changed = [i for i in range(2) if before[i] != after[i]]
+        assert len(changed) == 1
+        assert after[changed[0]][:8] == b"PMR1" + bytes([resets, 0, 0, 0])
+        assert before[1 - changed[0]][:8] == b"PMR1" + bytes([resets - 1, 0, 0, 0])
+
+
+def test_a_region_that_changes_between_two_boots():
+    """Moved, resized, with other attributes or frames: what still lies in it is kept, the rest is dropped with a
+    sentence and free; nothing ever overlaps."""
+
+    def with_map(base, frames, frame_size, attrs):
+        machine = KeptMachine(("ram", BASE, 32 * FRAME, FRAME, "RETAINED"))
+        physmem = machine.reset()
+        for name, frame in (("first", 0), ("middle", 15), ("last", 30)):
+            assert physmem.retain(name, 2 * FRAME, low=BASE + frame * FRAME).addr == BASE + frame * FRAME
+        machine.regions = [("memory", base, frames * frame_size, frame_size, attrs)]
+        physmem = machine.reset()
+        assert physmem.check() == []
+        assert used(physmem) == 2 * len(physmem.retained())
+        for row in physmem.retained():
+            frames = physmem.retain(row.name, row.nbytes)
+            assert not frames.fresh and frames.addr == row.addr
+        assert len(physmem.dropped()) == 3 - len(physmem.retained())
+        for name in ("first", "middle", "last"):
+            assert name in names_of(physmem) or [text for text in physmem.dropped() if name in text] != []
+        names = names_of(physmem)
+        physmem = machine.reset()
+        assert names_of(physmem) == names and physmem.dropped() == []  # said once
+        return names
+
+    assert with_map(BASE, 64, FRAME, "RETAINED DMA") == ["first", "middle", "last"]
+    assert with_map(BASE - 8 * FRAME, 64, FRAME, "RETAINED") == ["first", "middle", "last"]
+    assert with_map(BASE + 15 * FRAME, 64, FRAME, "RETAINED") == ["middle", "last"]
+    assert with_map(BASE, 31, FRAME, "RETAINED") == ["first", "middle"]
+    assert with_map(BASE + FRAME, 30, FRAME, "RETAINED") == ["middle"]
+    assert with_map(BASE + 0x10000, 32, FRAME, "RETAINED") == []
+    assert with_map(BASE, 32, FRAME, "DMA") == []
+    assert with_map(BASE, 64, FRAME // 2, "RETAINED") == []
+
+
+def test_kept_frames_that_firmware_takes():
+    """A later firmware occupies the place of a name: it is dropped, and its other frames are free."""
+    machine = KeptMachine(("ram", BASE, 64 * FRAME, FRAME, "RETAINED"))
+    physmem = machine.reset()
+    physmem.retain("low", 20 * FRAME)
+    physmem.retain("high", 20 * FRAME)
+    machine.occupied.append(("firmware", BASE + 16 * FRAME, 16 * FRAME))
+    physmem = machine.reset()
+    assert names_of(physmem) == [] and used(physmem) == 0
+    assert len(physmem.dropped()) == 2 and physmem.stats()[None]["free"] == 48
+
+
+def test_frame_sizes():
+    """From 32 bytes to 4,096, each with its content."""
+    frame_size = 32
+    while frame_size <= 4096:
+        machine = one_region(frames=8, frame_size=frame_size)
+        physmem = machine.reset()
+        physmem.retain("one", 1).view[:] = pattern(frame_size, 4)
+        physmem.retain("two", frame_size + 1).view[:] = pattern(2 * frame_size, 5)
+        physmem.release("one")
+        physmem.retain("three", 3 * frame_size - 1, align=frame_size * 2).view[:] = pattern(3 * frame_size, 6)
+        physmem = machine.reset()
+        assert used(physmem) == 5 and physmem.dropped() == []
+        assert bytes(physmem.retain("two", frame_size + 1).view) == pattern(2 * frame_size, 5)
+        assert bytes(physmem.retain("three", 3 * frame_size - 1).view) == pattern(3 * frame_size, 6)
+        assert physmem.retain("one", 1).fresh
+        frame_size *= 2
+
+
+def test_several_regions():
+    """Names in regions of different frames and addresses, in the one that was asked for."""
+    places = (
+        ("a", 0x28000000, 32 * 4096, 32, "RETAINED"),
+        ("b", 0x20100000, 64 * 256, 256, "DMA RETAINED"),
+        ("c", 0x60000000, 64 * 4096, 4096, "EXTERNAL RETAINED"),
+        ("d", 0xC0000000, 64 * 4096, 4096, "FAST DMA RETAINED SHARED"),
+    )
+    machine = KeptMachine(*places)
+    physmem = machine.reset()
+    addresses = {}
+    for name, _, _, frame_size, _ in places:
+        for i in range(3):
+            frames = physmem.retain("%s %d" % (name, i), frame_size * 2 + i, region=name)
+            assert frames.region is physmem.region(name)
+            addresses[frames.name] = frames.addr
+    for _ in range(2):
+        physmem = machine.reset()
+        assert used(physmem) == 4 * (2 + 3 + 3) and physmem.check() == []
+        assert {row.name: row.addr for row in physmem.retained()} == addresses
+        assert [row.addr for row in physmem.retained()] == sorted(addresses.values())
+        for name, _, _, frame_size, _ in places:
+            assert physmem.region(name).used_frames == 8
+            for i in range(3):
+                frames = physmem.retain("%s %d" % (name, i), frame_size * 2 + i, region=name)
+                assert frames.addr == addresses[frames.name]
+
+
+def test_the_same_number_of_frames_of_different_sizes():
+    """Frame 0x280000 of 256 bytes is at 0x28000000, of 1,024 bytes at 0xA0000000: hardware has the one, not the
+    other."""
+    machine = KeptMachine(
+        ("sram", 0x28000000, 16 * 256, 256, "RETAINED"), ("psram", 0xA0000000, 16 * 1024, 1024, "RETAINED")
+    )
+    for named, mapped in (("sram", "psram"), ("psram", "sram")):
+        machine.power_off()
+        physmem = machine.reset()
+        physmem.retain("a", 10, region=named)
+        frames = physmem.allocate_frames(1, region=mapped)
+        addr = frames.addr
+        frames.map()
+        for _ in range(2):
+            assert physmem.retained()[0].mapped is False
+            assert physmem.retain("a", 10).state == physmem.ALLOCATED
+            physmem = machine.reset()
+            assert [quarantined.addr for quarantined in physmem.quarantined()] == [addr]
+            assert physmem.region(mapped).used_frames == 1
+        assert physmem.release("a") == 1
+
+
+def test_release():
+    """The name is gone, the frames are free, and after the next reset there is nothing: with an owner, without one."""
+    for asked in (False, True):
+        machine = one_region()
+        physmem = machine.reset()
+        frames = physmem.retain("a", 300)
+        physmem.retain("b", 10)
+        if not asked:
+            physmem = machine.reset()
+        assert physmem.release("a") == 2
+        if asked:
+            assert frames.state == physmem.FREED
+            raises(physmem.PhysMemError, frames.free, code="NotAllocated")
+        assert names_of(physmem) == ["b"] and used(physmem) == 1
+        error = raises(physmem.PhysMemError, physmem.release, "a", code="NotAllocated")
+        assert "'a'" in str(error) and "b" in str(error)
+        physmem = machine.reset()
+        assert names_of(physmem) == ["b"] and used(physmem) == 1
+        assert physmem.retain("a", 5).fresh  # of another size
+
+
+def test_release_of_nothing():
+    """Says what there is, or that there is nothing."""
+    machine = one_region()
+    physmem = machine.reset()
+    assert "none" in str(raises(physmem.PhysMemError, physmem.release, "a", code="NotAllocated"))
+    physmem.retain("first", 1)
+    physmem.retain("second", 1)
+    text = str(raises(physmem.PhysMemError, physmem.release, "third", code="NotAllocated"))
+    assert "first" in text and "second" in text and "third" in text
+    assert len(physmem.retained()) == 2
+
+
+def test_free_and_with():
+    """free() and the end of a block release the name as well; an exception in the block changes nothing of that."""
+    machine = one_region()
+    physmem = machine.reset()
+    frames = physmem.retain("a", 300)
+    assert frames.free() == 2 and physmem.retained() == []
+    raises(physmem.PhysMemError, frames.free, code="NotAllocated")
+    with physmem.retain("a", 300) as frames:
+        assert names_of(physmem) == ["a"]
+    assert frames.state == physmem.FREED and physmem.retained() == []
+    try:
+        with physmem.retain("a", 300):
+            raise KeyError
+    except KeyError:
+        pass
+    assert physmem.retained() == [] and used(physmem) == 0
+    with physmem.retain("a", 300) as frames:
+        physmem.release("a")
+    physmem = machine.reset()
+    assert physmem.retained() == [] and used(physmem) == 0
+
+
+def test_frames_freed_behind_the_owner_s_back():
+    """check() says it; what would free frames that are another's is refused with nothing changed, by release and by
+    free(), with an owner and without; after a reset all is right again."""
+    for asked in (True, False):
+        for others in (0, 1, 3, 4):  # frames that somebody else has got in the place of the four
+            machine = one_region()
+            physmem = machine.reset()
+            addr = physmem.retain("a", 4 * FRAME).addr
+            physmem.retain("b", FRAME)
+            if not asked:
+                physmem = machine.reset()
+            ram = physmem.region("ram")
+            assert physmem.check() == []
+            first = ram.frame(addr)
+            assert ram.free(first) == 4
+            if others:
+                assert ram.alloc_at(first, others) == first
+            if others == 4:
+                continue  # nobody can tell these from the owner's
+            assert len(physmem.check()) == 1
+            before = kept(machine, physmem)
+            raises(physmem.PhysMemError, physmem.release, "a", code="InternalCorruption")
+            assert kept(machine, physmem) == before
+            if asked:
+                frames = physmem.retain("a", 4 * FRAME)
+                for _ in range(3):
+                    raises(physmem.PhysMemError, frames.free, code="InternalCorruption")
+            else:
+                raises(physmem.PhysMemError, physmem.retain, "a", 4 * FRAME, code="InternalCorruption")
+            assert kept(machine, physmem) == before
+            physmem = machine.reset()
+            assert names_of(physmem) == ["a", "b"] and used(physmem) == 5
+            assert physmem.check() == [] and physmem.dropped() == []
+            assert physmem.release("a") == 4 and physmem.release("b") == 1 and used(physmem) == 0
+
+
+def test_the_same_frames_under_two_names():
+    """Freed behind the first owner's back and retained again: after the reset one of the two has them, the other is
+    dropped with a sentence; nothing overlaps."""
+    machine = one_region()
+    physmem = machine.reset()
+    first = physmem.retain("first", 4 * FRAME)
+    assert physmem.region("ram").free(first.first) == 4
+    second = physmem.retain("second", 2 * FRAME)
+    assert second.first == first.first
+    assert len(physmem.check()) == 1
+    physmem = machine.reset()
+    assert len(physmem.retained()) == 1 and len(physmem.dropped()) == 1
+    assert used(physmem) == 4 if names_of(physmem) == ["first"] else 2
+    assert physmem.check() == []
+
+
+def test_neither_split_nor_merged():
+    """Refused from both sides, with nothing changed; free frames beside them go on as ever."""
+    machine = one_region()
+    physmem = machine.reset()
+    below = physmem.allocate_frames_at(machine.regions[0][1], 2)
+    frames = physmem.retain("a", 4 * FRAME)
+    above = physmem.allocate_frames(2)
+    assert frames.first == 2 and above.first == 6
+    before = kept(machine, physmem)
+    for function, arguments in (
+        (frames.split_at, (2,)),
+        (frames.split_at, (0,)),
+        (frames.split_range, (1, 1)),
+        (frames.merge, (above,)),
+        (frames.merge, (below,)),
+        (above.merge, (frames,)),
+        (below.merge, (frames,)),
+        (frames.merge, (frames,)),
+    ):
+        error = raises(physmem.PhysMemError, function, *arguments, code="NotPermitted")
+        assert "retained" in str(error)
+        assert kept(machine, physmem) == before
+        assert (frames.state, frames.count, frames.name) == (physmem.ALLOCATED, 4, "a")
+        assert above.state == below.state == physmem.ALLOCATED and above.count == below.count == 2
+    frames.free()
+    physmem.allocate_frames_at(machine.regions[0][1] + 2 * FRAME, 4).merge(above).merge(below).free()
+    assert used(physmem) == 0 and physmem.check() == []
+
+
+def test_mapped_while_retained():
+    """In the hands of hardware a name cannot be released; unmapped it can."""
+    machine = one_region()
+    physmem = machine.reset()
+    frames = physmem.retain("ring", 2 * FRAME)
+    assert frames.map().state == physmem.MAPPED
+    assert physmem.retained()[0].mapped is True and physmem.retain("ring", 2 * FRAME) is frames
+    before = kept(machine, physmem)
+    raises(physmem.PhysMemError, physmem.release, "ring", code="NotPermitted")
+    for function, arguments in ((frames.free, ()), (frames.map, ()), (frames.split_at, (1,))):
+        raises(physmem.PhysMemError, function, *arguments, code="NotPermitted")
+    assert kept(machine, physmem) == before and frames.state == physmem.MAPPED
+    assert frames.unmap().state == physmem.UNMAPPED
+    assert physmem.retained()[0].mapped is False
+    assert frames.map().unmap().name == "ring" and frames.fresh
+    assert physmem.release("ring") == 2
+    physmem = machine.reset()
+    assert physmem.retained() == physmem.quarantined() == [] and used(physmem) == 0
+
+
+def test_reset_while_hardware_has_a_name():
+    """After it, retain() gives the frames MAPPED, with what is in them; before, release is refused; they are in no
+    list of nameless ones."""
+    machine = one_region()
+    physmem = machine.reset()
+    frames = physmem.retain("ring", 2 * FRAME)
+    content = pattern(2 * FRAME, 7)
+    frames.view[:] = content
+    frames.map()
+    addr = frames.addr
+    for resets in (1, 2):
+        physmem = machine.reset()
+        assert physmem.retained() == [("ring", addr, 2 * FRAME, resets, True)]
+        assert physmem.quarantined() == physmem.dropped() == []
+        before = kept(machine, physmem)
+        raises(physmem.PhysMemError, physmem.release, "ring", code="NotPermitted")
+        assert kept(machine, physmem) == before
+        if resets == 2:
+            frames = physmem.retain("ring", 2 * FRAME)
+            assert frames.state == physmem.MAPPED and frames.addr == addr and not frames.fresh
+            assert bytes(frames.view) == content
+            raises(physmem.PhysMemError, frames.free, code="NotPermitted")
+            raises(physmem.PhysMemError, physmem.release, "ring", code="NotPermitted")
+    frames.unmap()
+    assert not frames.fresh and frames.name == "ring" and physmem.quarantined() == []
+    physmem = machine.reset()
+    assert physmem.retained() == [("ring", addr, 2 * FRAME, 3, False)]
+    frames = physmem.retain("ring", 2 * FRAME)
+    assert frames.state == physmem.ALLOCATED and bytes(frames.view) == content
+    assert physmem.release("ring") == 2 and used(physmem) == 0
+
+
+def test_all_else_is_reclaimed():
+    """After a reset nothing is in use but what is retained: neither owners nor raw calls nor parts of splits keep."""
+    machine = KeptMachine(("ram", None, 64 * FRAME, FRAME, "RETAINED"), ("more", None, 64 * FRAME, FRAME, "SHARED DMA"))
+    physmem = machine.reset()
+    for resets in range(3):
+        ram = physmem.region("ram")
+        for i in range(4):
+            assert physmem.retain("name %d" % i, (i + 1) * FRAME).fresh == (resets == 0)
+        owners = [physmem.allocate_frames(2) for _ in range(10)]
+        owners[0].split_at(1)
+        owners[1].map().unmap()
+        while ram.alloc(1) >= 0:
+            pass
+        physmem.region("more").alloc_aligned(4, 4)
+        assert ram.free_frames == 0
+        physmem = machine.reset()
+        assert physmem.region("ram").used_frames == 1 + 2 + 3 + 4 == used(physmem)
+        assert physmem.region("ram").count(physmem.region("ram").frame(physmem.retained()[0].addr)) == 1
+        assert physmem.check() == [] and physmem.dropped() == [] and physmem.quarantined() == []
+
+
+def test_power_off():
+    """Records that lost their content: nothing is believed, nothing is reported, all is free."""
+    machine = one_region()
+    physmem = machine.reset()
+    physmem.retain("a", 300)
+    physmem.allocate_frames(1).map()
+    machine.power_off()
+    physmem = machine.reset()
+    assert physmem.retained() == physmem.quarantined() == physmem.dropped() == []
+    assert used(physmem) == 0
+    assert physmem.retain("a", 1000).fresh
+
+
+def test_exhaustion_that_a_hook_ends():
+    """retain() asks the hook of exhausted requests as others do; what the hook itself retains, maps or releases
+    meanwhile is kept, and so is what retain() answers."""
+    machine = one_region(frames=8)
+    physmem = machine.reset()
+    cache = physmem.retain("cache", 8 * FRAME)
+    made = []
+
+    def hook(n, nbytes):
+        physmem.release("cache")
+        made.append(physmem.retain("by the hook", FRAME))
+        made.append(physmem.allocate_frames(1).map())
+        return True
+
+    physmem.on_exhausted(hook)
+    wanted = physmem.retain("wanted", 4 * FRAME)
+    assert cache.state == physmem.FREED and wanted.name == "wanted"
+    assert [frames.count for frames in made] == [1, 1] and made[0].name == "by the hook"
+    assert used(physmem) == 6 and physmem.check() == []
+    addresses = sorted([(row.name, row.addr) for row in physmem.retained()])
+    assert [name for name, _ in addresses] == ["by the hook", "wanted"]
+    physmem = machine.reset()
+    assert sorted([(row.name, row.addr) for row in physmem.retained()]) == addresses
+    assert [frames.addr for frames in physmem.quarantined()] == [made[1].addr]
+    assert used(physmem) == 6
+
+
+def test_a_hook_that_takes_the_last_record():
+    """The request that it was called for is a MemoryError then, with its frames free."""
+    machine = one_region(frames=8, records=256)
+    physmem = machine.reset()
+    cache = physmem.allocate_frames(8)
+
+    def hook(n, nbytes):
+        if cache.state != physmem.FREED:
+            cache.free()
+            physmem.retain("first", FRAME)
+            physmem.retain("second", FRAME)
+        return True
+
+    physmem.on_exhausted(hook)
+    raises(MemoryError, physmem.retain, "wanted", FRAME)
+    assert names_of(physmem) == ["first", "second"] and used(physmem) == 2
+    assert physmem.check() == []
+
+
+def test_a_scheduled_function_that_takes_the_last_record():
+    """Between the look whether there is one and the writing: MemoryError, and the record that it made stays."""
+    machine = one_region(frames=8, records=192)
+    physmem = machine.reset()
+    records = sys.modules["physmem_retained"]._records
+    look = records.expect_room
+    looks = []
+    taken = []
+
+    def look_and_be_interrupted():
+        look()
+        looks.append(None)
+        if len(looks) == 2:  # of the writing: the first is before the frames are allocated
+            taken.append(physmem.allocate_frames(1).map())
+
+    records.expect_room = look_and_be_interrupted
+    raises(MemoryError, physmem.retain, "wanted", FRAME)
+    assert physmem.retained() == [] and used(physmem) == 1 and physmem.check() == []
+    physmem = machine.reset()
+    assert [frames.addr for frames in physmem.quarantined()] == [taken[0].addr] and used(physmem) == 1
+
+
+def test_a_hook_that_retains_the_same_name():
+    """NotPermitted: there is one record of a name, that of the hook, and nothing else was taken."""
+    machine = one_region(frames=8)
+    physmem = machine.reset()
+    cache = physmem.allocate_frames(8)
+    made = []
+
+    def hook(n, nbytes):
+        if not made:
+            cache.free()
+            made.append(physmem.retain("wanted", FRAME))
+        return True
+
+    physmem.on_exhausted(hook)
+    raises(physmem.PhysMemError, physmem.retain, "wanted", FRAME, code="NotPermitted")
+    assert physmem.retain("wanted", FRAME) is made[0]
+    assert names_of(physmem) == ["wanted"] and used(physmem) == 1
+    physmem = machine.reset()
+    assert names_of(physmem) == ["wanted"] and physmem.dropped() == []
+
+
+def test_in_an_interrupt_handler():
+    """What needs a record is refused there with nothing changed: a record takes longer than one store. The rest works:
+    what ends a record is one store."""
+    machine = one_region()
+    physmem = machine.reset()
+    frames = physmem.retain("a", 10)
+    plain = physmem.allocate_frames(1)
+    mapped = physmem.allocate_frames(1).map()
+    before = kept(machine, physmem)
+    engine = sys.modules["physmem_engine"]
+    in_handler = engine.in_handler
+    engine.in_handler = lambda: 1
+    try:
+        raises(physmem.PhysMemError, physmem.retain, "b", 10, code="NotPermitted")
+        raises(physmem.PhysMemError, plain.map, code="NotPermitted")
+        raises(physmem.PhysMemError, frames.map, code="NotPermitted")
+        assert kept(machine, physmem) == before
+        assert plain.state == frames.state == physmem.ALLOCATED
+        assert mapped.unmap().free() == 1
+        assert frames.free() == 1
+    finally:
+        engine.in_handler = in_handler
+    assert physmem.retained() == [] and used(physmem) == 1
+    assert plain.map().unmap().free() == 1
+
+
+def early_heap_of(machine, retain_kept):
+    """Retain, map, unmap, free and release under the locked heap: names of before the reset with `retain_kept`, new
+    ones without. Returns what was allocated on the heap meanwhile."""
+    physmem = machine.begin()
+    fresh = 0
+    frames = None
+    try:
+        before = gc.mem_alloc() if LOCKS else 0
+        first = physmem.retain("first", 300, region="low")
+        second = physmem.retain("second", 300, align=4 * FRAME, region="high")
+        third = physmem.retain("third", 300, region="low")
+        again = physmem.retain("first", 300)
+        fresh = first.fresh + second.fresh + third.fresh
+        first.map()
+        first.unmap()
+        second.map()
+        second.unmap()
+        plain = physmem.allocate_frames(2, region="high")
+        plain.map()
+        plain.unmap()
+        plain.free()
+        count = third.free()
+        released = physmem.release("second")
+        if retain_kept:
+            physmem.release("never asked for")
+        else:
+            frames = physmem.retain("never asked for", 700, region="high")
+        after = gc.mem_alloc() if LOCKS else 0
+    finally:
+        physmem.boot_complete()
+    assert first is again
+    assert (count, released) == (2, 2)
+    assert fresh == (0 if retain_kept else 3)
+    assert frames is None or frames.count == 3
+    assert physmem.check() == []
+    return after - before
+
+
+def test_the_early_phase():
+    """retain, map, unmap, free and release allocate nothing there, for new names and for kept ones, at addresses that
+    are small integers and at others."""
+    machine = KeptMachine(
+        ("low", 0x20100000, 64 * FRAME, FRAME, "RETAINED"), ("high", 0x80000000, 64 * FRAME, FRAME, "DMA RETAINED")
+    )
+    assert early_heap_of(machine, False) == 0
+    physmem = machine.reset()
+    assert names_of(physmem) == ["first", "never asked for"]
+    physmem.retain("second", 300, region="high", align=4 * FRAME)
+    physmem.retain("third", 300, region="low")
+    assert early_heap_of(machine, True) == 0
+    physmem = machine.reset()
+    assert names_of(physmem) == ["first"] and used(physmem) == 2
+
+
+def test_refusals_in_the_early_phase():
+    """Errors carry their code there as well, and change nothing; the 33rd owner is none."""
+    machine = one_region(frames=64)
+    physmem = machine.reset()
+    physmem.retain("kept", 2 * FRAME)
+    physmem.retain("mapped", FRAME).map()
+    before = kept(machine, physmem)
+    codes = [None] * 10
+    owners = [None] * 40
+    made = 0
+    high = machine.regions[0][1]
+    physmem = machine.begin()
+    try:
+        heap = gc.mem_alloc() if LOCKS else 0
+        frames = physmem.retain("kept", 2 * FRAME)
+        other = physmem.allocate_frames(1)
+        try:
+            physmem.retain("kept", 1)
+        except physmem.PhysMemError as error:
+            codes[0] = error.code
+        try:
+            physmem.retain("kept", 2 * FRAME, high=high)
+        except physmem.PhysMemError as error:
+            codes[1] = error.code
+        try:
+            physmem.retain("", 1)
+        except physmem.PhysMemError as error:
+            codes[2] = error.code
+        try:
+            physmem.release("nobody")
+        except physmem.PhysMemError as error:
+            codes[3] = error.code
+        try:
+            physmem.release("mapped")
+        except physmem.PhysMemError as error:
+            codes[4] = error.code
+        try:
+            frames.split_at(1)
+        except physmem.PhysMemError as error:
+            codes[5] = error.code
+        try:
+            other.merge(frames)
+        except physmem.PhysMemError as error:
+            codes[6] = error.code
+        try:
+            physmem.retain("too large", 65 * FRAME)
+        except MemoryError:
+            codes[7] = "MemoryError"
+        other.free()
+        try:
+            while made < 40:
+                owners[made] = physmem.allocate_frames(1)
+                made += 1
+        except MemoryError:
+            pass
+        used_frames = physmem.region("ram").used_frames
+        if LOCKS:
+            try:
+                physmem.retain("one more", 1)
+            except MemoryError:
+                codes[8] = "MemoryError"
+            try:
+                physmem.retain("mapped", FRAME)
+            except MemoryError:
+                codes[9] = "MemoryError"
+        unchanged = used_frames == physmem.region("ram").used_frames
+        heap = (gc.mem_alloc() if LOCKS else 0) - heap
+    finally:
+        physmem.boot_complete()
+    assert heap == 0 and unchanged
+    assert codes[:8] == [
+        "SizeMismatch",
+        "InvalidArgument",
+        "InvalidArgument",
+        "NotAllocated",
+        "NotPermitted",
+        "NotPermitted",
+        "NotPermitted",
+        "MemoryError",
+    ]
+    if LOCKS:
+        assert made == 30  # of 32, one of which had "kept" and one was `other`
+        assert codes[8] == codes[9] == "MemoryError"
+    assert names_of(physmem) == ["kept", "mapped"] and physmem.check() == []
+    for i in range(made):
+        owners[i].free()
+    assert physmem.retain("mapped", FRAME).state == physmem.MAPPED
+    assert kept(machine, physmem)[1] == before[1]
+
+
+def damage(machine, record, byte):
+    """Flip a bit in that byte of the record."""
+    machine.memory_of_records.view[(2 + record) * RECORD + byte] ^= 1 << (byte & 7)
+
+
+def test_a_record_that_was_overwritten():
+    """check() names it, in whichever byte it was; its name is refused or unknown; its owner still frees its frames."""
+    machine = one_region()
+    physmem = machine.reset()
+    physmem.retain("a", 300)
+    for byte in range(RECORD):
+        frames = physmem.retain("b", 700)
+        assert physmem.check() == []
+        damage(machine, 1, byte)
+        (sentence,) = physmem.check()
+        assert "record 1" in sentence, byte
+        assert names_of(physmem) == ["a"] and used(physmem) == 5
+        raises(physmem.PhysMemError, physmem.release, "b")
+        assert frames.free() == 3
+        assert names_of(physmem) == ["a"] and used(physmem) == 2 and physmem.check() == []
+
+
+def test_a_record_that_was_wiped_out():
+    """Another name takes its place; its owner still frees its frames, and nothing else goes with them."""
+    machine = one_region()
+    physmem = machine.reset()
+    physmem.retain("a", 300)
+    frames = physmem.retain("b", 700)
+    machine.memory_of_records.view[3 * RECORD : 4 * RECORD] = bytes(RECORD)
+    assert len(physmem.check()) == 1
+    physmem.retain("c", 10)
+    assert names_of(physmem) == ["a", "c"]
+    before = bytes(machine.memory_of_records.view)
+    assert frames.name is None and frames.free() == 3
+    assert bytes(machine.memory_of_records.view) == before and used(physmem) == 3 and physmem.check() == []
+    physmem = machine.reset()
+    assert names_of(physmem) == ["a", "c"] and physmem.dropped() == []
+
+
+def test_a_record_that_was_overwritten_before_a_reset():
+    """It alone is dropped, with a sentence, and its frames are free."""
+    machine = one_region()
+    for byte in range(0, RECORD, 9):
+        physmem = machine.reset()
+        physmem.retain("a", 300)
+        physmem.retain("b", 700)
+        damage(machine, 1, byte)
+        physmem = machine.reset()
+        assert names_of(physmem) == ["a"] and used(physmem) == 2 and physmem.check() == []
+        (sentence,) = physmem.dropped()
+        assert "record 1" in sentence
+        assert not physmem.retain("a", 300).fresh
