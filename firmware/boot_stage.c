@@ -1,11 +1,15 @@
 // The hook of the early phase: MicroPython calls this at the end of mp_init(), before the REPL or any script,
-// after power-on and after every soft reset. It runs the frozen module physmem_boot. What goes wrong there is
-// printed and nothing more: the REPL comes up in any case.
+// after power-on and after every soft reset. It runs the frozen module physmem_boot, or the one that a board names.
+// What goes wrong there is printed and nothing more: the REPL comes up in any case.
 
 #include "py/gc.h"
 #include "py/objlist.h"
 #include "py/runtime.h"
 #include "py/stackctrl.h"
+
+#ifndef PHYSMEM_BOOT_MODULE
+#define PHYSMEM_BOOT_MODULE MP_QSTR_physmem_boot
+#endif
 
 void physmem_boot_stage(void) {
     #ifdef PHYSMEM_STACK_LIMIT
@@ -21,7 +25,7 @@ void physmem_boot_stage(void) {
 
     nlr_buf_t nlr;
     if (nlr_push(&nlr) == 0) {
-        mp_import_name(MP_QSTR_physmem_boot, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
+        mp_import_name(PHYSMEM_BOOT_MODULE, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
         nlr_pop();
     } else {
         mp_obj_print_exception(MICROPY_ERROR_PRINTER, MP_OBJ_FROM_PTR(nlr.ret_val));

@@ -244,10 +244,12 @@ def boot(board=None):
     The map has REGIONS, a tuple of ``(name, base, size, frame size, attributes)``, and OCCUPIED, a tuple of
     ``(name, base, size)``: memory that the firmware itself uses, shown in the map, never handed out. A base of None
     takes memory from the heap to stand for the region's, on hosts whose own addresses cannot be known. CACHE_LINE is
-    the data cache's line in bytes, if it is not 32. RETAINED_RECORDS is ``(base, size)`` of memory that keeps its
-    content over a reset and that start-up code leaves alone, for the records of what else does, 64 bytes each and two
-    more: with it there is `retain`, and what was retained or mapped before the reset is so again. It is carved out of
-    the regions if it lies in one. A map that is refused leaves nothing behind.
+    the data cache's line in bytes, if it is not 32. SPIN_LOCK is the address of the hardware spin lock that keeps the
+    other core out of SHARED regions, on chips with two; the engine takes it from the module ``physmem_board``.
+    RETAINED_RECORDS is ``(base, size)`` of memory that keeps its content over a reset and that start-up code leaves
+    alone, for the records of what else does, 64 bytes each and two more: with it there is `retain`, and what was
+    retained or mapped before the reset is so again. It is carved out of the regions if it lies in one. A map that is
+    refused leaves nothing behind.
     """
     global _early
     if _initialized:
@@ -461,7 +463,9 @@ def on_exhausted(hook):
 
     Not called for raw calls, for deferred allocations, in an interrupt handler, in the early phase, and for what the
     hook itself allocates. What the hook raises goes to the caller, whose request then has changed nothing. Each search
-    that finds nothing counts in `failed`, before and after the hook.
+    that finds nothing counts in `failed`, before and after the hook. On a chip with two cores it is called on the core
+    that asked; meanwhile it is not called for the other. MicroPython's collector must not run while the other core runs
+    a program (docs/two_cores.md): such a program gives a hook of its own, or None.
     """
     global _on_exhausted
     if hook is not None and not callable(hook):

@@ -14,13 +14,14 @@ word                  count       meaning
 ====================  ==========  ==========================================================================
 0                     7           frames, free frames, fewest free frames ever, failed allocations, phase,
                                   version, offset of the planes in words
-7                     6           tops: word ``7 + c - 1``, bit j: in the groups j << span to
+7                     1           lock: 0 if the region is not shared; else bit 0, and the address of the
+                                  hardware spin lock that keeps the other core out, 0 if there is none
+8                     6           tops: word ``8 + c - 1``, bit j: in the groups j << span to
                                   ((j + 1) << span) - 1 is a word of class c or above
-13                    1           span; 1 << 8 if the region is shared; bit 31 is clear, as a frame in use
-                                  before the first would be
-14                    W + 1       row of free frames, one bit each, and a word of zeros
-14 + W + 1            W + 1       row of starts: an allocation begins at this frame; bit ``frames`` is always set
-14 + 2 * (W + 1)      6 * G       planes: bit i of word c - 1 of the six of group g: word 32 * g + i is of class c
+14                    1           span; bit 31 is clear, as a frame in use before the first would be
+15                    W + 1       row of free frames, one bit each, and a word of zeros
+15 + W + 1            W + 1       row of starts: an allocation begins at this frame; bit ``frames`` is always set
+15 + 2 * (W + 1)      6 * G       planes: bit i of word c - 1 of the six of group g: word 32 * g + i is of class c
                                   or above
 ====================  ==========  ==========================================================================
 
@@ -41,16 +42,17 @@ Invariants (`check` names the one that is broken):
 5. The planes hold the class of each word.
 6. The tops say exactly which classes occur, and in which groups.
 
-A shared region's state is changed in a critical section of physmem_thumb alone: interrupts are masked while the bits of
-one allocation change. Searching is done outside of it: `version` counts the sections, so that a search that found
-nothing, or whose place is gone, knows whether the map has changed meanwhile. Only then it is repeated, with interrupts
-masked, so that a handler that comes more often than a search takes cannot keep the program from ever ending one.
+A shared region's state is changed in a critical section of physmem_thumb alone: interrupts are masked, and the other
+core is kept out if there is one, while the bits of one allocation change. Searching is done outside of it: `version`
+counts the sections that have ended, so that a search that found nothing, or whose place is gone, knows whether the map
+has changed meanwhile. Only then it is repeated, in a section of its own, so that whoever comes more often than a search
+takes cannot keep it from ever coming to an end.
 
-The functions `serve`, `count_failure`, `flip_start`, `mask_interrupts`, `unmask_interrupts` and `in_interrupt` exist
-twice: here in viper's subset of Python, which gives the same results with words of 32 bits (boards), 64 bits (unix
-port) and Python integers (CPython), and for ARM, equal word for word, in physmem_thumb. In viper a left shift is cut by
-``&`` with a loaded word or by a store, a right shift of a loaded word is always one of ``uint``. There are no
-interrupts and no second core where the viper ones run: they take no lock.
+The functions `serve`, `count_failure`, `flip_start`, `hold`, `let_go` and `in_interrupt` exist twice: here in viper's
+subset of Python, which gives the same results with words of 32 bits (boards), 64 bits (unix port) and Python integers
+(CPython), and for ARM, equal word for word, in physmem_thumb. In viper a left shift is cut by ``&`` with a loaded word
+or by a store, a right shift of a loaded word is always one of ``uint``. There are no interrupts and no second core
+where the viper ones run: they take no lock.
 """
 
 import sys
@@ -84,14 +86,15 @@ _FAILED = const(STATE_FAILED)
 _PHASE = const(4)
 _VERSION = const(5)
 _PLANES = const(6)
-_TOPS = const(7)
-_SPAN = const(13)
-_ROW = const(14)
+_LOCK = const(7)
+_TOPS = const(8)
+_SPAN = const(14)
+_ROW = const(15)
 _BEFORE_ROW = const(_SPAN)
 
 _CLASSES = const(6)
-_SHARED = const(0x100)
 _SMALL_INT_BITS = const(30)
+_LARGEST_VERSION = const((1 << 30) - 1)
 _NAME = const(7)  # first word of the name in a record
 
 # ``_DE_BRUIJN << i`` has a value of its own in its top five bits for each i: this table names the i.
@@ -112,7 +115,7 @@ for _i in range(16):
 
 def new_state(frames, first_number, shared=False):
     """Return the state of a region of `frames` frames, all free. Allocates heap: 2 bits a frame, 3/16 of a bit a frame
-    for the planes, rounded up to words and to groups of 1,024 frames, and 64 bytes.
+    for the planes, rounded up to words and to groups of 1,024 frames, and 68 bytes.
 
     `first_number` is the number of the region's first frame: its address divided by the frame size. It settles what
     *aligned* means; only its lower 30 bits count.
@@ -130,7 +133,8 @@ def new_state(frames, first_number, shared=False):
     state[_FRAMES] = frames
     state[_PHASE] = first_number & ((1 << _SMALL_INT_BITS) - 1)
     state[_PLANES] = _ROW + 2 * (words + 1)
-    state[_SPAN] = span | (_SHARED if shared else 0)
+    state[_SPAN] = span
+    state[_LOCK] = _lock_word if shared else 0
     for i in range(frames >> 5):
         state[_ROW + i] = 0xFFFFFFFF
     if frames & 31:
@@ -148,7 +152,7 @@ def _starts(state):
 
 def extended_state(state, frames):
     """Return a state with the rows and the history of `state` and more frames, `frames` in all. Allocates heap."""
-    extended = new_state(frames, state[_PHASE], state[_SPAN] & _SHARED)
+    extended = new_state(frames, state[_PHASE], state[_LOCK] != 0)
     old_starts, starts = _starts(state), _starts(extended)
     old_frames = state[_FRAMES]
     for frame in range(old_frames):
@@ -245,11 +249,13 @@ def raw_calls(state):
 
     @micropython.viper
     def alloc_aligned(n, align) -> int:
-        return int(aligned(address, n, align, state))
+        _ = state
+        return int(aligned(address, n, align))
 
     @micropython.viper
     def alloc_at(frame, n) -> int:
-        return int(at(address, frame, n, state))
+        _ = state
+        return int(at(address, frame, n))
 
     @micropython.viper
     def out_of_range() -> int:
@@ -265,44 +271,43 @@ def raw_calls(state):
     return alloc, alloc_aligned, alloc_at, free
 
 
-# The raw calls' longer ways. Their last argument only keeps the state alive: see `raw_calls`.
+def _longer_ways(serve_call, small):
+    """Return what `alloc_aligned` and `alloc_at` of all regions call: see `raw_calls`."""
 
-_small_int_bits = _SMALL_INT_BITS  # an object, no constant: see `raw_calls`
+    @micropython.viper
+    def allocate_aligned(address, n, align) -> int:
+        """Allocate `n` frames at a multiple of `align` frames."""
+        if n >> small:
+            return ALLOCATION_TOO_LARGE
+        if align >> small:
+            return UNALIGNED_ADDRESS
+        m = int(n)
+        a = int(align)
+        if m == 0:
+            return ZERO_ALLOCATION
+        if a == 0 or a & (a - 1):
+            return UNALIGNED_ADDRESS
+        return int(serve_call(address, m, 0 - a))
 
+    @micropython.viper
+    def allocate_at(address, frame, n) -> int:
+        """Allocate the `n` frames from `frame` on."""
+        if n >> small:
+            return ALLOCATION_TOO_LARGE
+        if frame >> small:
+            return ADDRESS_OUT_OF_RANGE
+        f = int(frame)
+        m = int(n)
+        s = ptr32(address)
+        if m == 0:
+            return ZERO_ALLOCATION
+        if m > s[_FRAMES]:
+            return ALLOCATION_TOO_LARGE
+        if f + m > s[_FRAMES]:
+            return ADDRESS_OUT_OF_RANGE
+        return int(serve_call(address, f, m))
 
-@micropython.viper
-def _allocate_aligned(address, n, align, state) -> int:
-    """Allocate `n` frames at a multiple of `align` frames."""
-    if n >> _small_int_bits:
-        return ALLOCATION_TOO_LARGE
-    if align >> _small_int_bits:
-        return UNALIGNED_ADDRESS
-    m = int(n)
-    a = int(align)
-    if m == 0:
-        return ZERO_ALLOCATION
-    if a == 0 or a & (a - 1):
-        return UNALIGNED_ADDRESS
-    return int(_serve(address, m, 0 - a))
-
-
-@micropython.viper
-def _allocate_at(address, frame, n, state) -> int:
-    """Allocate the `n` frames from `frame` on."""
-    if n >> _small_int_bits:
-        return ALLOCATION_TOO_LARGE
-    if frame >> _small_int_bits:
-        return ADDRESS_OUT_OF_RANGE
-    f = int(frame)
-    m = int(n)
-    s = ptr32(address)
-    if m == 0:
-        return ZERO_ALLOCATION
-    if m > s[_FRAMES]:
-        return ALLOCATION_TOO_LARGE
-    if f + m > s[_FRAMES]:
-        return ADDRESS_OUT_OF_RANGE
-    return int(_serve(address, f, m))
+    return allocate_aligned, allocate_at
 
 
 @micropython.viper
@@ -311,17 +316,44 @@ def allocate_within(address, n: int, align: int, boundary: int, low: int, high: 
     s = ptr32(address)
     if n > s[_FRAMES]:
         return ALLOCATION_TOO_LARGE
-    masked = 0
-    while True:
-        version = s[_VERSION]
-        frame = int(search_within(address, n, align, boundary, low, high))
-        frame = int(_count_failure(address, version)) if frame < 0 else int(_serve(address, frame, n))
-        if frame != ADDRESS_NOT_FREE:
-            if masked:
-                _unmask_interrupts()
-            return frame
+    version = s[_VERSION]
+    frame = int(search_within(address, n, align, boundary, low, high))
+    frame = int(_count_failure(address, version)) if frame < 0 else int(_serve(address, frame, n))
+    if frame == ADDRESS_NOT_FREE:
         # The map has changed under the search: the next one is not to be disturbed.
-        masked |= int(_mask_interrupts())
+        held = int(_hold(address))
+        frame = int(search_within(address, n, align, boundary, low, high))
+        frame = int(count_failure(address, 0)) if frame < 0 else int(serve(address, frame, n))
+        s[_VERSION] = (s[_VERSION] + 1) & _LARGEST_VERSION
+        _let_go(address, held)
+    return frame
+
+
+@micropython.viper
+def enter(address, turn, who: int):
+    """Take the turn, two words at `turn` that begin as zeros, for `who`, who may have it several times over; wait while
+    somebody else has it. `address` is that of any shared state. Nothing interrupts between the taking and the return:
+    Ctrl-C is noticed by the interpreter, which is not asked here."""
+    t = ptr32(turn)
+    entered = 0
+    while not entered:
+        held = int(_hold(address))
+        if t[0] == 0 or t[0] == who:
+            t[0] = who
+            t[1] += 1
+            entered = 1
+        _let_go(address, held)
+
+
+@micropython.viper
+def leave(address, turn):
+    """Give the turn back, once for each time that it was taken."""
+    t = ptr32(turn)
+    held = int(_hold(address))
+    t[1] -= 1
+    if t[1] == 0:
+        t[0] = 0
+    _let_go(address, held)
 
 
 # What physmem_thumb has as well.
@@ -374,14 +406,15 @@ def count_failure(address, version: int) -> int:
 
 
 @micropython.viper
-def mask_interrupts() -> int:
-    """Mask interrupts, where there are any; return 1 if they were let through, else 0."""
+def hold(address) -> int:
+    """Take the lock of a shared region, for longer than one call: in between, only functions that take none are called.
+    Return what `let_go` is to be given."""
     return 0
 
 
 @micropython.viper
-def unmask_interrupts():
-    """Let interrupts through."""
+def let_go(address, held: int):
+    """Give back the lock that `hold` has taken."""
 
 
 @micropython.viper
@@ -411,7 +444,7 @@ def _lowest(address, n: int) -> int:
         c += 1
     x = s[_TOPS + c]
     if x:
-        g = t[(x & 0 - x) * _DE_BRUIJN >> 27 & 31] << (s[_SPAN] & 0xFF)
+        g = t[(x & 0 - x) * _DE_BRUIJN >> 27 & 31] << s[_SPAN]
         plane = s[_PLANES] + _CLASSES * g + c
         w = g << 5
         while w << 5 < s[_FRAMES]:
@@ -574,7 +607,7 @@ def _flip(address, frame: int, n: int):
 def _reclass(address, first: int, last: int):
     """Bring planes and tops up to date for the words `first` to `last` of the row."""
     s = ptr32(address)
-    span = s[_SPAN] & 0xFF
+    span = s[_SPAN]
     w = first
     while w <= last:
         x = s[_ROW + w]
@@ -835,7 +868,7 @@ def check(state):
     """Return a list of sentences, one for each broken invariant found; empty if all hold. Reads frame by frame, without
     the functions above. Allocates heap."""
     frames, planes = state[_FRAMES], state[_PLANES]
-    span = state[_SPAN] & 0xFF
+    span = state[_SPAN]
     words = (frames + 31) >> 5
     starts = _ROW + words + 1
     groups = (words + 31) >> 5
@@ -874,6 +907,9 @@ def check(state):
         longest = 0
         for half in (1, 0):
             free_bits = state[_ROW + word] >> 16 * half & 0xFFFF if word < words else 0
+            if not free_bits:  # as all of those that fill up a group
+                run = 0
+                continue
             for _ in range(16):
                 run = run + 1 if free_bits & 0x8000 else 0
                 free_bits <<= 1
@@ -895,10 +931,23 @@ def check(state):
 if 4 <= (getattr(sys.implementation, "_mpy", 0) >> 10 & 15) <= 8:
     from physmem_thumb import count_failure as _count_failure
     from physmem_thumb import flip_start as split_or_join
+    from physmem_thumb import hold as _hold
     from physmem_thumb import in_interrupt as in_handler
-    from physmem_thumb import mask_interrupts as _mask_interrupts
+    from physmem_thumb import let_go as _let_go
     from physmem_thumb import serve as _serve
-    from physmem_thumb import unmask_interrupts as _unmask_interrupts
 else:
     _serve, _count_failure, split_or_join = serve, count_failure, flip_start
-    _mask_interrupts, _unmask_interrupts, in_handler = mask_interrupts, unmask_interrupts, in_interrupt
+    _hold, _let_go, in_handler = hold, let_go, in_interrupt
+
+_allocate_aligned, _allocate_at = _longer_ways(_serve, _SMALL_INT_BITS)
+
+# On a chip with two cores the board's map names the hardware spin lock that keeps the other one out: the address of a
+# register that reads as 0 while somebody has the lock, else takes it, and is free again when it is written to. A reset
+# may have ended a core that had it.
+try:
+    from physmem_board import SPIN_LOCK
+except ImportError:
+    SPIN_LOCK = 0
+else:
+    store_word(SPIN_LOCK, 0, 1)
+_lock_word = SPIN_LOCK | 1

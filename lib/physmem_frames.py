@@ -139,7 +139,8 @@ class AllocatedFrames:
         return self
 
     def unmap(self):
-        """Take the frames back from hardware. Returns itself."""
+        """Take the frames back from hardware. Returns itself. If the board keeps records and the chip has two cores,
+        NotPermitted in an interrupt handler, and so is `free` of retained frames."""
         self._held()
         if self.state != MAPPED:
             mistake("NotPermitted", "{} frames from frame {} on are not mapped", self.count, self.first)
@@ -357,15 +358,15 @@ class DeferredAllocAction:
                 raise  # else the exception of the block says more
 
     def commit(self):
-        """Do what is pending. Needs the heap unlocked, else it is NotPermitted and stays pending; returns whether there
-        was anything to do."""
+        """Do what is pending. Needs the heap unlocked, else it is NotPermitted and stays pending; returns whether
+        something was done: not if there was nothing to do, or if the other core is at it."""
         if not self.pending:
             return False
         try:
             fill_spares()
         except MemoryError:
             mistake("NotPermitted", "the heap is locked or full: commit later")
-        return True
+        return not self.pending
 
 
 class _Pool:
@@ -415,22 +416,23 @@ def _blank():
 _owners = _Pool(_SPARE_OWNERS, lambda place: (_blank(), DeferredAllocAction(place)))
 _pairs = _Pool(_SPARE_SPLITS, lambda place: (_blank(), _blank()))
 _triples = _Pool(_SPARE_SPLITS, lambda place: (_blank(), _blank(), _blank()))
-_is_filling = False
+# The one frame of a region without memory: whoever has it fills.
+_begin_filling, _, _, _end_filling = engine.raw_calls(engine.new_state(1, 0, True))
 _fill_is_scheduled = False
 
 
 def fill_spares():
-    """Make all the spare owners, actions and results of splits that are missing. Needs heap. Does nothing when it is
-    called by what interrupts it, a scheduled function."""
-    global _is_filling
-    if not _is_filling:
-        _is_filling = True
-        try:
+    """Make all the spare owners, actions and results of splits that are missing. Needs heap. Does nothing while it is
+    at it already: when a scheduled function interrupts it, or on the other core."""
+    filling = engine.OUT_OF_MEMORY
+    try:
+        filling = _begin_filling(1)
+        if filling == 0:
             _pairs.fill()
             _triples.fill()
             _owners.fill()
-        finally:
-            _is_filling = False
+    finally:
+        _end_filling(filling)  # of what others have begun, nothing ends
 
 
 def _fill_spares_when_possible(_):
@@ -454,7 +456,8 @@ def _schedule_filling():
 
 
 def take_spare():
-    """Return a spare owner with its action, ``(frames, action)``; MemoryError if there is none and no heap for more."""
+    """Return a spare owner with its action, ``(frames, action)``; MemoryError if there is none and no heap for more, or
+    if the other core is making them."""
     pair = _owners.take()
     if pair is None and not engine.in_handler():
         try:

@@ -11,7 +11,7 @@ FAST = const(2)  # no wait states: tightly coupled or internal memory
 CACHED = const(4)  # behind a data cache
 EXTERNAL = const(8)  # outside of the chip: PSRAM, SDRAM
 RETAINED = const(16)  # keeps its content over a reset
-SHARED = const(32)  # for interrupt handlers as well: its raw calls change the metadata with interrupts masked
+SHARED = const(32)  # for interrupt handlers and the other core as well: its raw calls take a lock
 RESERVED = const(64)  # handed out only by address (Theseus' reserved regions)
 
 
@@ -66,11 +66,11 @@ class Region:
     They need no heap and raise nothing for small integers. They do not ask whether an AllocatedFrames owns what they
     free.
 
-    In a SHARED region they may be called from a hard interrupt handler while the program, or a handler of lower
-    priority, is in one of them: on ARM they mask interrupts while the bits of one allocation change, and only then;
-    a search goes on with interrupts enabled and begins again if the map has changed under it. In other regions handlers
-    and the program must not meet. Bind them once (``alloc = region.alloc``) and outside of the handler. The second core
-    and threads without a common lock are not covered.
+    In a SHARED region they may be called from a hard interrupt handler, or on the other core, while the program, or a
+    handler of lower priority, is in one of them: on ARM they mask interrupts, and take the spin lock that the board's
+    map names, while the bits of one allocation change, and only then; a search goes on without and begins again if the
+    map has changed under it. In other regions handlers, cores and the program must not meet. Bind them once
+    (``alloc = region.alloc``) and outside of the handler.
     """
 
     def __init__(self, name, base, size, frame_size=_FRAME_SIZE, attrs=0, cache_line=CACHE_LINE):

@@ -82,7 +82,7 @@ kept over, and whether hardware has it."""
 class Records:
     """The `size` bytes at `base`, in which the records stand. To make it is to begin after a reset: what the records
     name is taken from the system's regions, what is not believed is dropped. Needs heap, the methods that `retain`,
-    `map`, `unmap` and `free` need do not."""
+    `map`, `unmap` and `free` need do not. As a context manager it does nothing: see `SharedRecords`."""
 
     def __init__(self, base, size):
         check_memory(base, size)
@@ -99,6 +99,12 @@ class Records:
         self._draft[_WORDS] = 0
         self._draft_address = addressof(self._draft)
         self._begin(base)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, exception_type, exception, traceback):
+        pass
 
     # After a reset.
 
@@ -306,8 +312,7 @@ class Records:
 
     def expect_room(self):
         """MemoryError if there is no slot without a record, NotPermitted in an interrupt handler."""
-        if engine.in_handler():
-            mistake("NotPermitted", "records are not written in an interrupt handler")
+        _not_in_a_handler()
         if self._find(0, self.slots, _MAGIC_WORD, self._draft_address + 4 * _WORDS, 1) < 0:
             self._exhausted()
 
@@ -397,6 +402,50 @@ class Records:
         return wrong
 
 
+def _not_in_a_handler():
+    if engine.in_handler():
+        mistake("NotPermitted", "records are not written in an interrupt handler")
+
+
+class SharedRecords(Records):
+    """Records for two cores: within ``with``, and in what AllocatedFrames tell, the other core waits. A scheduled
+    function that interrupts the core that is at it does not: a record is found, written and ended in one piece each. An
+    interrupt handler must not wait, as the core that it interrupts may have the heap that the other one waits for."""
+
+    def __init__(self, base, size):
+        import _thread
+
+        self._core = _thread.get_ident
+        self._turn = array("I", [0, 0])
+        self._turn_address = addressof(self._turn)
+        self._lock = engine.new_state(1, 0, True)
+        self._lock_address = addressof(self._lock)
+        super().__init__(base, size)
+
+    def __enter__(self):
+        _not_in_a_handler()
+        engine.enter(self._lock_address, self._turn_address, self._core())
+        return self
+
+    def __exit__(self, exception_type, exception, traceback):
+        engine.leave(self._lock_address, self._turn_address)
+
+    def note_mapped(self, frames):
+        """As `Records.note_mapped`, when the other core is not at it."""
+        with self:
+            Records.note_mapped(self, frames)
+
+    def note_unmapped(self, frames):
+        """As `Records.note_unmapped`, when the other core is not at it."""
+        with self:
+            Records.note_unmapped(self, frames)
+
+    def forget(self, frames):
+        """As `Records.forget`, when the other core is not at it."""
+        with self:
+            Records.forget(self, frames)
+
+
 _records = None
 
 
@@ -418,7 +467,7 @@ def check_memory(base, size):
 def attach(base, size):
     """Keep records in the `size` bytes at `base`, as they are after a reset: `physmem.boot` does it."""
     global _records
-    _records = Records(base, size)
+    _records = (SharedRecords if engine.SPIN_LOCK else Records)(base, size)
     keep_records(_records)
     physmem._checks.append(_records.check)
 
@@ -454,44 +503,57 @@ def retain(
     InternalCorruption if its record or its frames have been overwritten or freed behind its back: `check` says which.
     After an error nothing has changed.
 
-    Needs no heap. Not for interrupt handlers: NotPermitted for a new name.
+    Needs no heap. Not for interrupt handlers: NotPermitted for a new name, and on a chip with two cores for any, as for
+    `release`.
     """
     records = _attached()
-    slot = _slot_of(records, name)
     require |= RETAINED
-    if slot < 0:
+    with records:
+        slot = _slot_of(records, name)
+        if slot >= 0:
+            physmem._check_request(nbytes, True, align, boundary, low, high, require, prefer, forbid, region)
+            _check_size(records, slot, name, nbytes)
+            place = records.region(slot)
+            first = records.number(slot) - place.number
+            _check_place(name, place, first, records.count(slot), align, boundary, low, high, require, forbid, region)
+            return _owner_of(records, slot, place, first, owner)
         records.expect_room()  # or an error before there is anything to undo
-        frames = physmem.allocate_frames_by_bytes(
-            nbytes,
-            align=align,
-            boundary=boundary,
-            low=low,
-            high=high,
-            require=require,
-            prefer=prefer,
-            forbid=forbid,
-            region=region,
-            owner=owner,
-        )
-        # The hook of an exhausted request, or what the scheduler ran, may have retained something meanwhile.
-        try:
+    frames = physmem.allocate_frames_by_bytes(
+        nbytes,
+        align=align,
+        boundary=boundary,
+        low=low,
+        high=high,
+        require=require,
+        prefer=prefer,
+        forbid=forbid,
+        region=region,
+        owner=owner,
+    )
+    # The hook of an exhausted request, what the scheduler ran, or the other core may have retained something since.
+    try:
+        with records:
             if records.named(name) >= 0:
                 mistake("NotPermitted", "{!r} was retained while memory for it was sought", name)
             slot = records.add(_NAMED, frames, frames.nbytes - nbytes, name)
-        except (MemoryError, physmem.PhysMemError):
-            frames.free()
-            raise
-        records.fresh[slot] = 1
-        hold_retained(frames)
-        return frames
-    physmem._check_request(nbytes, True, align, boundary, low, high, require, prefer, forbid, region)
+            records.fresh[slot] = 1
+            hold_retained(frames)
+    except (MemoryError, physmem.PhysMemError):
+        frames.free()
+        raise
+    return frames
+
+
+def _check_size(records, slot, name, nbytes):
+    """Refuse what is kept if it is not as large as is wanted now."""
     if nbytes != records.nbytes(slot):
         mistake(
             "SizeMismatch", "{!r} is kept with {} bytes, not {}: release it first", name, records.nbytes(slot), nbytes
         )
-    place = records.region(slot)
-    first = records.number(slot) - place.number
-    _check_place(name, place, first, records.count(slot), align, boundary, low, high, require, forbid, region)
+
+
+def _owner_of(records, slot, place, first, owner):
+    """The one AllocatedFrames of what is kept in the slot."""
     if records.owners[slot] is None:
         check_allocation(place, first, records.count(slot))
         frames = new_owner(place, first, records.count(slot), owner)
@@ -536,6 +598,11 @@ def release(name):
     many. NotAllocated if there are none, NotPermitted if hardware has them: `retain` and ``unmap()`` them first.
     InternalCorruption as by `retain`. Needs no heap."""
     records = _attached()
+    with records:
+        return _release(records, name)
+
+
+def _release(records, name):
     slot = _slot_of(records, name)
     if slot < 0:
         try:

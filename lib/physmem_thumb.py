@@ -1,17 +1,20 @@
-"""The engine's calls in machine code for ARM: `serve`, `count_failure`, `flip_start`, `mask_interrupts`,
-`unmask_interrupts` and `in_interrupt` of physmem_engine, whose docstring has the layout of a state, the classes and the
-invariants. Equal to the viper ones word for word, the version excepted; only these take the lock of a shared region.
+"""The engine's calls in machine code for ARM: `serve`, `count_failure`, `flip_start`, `hold`, `let_go` and
+`in_interrupt` of physmem_engine, whose docstring has the layout of a state, the classes and the invariants. Equal to
+the viper ones word for word, the version excepted; only these take the lock of a shared region.
 
 Thumb-1 alone (armv6m has nothing else), no heap, no call of anything else. Conventions: r0 is the state from begin to
-end and the answer after that; r12 says at the end whether interrupts must be let through again, and holds the version
-before; r14 is scratch where no subroutine is called, as the assembler's own prologue has saved it. R is the address of
-a word of the row of free frames, B the bit of that word in the planes of its group.
+end and the answer after that; r12 is at the end what LOCK returned in r6, 0 if there is no lock to give back, and holds
+the version before; r14 is scratch where no subroutine is called, as the assembler's own prologue has saved it. R is the
+address of a word of the row of free frames, B the bit of that word in the planes of its group.
 
-The critical section: interrupts are masked, and the version is counted up, before the first word is changed, and let
-through after the last, unless they were masked already when the call came. ``data(2, 0xF3EF, 0x8710)`` and its like are
-``mrs r7, PRIMASK``, which the assembler does not know. Searches run before it, over a map that may change under them:
-what they find or do not find counts only if the version is the same when interrupts are masked. Else they are repeated
-with interrupts masked.
+The critical section: interrupts are masked and, where the lock word names a hardware spin lock, that is taken, before
+the first word is changed; both are given back after the last, interrupts only if they were not masked already when the
+call came. Who waits for the spin lock waits for no longer than the other core's section. ``data(2, 0xF3EF, 0x8710)``
+and its like are ``mrs r7, PRIMASK``, ``data(2, 0xF3BF, 0x8F5F)`` is ``dmb``, neither of which the assembler knows.
+
+Searches run before it, over a map that may change under them: what they find or do not find counts only if the version
+is the same when the lock has been taken. Else they are repeated in the critical section. The version is counted up at
+the end of a section: a search that began in the middle of the other core's sees it change.
 """
 
 import micropython
@@ -25,12 +28,13 @@ _FAILED = const(12)
 _PHASE = const(16)
 _VERSION = const(20)
 _PLANES = const(24)
-_TOPS = const(28)
-_BEFORE_TOPS = const(24)
-_SPAN = const(52)
-_ROW = const(56)
-_TO_STARTS = const(28)  # from R to its word of starts: 2 * planes - 28 bytes
-_TO_ROW_END = const(24)  # from the state to the word of zeros behind the row: 2 * planes + 24 bytes
+_LOCK = const(28)
+_TOPS = const(32)
+_BEFORE_TOPS = const(28)
+_SPAN = const(56)
+_ROW = const(60)
+_TO_STARTS = const(30)  # from R to its word of starts: 2 * planes - 30 bytes
+_TO_ROW_END = const(26)  # from the state to the word of zeros behind the row: 2 * planes + 26 bytes
 _PRODUCT_LOW = const(32)  # behind the table of positions
 _PRODUCT_HIGH = const(34)
 
@@ -240,8 +244,8 @@ def serve(r0, r1, r2):
     sub(r6, _ROW)
     lsl(r6, r6, 3)
     add(r4, r4, r6)
-    ldr(r6, [r0, _SPAN])
-    lsr(r6, r6, 8)
+    ldr(r6, [r0, _LOCK])
+    cmp(r6, 0)
     beq(FEW_HELD)
     bl(LOCK)
     cmp(r7, 0)
@@ -386,7 +390,7 @@ def serve(r0, r1, r2):
     lsr(r1, r1, 5)
     ldr(r2, [r0, _SPAN])
     lsr(r1, r2)
-    lsl(r5, r2, 24)
+    cmp(r2, 0)
     beq(FEW_SOLE)
     push({r1, r7})
     lsl(r1, r2)
@@ -423,15 +427,15 @@ def serve(r0, r1, r2):
     ldr(r2, [r0, _FRAMES])
     cmp(r1, r2)
     bhi(TOO_LARGE)
-    ldr(r6, [r0, _SPAN])
-    lsr(r6, r6, 8)
+    ldr(r6, [r0, _LOCK])
+    cmp(r6, 0)
     beq(FULL)
     bl(LOCK)
     cmp(r7, 0)
     beq(FULL)
     label(FEW_CHANGED)
     mov(r2, 1)
-    b(SEARCH_MASKED)
+    b(SEARCH_LOCKED)
     label(FULL)
     # r6: whether interrupts must be let through again.
     mov(r12, r6)
@@ -445,26 +449,39 @@ def serve(r0, r1, r2):
     neg(r0, r0)
     b(OPEN)
     label(LOCK)
-    # Masks interrupts. Returns r7: 0 if the version is that in r12, which it counts up; else 1, and lets them through
-    # again. Returns r6: 1 if they must be let through again at the end, else 0.
+    # Takes the lock. r6: the lock word. Returns r7: 0 if the version is that in r12; else 1, and gives the lock back.
+    # Returns r6: the state, with bit 0 set if interrupts must be let through at the end.
     data(2, 0xF3EF, 0x8710)  # mrs r7, PRIMASK
     cpsid("i")
-    mov(r6, 1)
     bic(r6, r7)
     push({r5})
+    lsr(r7, r6, 1)
+    beq(ALONE)
+    lsl(r7, r7, 1)
+    label(OTHER_CORE)
+    ldr(r5, [r7, 0])
+    cmp(r5, 0)
+    beq(OTHER_CORE)
+    data(2, 0xF3BF, 0x8F5F)  # dmb
+    label(ALONE)
     mov(r7, r12)
     ldr(r5, [r0, _VERSION])
     sub(r7, r7, r5)
     bne(CHANGED)
-    add(r5, 1)
-    lsl(r5, r5, 2)
-    lsr(r5, r5, 2)
-    str(r5, [r0, _VERSION])
+    lsl(r6, r6, 31)
+    lsr(r6, r6, 31)
+    orr(r6, r0)
     pop({r5})
     bx(lr)
     label(CHANGED)
-    cmp(r6, 0)
-    beq(UNLOCKED)
+    lsr(r5, r6, 1)
+    beq(NO_OTHER_CORE)
+    lsl(r5, r5, 1)
+    data(2, 0xF3BF, 0x8F5F)  # dmb
+    str(r5, [r5, 0])
+    label(NO_OTHER_CORE)
+    lsr(r5, r6, 1)
+    bcc(UNLOCKED)
     cpsie("i")
     label(UNLOCKED)
     mov(r7, 1)
@@ -473,8 +490,8 @@ def serve(r0, r1, r2):
 
     # Release the allocation that begins with frame r1.
     label(RELEASE)
-    ldr(r6, [r0, _SPAN])
-    lsr(r6, r6, 8)
+    ldr(r6, [r0, _LOCK])
+    cmp(r6, 0)
     beq(RELEASE_HELD)
     label(RELEASE_LOCK)
     ldr(r7, [r0, _VERSION])
@@ -540,8 +557,23 @@ def serve(r0, r1, r2):
     pop({r0})
     label(LEAVE)
     mov(r1, r12)
-    cmp(r1, 0)
+    lsr(r2, r1, 1)
     beq(OPEN)
+    lsl(r2, r2, 1)
+    ldr(r3, [r2, _VERSION])
+    add(r3, 1)
+    lsl(r3, r3, 2)
+    lsr(r3, r3, 2)
+    str(r3, [r2, _VERSION])
+    ldr(r3, [r2, _LOCK])
+    lsr(r3, r3, 1)
+    beq(UNMASK)
+    lsl(r3, r3, 1)
+    data(2, 0xF3BF, 0x8F5F)  # dmb
+    str(r3, [r3, 0])
+    label(UNMASK)
+    lsr(r1, r1, 1)
+    bcc(OPEN)
     cpsie("i")
     label(OPEN)
     b(END)
@@ -718,7 +750,7 @@ def serve(r0, r1, r2):
     mov(r2, r14)
     ldr(r7, [r0, _SPAN])
     lsr(r2, r7)
-    lsl(r3, r7, 24)
+    cmp(r7, 0)
     beq(SOLE)
     push({r1, r2})
     lsl(r2, r7)
@@ -812,8 +844,8 @@ def serve(r0, r1, r2):
     b(SEVERAL)
     # The r2 frames from frame r1 on.
     label(TAKE)
-    ldr(r6, [r0, _SPAN])
-    lsr(r6, r6, 8)
+    ldr(r6, [r0, _LOCK])
+    cmp(r6, 0)
     beq(TAKE_HELD)
     label(TAKE_LOCK)
     ldr(r7, [r0, _VERSION])
@@ -1030,53 +1062,56 @@ def serve(r0, r1, r2):
     cmp(r1, 32)
     bls(SHORT)
     b(LONG)
-    label(SEARCH_AGAIN)
-    # The map has changed under a search. The next one masks interrupts, so that a handler that comes more often than a
-    # search takes cannot keep the program from ever ending one; bit 31 of the version says that they were let through.
-    cmp(r6, 0)
-    beq(SEARCH_MASKED)
-    cpsie("i")
-    label(SEARCH_MASKED)
-    data(2, 0xF3EF, 0x8610)  # mrs r6, PRIMASK
-    cpsid("i")
-    mov(r3, 1)
-    bic(r3, r6)
-    lsl(r3, r3, 31)
+    label(SEARCH_LOCKED)
+    # The map has changed under a search. The next one takes the lock before it begins, so that whoever comes more often
+    # than a search takes cannot keep it from ever coming to an end. Bit 30 in the place of the version says so, bit 31
+    # that interrupts must be let through.
     ldr(r7, [r0, _VERSION])
-    orr(r7, r3)
+    mov(r12, r7)
+    ldr(r6, [r0, _LOCK])
+    bl(LOCK)
+    cmp(r7, 0)
+    bne(SEARCH_LOCKED)
+    lsl(r6, r6, 31)
+    mov(r7, 1)
+    lsl(r7, r7, 30)
+    orr(r7, r6)
     b(SEARCH_BEGINS)
     label(NONE)
     pop({r1, r2, r7})
-    ldr(r6, [r0, _SPAN])
-    lsr(r6, r6, 8)
+    ldr(r6, [r0, _LOCK])
+    cmp(r6, 0)
     beq(NONE_HELD)
     bl(SETTLE)
-    bne(SEARCH_AGAIN)
+    bne(SEARCH_LOCKED)
     label(NONE_HELD)
     b(FULL)
     label(LOWEST)
     # r4: the frame.
     pop({r1, r2, r7})
-    ldr(r6, [r0, _SPAN])
-    lsr(r6, r6, 8)
+    ldr(r6, [r0, _LOCK])
+    cmp(r6, 0)
     beq(LOWEST_HELD)
     bl(SETTLE)
-    bne(SEARCH_AGAIN)
+    bne(SEARCH_LOCKED)
     label(LOWEST_HELD)
     mov(r2, r1)
     mov(r1, r4)
     b(FOUND)
     label(SETTLE)
-    # LOCK after a search. r7: the version when it began. Says by the flag of equality whether it still is; returns r6
-    # as LOCK does. Uses r3.
+    # LOCK after a search. r6: the lock word; r7: the version when it began. Says by the flag of equality whether it
+    # still is; returns r6 as LOCK does. Uses r3.
     push({r4, r14})
-    lsr(r3, r7, 31)
-    lsl(r7, r7, 1)
-    lsr(r7, r7, 1)
+    lsl(r3, r7, 1)
+    bmi(LOCKED)
     mov(r12, r7)
     bl(LOCK)
-    orr(r6, r3)
     cmp(r7, 0)
+    pop({r4, r15})
+    label(LOCKED)
+    lsr(r6, r7, 31)
+    orr(r6, r0)
+    cmp(r6, r6)
     pop({r4, r15})
     label(SHORT)
     # r12: the frames of a word that are aligned, if align is 32 at most; else minus the region's first number.
@@ -1416,12 +1451,21 @@ def serve(r0, r1, r2):
 @micropython.asm_thumb
 def count_failure(r0, r1):
     # r1: version.
-    ldr(r7, [r0, _SPAN])
-    lsr(r7, r7, 8)
+    ldr(r7, [r0, _LOCK])
+    cmp(r7, 0)
     beq(HELD)
     data(2, 0xF3EF, 0x8610)  # mrs r6, PRIMASK
     cpsid("i")
     bic(r7, r6)
+    lsr(r6, r7, 1)
+    beq(ALONE)
+    lsl(r6, r6, 1)
+    label(OTHER_CORE)
+    ldr(r2, [r6, 0])
+    cmp(r2, 0)
+    beq(OTHER_CORE)
+    data(2, 0xF3BF, 0x8F5F)  # dmb
+    label(ALONE)
     ldr(r2, [r0, _VERSION])
     cmp(r1, r2)
     bne(CHANGED)
@@ -1435,8 +1479,16 @@ def count_failure(r0, r1):
     mov(r0, 7)  # ADDRESS_NOT_FREE
     label(LEAVE)
     neg(r0, r0)
-    cmp(r7, 0)
-    beq(END)
+    cmp(r7, 1)
+    bcc(END)
+    beq(UNMASK)
+    lsr(r6, r7, 1)
+    lsl(r6, r6, 1)
+    data(2, 0xF3BF, 0x8F5F)  # dmb
+    str(r6, [r6, 0])
+    lsr(r7, r7, 1)
+    bcc(END)
+    label(UNMASK)
     cpsie("i")
     label(END)
 
@@ -1454,36 +1506,76 @@ def flip_start(r0, r1):
     neg(r1, r1)
     mov(r3, 1)
     ror(r3, r1)
-    ldr(r7, [r0, _SPAN])
-    lsr(r7, r7, 8)
+    ldr(r7, [r0, _LOCK])
+    cmp(r7, 0)
     beq(HELD)
     data(2, 0xF3EF, 0x8610)  # mrs r6, PRIMASK
     cpsid("i")
     bic(r7, r6)
+    lsr(r6, r7, 1)
+    beq(HELD)
+    lsl(r6, r6, 1)
+    label(OTHER_CORE)
+    ldr(r4, [r6, 0])
+    cmp(r4, 0)
+    beq(OTHER_CORE)
+    data(2, 0xF3BF, 0x8F5F)  # dmb
     label(HELD)
     ldr(r4, [r2, 0])
     eor(r4, r3)
     str(r4, [r2, 0])
     mov(r0, 0)
+    cmp(r7, 1)
+    bcc(END)
+    beq(UNMASK)
+    lsr(r6, r7, 1)
+    lsl(r6, r6, 1)
+    data(2, 0xF3BF, 0x8F5F)  # dmb
+    str(r6, [r6, 0])
+    lsr(r7, r7, 1)
+    bcc(END)
+    label(UNMASK)
+    cpsie("i")
+    label(END)
+
+
+@micropython.asm_thumb
+def hold(r0):
+    ldr(r7, [r0, _LOCK])
+    mov(r0, 0)
     cmp(r7, 0)
+    beq(END)
+    data(2, 0xF3EF, 0x8610)  # mrs r6, PRIMASK
+    cpsid("i")
+    mov(r0, 1)
+    bic(r0, r6)
+    lsr(r6, r7, 1)
+    beq(END)
+    lsl(r6, r6, 1)
+    label(OTHER_CORE)
+    ldr(r2, [r6, 0])
+    cmp(r2, 0)
+    beq(OTHER_CORE)
+    data(2, 0xF3BF, 0x8F5F)  # dmb
+    label(END)
+
+
+@micropython.asm_thumb
+def let_go(r0, r1):
+    # r1: what `hold` returned.
+    ldr(r7, [r0, _LOCK])
+    lsr(r6, r7, 1)
+    beq(ALONE)
+    lsl(r6, r6, 1)
+    data(2, 0xF3BF, 0x8F5F)  # dmb
+    str(r6, [r6, 0])
+    label(ALONE)
+    cmp(r1, 0)
     beq(END)
     cpsie("i")
     label(END)
 
 
 @micropython.asm_thumb
-def mask_interrupts():
-    data(2, 0xF3EF, 0x8110)  # mrs r1, PRIMASK
-    cpsid("i")
-    mov(r0, 1)
-    bic(r0, r1)
-
-
-@micropython.asm_thumb
 def in_interrupt():
     data(2, 0xF3EF, 0x8005)  # mrs r0, IPSR
-
-
-@micropython.asm_thumb
-def unmask_interrupts():
-    cpsie("i")

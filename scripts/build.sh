@@ -1,26 +1,46 @@
 #!/bin/sh
-# build.sh PRODUCT TREE BUILD: builds mpy-cross, UNIX (the unix port) or a board of ports/qemu from the MicroPython
-# sources in TREE, everything in BUILD/PRODUCT. TREE is only read.
+# build.sh PRODUCT TREE BUILD [SDK]: builds mpy-cross, UNIX (the unix port) or a board of ports/qemu or ports/rp2 from
+# the MicroPython sources in TREE, and the Pico SDK's in SDK for rp2, everything in BUILD/PRODUCT. TREE and SDK are only
+# read.
 set -eu
 . "$(dirname "$0")/common.sh"
 product=$1
 tree=$2
 build=$3
+sdk=${4:-}
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=$build/$product
 log=$build/$product.log
 mpy_cross=$build/mpy-cross/mpy-cross
 export PYTHONDONTWRITEBYTECODE=1
-# What the caller's make or shell sets for itself must not reach MicroPython's makefiles.
+# What the caller's make or shell sets for itself must not reach MicroPython's makefiles, or cmake.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES BOARD BOARD_DIR VARIANT BUILD CFLAGS CPPFLAGS LDFLAGS CROSS_COMPILE DEBUG || true
+unset ASMFLAGS CXXFLAGS CMAKE_GENERATOR CMAKE_TOOLCHAIN_FILE || true
+# A tree that is no git checkout says its own version, not that of the repository around it.
+GIT_CEILING_DIRECTORIES=$(dirname "$tree")
+export GIT_CEILING_DIRECTORIES
+
+board=$root/boards/$product
+if [ -f "$board/mpconfigboard.mk" ]; then
+    port=qemu
+elif [ -f "$board/mpconfigboard.cmake" ]; then
+    port=rp2
+else
+    port=
+fi
 
 # MicroPython's makefiles do not notice a change of flags or of the tree: then start afresh.
 configuration=$(
-    echo "$tree"
+    printf '%s\n' "$tree" "$sdk"
     if [ "$product" != mpy-cross ]; then
-        cat "$root/boards/$product"/*.mk "$root"/firmware/qemu/*.mk "$build/mpy-cross/.configuration"
+        cat "$build/mpy-cross/.configuration"
     fi
+    case $port in
+        rp2) cat "$board"/*.cmake "$board"/*.h "$root"/firmware/rp2/*.cmake "$root"/firmware/rp2/*.h ;;
+        qemu) cat "$board"/*.mk "$root"/firmware/qemu/*.mk ;;
+        *) [ "$product" = mpy-cross ] || cat "$board"/*.mk ;;
+    esac
 )
 if [ "$configuration" != "$(cat "$out/.configuration" 2>/dev/null)" ]; then
     rm -rf "$out"
@@ -34,24 +54,53 @@ if [ -f "$tree/lib/micropython-lib/README.md" ]; then
 else
     micropython_lib=$tree
 fi
-set -- "BUILD=$out" "MICROPY_MPYCROSS=$mpy_cross" "MPY_LIB_DIR=$micropython_lib" "-j$(nproc)"
 
-case $product in
-    mpy-cross)
-        target=$out/mpy-cross
-        set -- -C "$tree/mpy-cross" "$@"
+if [ -n "$port" ]; then
+    python3 "$root/scripts/memory_map.py" "$port" "$board/physmem_board.py" "$out" ||
+        fail "the memory map boards/$product/physmem_board.py cannot be used: correct it and run make again."
+fi
+
+# The .uf2 file, for the boot ROM's drive: the image as it lies in flash, for the chip family that the boot ROM takes.
+make_uf2() {
+    if grep -q '^PICO_PLATFORM:.*=rp2040$' "$out/CMakeCache.txt"; then
+        family=0xe48bff56 # RP2040
+    else
+        family=0xe48bff59 # RP2350, Arm cores, secure
+    fi
+    arm-none-eabi-objcopy -O binary "$out/firmware.elf" "$out/firmware.bin" &&
+        python3 "$tree/tools/uf2conv.py" -b 0x10000000 -f "$family" -c -o "$1" "$out/firmware.bin"
+}
+
+build_rp2() {
+    export MICROPY_MPYCROSS="$mpy_cross"
+    cmake -S "$tree/ports/rp2" -B "$out" -G "Unix Makefiles" -D "PICO_SDK_PATH_OVERRIDE=$sdk" \
+        -D "MICROPY_BOARD=$product" -D "MICROPY_BOARD_DIR=$board" &&
+        make -C "$out" "-j$(nproc)" && make_uf2 "$1"
+}
+
+set -- make "BUILD=$out" "MICROPY_MPYCROSS=$mpy_cross" "MPY_LIB_DIR=$micropython_lib" "-j$(nproc)"
+case $port in
+    qemu)
+        target=$out/firmware.elf
+        set -- "$@" -C "$tree/ports/qemu" "BOARD=$product" "BOARD_DIR=$board" "$target"
         ;;
-    UNIX)
-        target=$out/micropython
-        set -- -C "$tree/ports/unix" "VARIANT_DIR=$root/boards/UNIX" "$@"
+    rp2)
+        target=$out/firmware.uf2
+        set -- build_rp2 "$target"
         ;;
     *)
-        target=$out/firmware.elf
-        set -- -C "$tree/ports/qemu" "BOARD=$product" "BOARD_DIR=$root/boards/$product" "$@"
-        python3 "$root/scripts/memory_map.py" "$root/boards/$product/physmem_board.py" "$out" ||
-            fail "the memory map boards/$product/physmem_board.py cannot be used: correct it and run make again."
+        case $product in
+            mpy-cross)
+                target=$out/mpy-cross
+                set -- "$@" -C "$tree/mpy-cross" "$target"
+                ;;
+            UNIX)
+                target=$out/micropython
+                set -- "$@" -C "$tree/ports/unix" "VARIANT_DIR=$board" "$target"
+                ;;
+        esac
         ;;
 esac
-step "Building $product" "$log" make "$@" "$target" ||
+step "Building $product" "$log" "$@" ||
     fail "the build of $product failed: see $log for the first error, correct it and run make again."
 touch "$target"

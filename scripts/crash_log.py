@@ -1,8 +1,9 @@
 """A program that finds out, when it starts, why it had to: scripts/run.py sends it twice, as if it were the main.py of
 a board that crashes the first time."""
 
-import machine
+import time
 
+import machine
 import physmem
 
 log = physmem.retain("crash log", 4096, region="sram")
@@ -15,6 +16,7 @@ if log.fresh:
     scratch = physmem.allocate_frames(20)
     print("scratch             -> %#x, nobody will miss it" % scratch.addr)
     print("reset: SYSRESETREQ\n")
+    time.sleep_ms(50)  # where the serial port is USB, what was printed is on its way
     machine.mem32[0xE000ED0C] = 0x05FA0004
 else:
     print("it says             -> %s" % bytes(log.view).split(b"\0")[0].decode())

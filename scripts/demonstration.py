@@ -6,8 +6,8 @@ import physmem
 import physmem_board
 
 KIB = 1024
-MIB = 1024 * KIB
-WIDTH, HEIGHT, BYTES_PER_PIXEL = 320, 240, 2
+HAS_EXTERNAL = any(region.attrs & physmem.EXTERNAL for region in physmem.regions())
+WIDTH, HEIGHT, BYTES_PER_PIXEL = (320, 240, 2) if HAS_EXTERNAL else (128, 96, 2)
 
 
 def title(text):
@@ -40,8 +40,10 @@ ring = physmem.dma_ring(32 * KIB)
 show("ring", ring)
 print("address modulo 32 KiB: %d" % (ring.addr % (32 * KIB)))
 
-title("A framebuffer of %d x %d pixels, %d bytes each, in external memory" % (WIDTH, HEIGHT, BYTES_PER_PIXEL))
-framebuffer = physmem.allocate_frames_by_bytes(WIDTH * HEIGHT * BYTES_PER_PIXEL, require=physmem.EXTERNAL)
+where = "in external memory" if HAS_EXTERNAL else "where there is room"
+title("A framebuffer of %d x %d pixels, %d bytes each, %s" % (WIDTH, HEIGHT, BYTES_PER_PIXEL, where))
+require = physmem.EXTERNAL if HAS_EXTERNAL else 0
+framebuffer = physmem.allocate_frames_by_bytes(WIDTH * HEIGHT * BYTES_PER_PIXEL, require=require)
 show("framebuffer", framebuffer)
 pixels = framebuffer.view
 row_bytes = WIDTH * BYTES_PER_PIXEL
@@ -59,19 +61,19 @@ print("%d bytes written and read back through its memoryview, %d wrong" % (HEIGH
 assert wrong == 0
 
 title("Frames at an address that the caller names")
-psram = framebuffer.region
-at_address = physmem.allocate_frames_at(psram.base + 4 * MIB, 4)
+region = framebuffer.region
+at_address = physmem.allocate_frames_at(region.addr(region.frames - 4), 4)
 show("at address", at_address)
 
 title("The memory now")
 physmem.map()
 
 title("Freeing twice is refused, and nothing changes")
-frame = psram.alloc(3)
-print("psram.alloc(3)     -> frame %d" % frame)
-print("psram.free(%d)     -> %d frames freed" % (frame, psram.free(frame)))
-refusal = psram.free(frame)
-print("psram.free(%d)     -> %d, %s" % (frame, refusal, physmem.code_name(refusal)))
+frame = region.alloc(3)
+print("region.alloc(3)    -> frame %d" % frame)
+print("region.free(%d)    -> %d frames freed" % (frame, region.free(frame)))
+refusal = region.free(frame)
+print("region.free(%d)    -> %d, %s" % (frame, refusal, physmem.code_name(refusal)))
 assert refusal < 0
 framebuffer.free()
 try:

@@ -1,20 +1,16 @@
-"""A board under QEMU, and mpremote's transport to its REPL."""
+"""Boards that run in an emulator: under QEMU, or on this project's emulator of the RP2040."""
 
-import ctypes
 import json
 import pathlib
 import re
-import runpy
-import signal
 import socket
 import subprocess
 import time
 
-from mpremote.transport import TransportError
-from mpremote.transport_serial import SerialTransport
+from boards import boards_of, chip
+from emulated_board import BOOT_SECONDS, ROOT, EmulatedBoard, die_with_parent, firmware, memory_map
+from rp2040_emulator import Rp2040Emulator
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BOOT_SECONDS = 20
 PORT_ATTEMPTS = 5
 
 MACHINES = {
@@ -24,15 +20,25 @@ MACHINES = {
 }
 """Board -> QEMU's name of the machine."""
 
+RP2040_BOARDS = tuple(board for board in boards_of("rp2") if chip(board) == "rp2040")
 
-def firmware(board):
-    """Path of the firmware that `make` builds for *board*."""
-    return ROOT / "build" / board / "firmware.elf"
+__all__ = [
+    "BOOT_SECONDS",
+    "MACHINES",
+    "ROOT",
+    "RP2040_BOARDS",
+    "Emulator",
+    "Rp2040Emulator",
+    "emulator_of",
+    "firmware",
+    "memory_map",
+]
 
 
-def memory_map(board):
-    """The constants of the board's physmem_board.py, as a dict."""
-    return runpy.run_path(str(ROOT / "boards" / board / "physmem_board.py"))
+def emulator_of(board, interactive=False, options=()):
+    """The EmulatedBoard that runs *board*, not yet started."""
+    kind = Rp2040Emulator if board in RP2040_BOARDS else Emulator
+    return kind(board, interactive, options)
 
 
 def _free_port():
@@ -58,31 +64,12 @@ def _sockets(process_id):
         return set()
 
 
-def _die_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG of prctl(2)
-
-
-class Emulator:
-    """QEMU running a board; a context manager that leaves no process behind.
-
-    `url` is what mpremote connects to: a TCP socket, or for *interactive* use a pseudo-terminal, which is what
-    mpremote's own REPL needs. *options* are more arguments for QEMU. Raises RuntimeError when QEMU does not come up.
-    """
+class Emulator(EmulatedBoard):
+    """QEMU running a board."""
 
     def __init__(self, board, interactive=False, options=()):
-        self.board = board
-        self.interactive = interactive
-        self.options = options
-        self.url = None
-        self.process = None
+        super().__init__(board, interactive, options)
         self._monitor = None
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *exception):
-        self.stop()
 
     def start(self):
         """Start QEMU with the board's firmware; returns when its serial line can be connected to."""
@@ -115,7 +102,7 @@ class Emulator:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=[its_end.fileno()],
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
                 start_new_session=True,
             )
             self._monitor = monitor.makefile("rw")
@@ -147,16 +134,6 @@ class Emulator:
                 raise RuntimeError(f"QEMU did not open its serial port within {BOOT_SECONDS} s")
             time.sleep(0.01)
         return False
-
-    def connect(self):
-        """mpremote's transport to the board, in the raw REPL of a board that has just been reset."""
-        transport = SerialTransport(self.url)
-        try:
-            transport.enter_raw_repl(timeout_overall=BOOT_SECONDS)
-        except (OSError, TransportError) as error:
-            transport.close()
-            raise RuntimeError(f"the firmware of {self.board} brings up no REPL: {error}") from error
-        return transport
 
     def reset(self):
         """Reset the board as its reset pin does, at once, whatever it does. What it sent before can still be read."""

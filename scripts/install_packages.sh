@@ -8,8 +8,17 @@ has_arm_headers() {
     printf '#include <stdlib.h>\n#include <alloca.h>\n' | arm-none-eabi-gcc -E -o /dev/null -
 }
 
+has_arm_cpp_headers() {
+    printf '#include <cstdlib>\n' | arm-none-eabi-g++ -E -x c++ -o /dev/null -
+}
+
 has_host_headers() {
     printf '#include <stdlib.h>\n' | gcc -E -o /dev/null -
+}
+
+# rp2040js asks for version 18.
+has_node() {
+    node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'
 }
 
 look_for() {
@@ -24,7 +33,11 @@ look_for_all() {
     look_for libc6-dev has_host_headers
     look_for gcc-arm-none-eabi command -v arm-none-eabi-gcc
     look_for libnewlib-arm-none-eabi has_arm_headers
+    look_for libstdc++-arm-none-eabi-newlib has_arm_cpp_headers
+    look_for cmake command -v cmake
     look_for qemu-system-arm command -v qemu-system-arm
+    look_for nodejs has_node
+    look_for npm command -v npm
     look_for python3 command -v python3
     look_for python3-venv python3 -c 'import venv, ensurepip'
     look_for xz-utils command -v xz

@@ -1,33 +1,40 @@
 """Writes a board's memory map for the C compiler and the linker, from the board's physmem_board.py.
 
-memory_map.py PHYSMEM_BOARD FOLDER makes memory_map.h and memory_map.ld in FOLDER, and leaves alone a file that
-says the same already.
+memory_map.py PORT PHYSMEM_BOARD FOLDER makes memory_map.h in FOLDER, for a board of MicroPython's PORT, and
+memory_map.ld if that is qemu; it leaves alone a file that says the same already.
 """
 
 import pathlib
 import runpy
 import sys
 
-# Constants of physmem_board.py that the firmware's C files use, with the prefix PHYSMEM_ there.
-C_CONSTANTS = (
-    "GC_HEAP_SIZE",
-    "STACK_SIZE",
-    "UART_BASE",
-    "UART_RECEIVE_INTERRUPT",
-    "FPGAIO_BASE",
-    "FPGAIO_COUNTER_HZ",
-    "TIMER_BASE",
-    "TIMER_INTERRUPT",
-    "TIMER_HZ",
-)
+# Port -> constants of physmem_board.py that the firmware's C files use, with the prefix PHYSMEM_ there.
+C_CONSTANTS = {
+    "qemu": (
+        "GC_HEAP_SIZE",
+        "STACK_SIZE",
+        "UART_BASE",
+        "UART_RECEIVE_INTERRUPT",
+        "FPGAIO_BASE",
+        "FPGAIO_COUNTER_HZ",
+        "TIMER_BASE",
+        "TIMER_INTERRUPT",
+        "TIMER_HZ",
+    ),
+    "rp2": ("GC_HEAP_END", "SPIN_LOCK"),
+}
+
+# The same for constants that only some boards have.
+OPTIONAL_C_CONSTANTS = ("PSRAM_GC_END",)
 
 # Name of the linker's memory -> name of the occupied block in physmem_board.py.
 LINKER_MEMORIES = {"CODE": "firmware", "RAM": "micropython"}
 
 
-def c_header(board):
+def c_header(port, board):
     """The text of memory_map.h for the constants *board*, a dict."""
-    return "".join(f"#define PHYSMEM_{name} {board[name]:#010x}\n" for name in C_CONSTANTS)
+    names = [*C_CONSTANTS[port], *(name for name in OPTIONAL_C_CONSTANTS if name in board)]
+    return "".join(f"#define PHYSMEM_{name} {board[name]:#010x}\n" for name in names)
 
 
 def linker_script(board):
@@ -46,10 +53,11 @@ def write_if_changed(path, text):
         path.write_text(text)
 
 
-def main(physmem_board, folder):
+def main(port, physmem_board, folder):
     board = runpy.run_path(physmem_board)
-    write_if_changed(pathlib.Path(folder) / "memory_map.h", c_header(board))
-    write_if_changed(pathlib.Path(folder) / "memory_map.ld", linker_script(board))
+    write_if_changed(pathlib.Path(folder) / "memory_map.h", c_header(port, board))
+    if port == "qemu":
+        write_if_changed(pathlib.Path(folder) / "memory_map.ld", linker_script(board))
 
 
 if __name__ == "__main__":

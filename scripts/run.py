@@ -1,4 +1,4 @@
-"""run.py BOARD: boots the board's firmware under QEMU and runs demonstration.py on it through mpremote, and then
+"""run.py BOARD: boots the board's firmware in an emulator and runs demonstration.py on it through mpremote, and then
 crash_log.py, which resets the board, and crash_log.py again."""
 
 import pathlib
@@ -7,7 +7,7 @@ import sys
 
 from mpremote.transport import TransportError
 
-from emulator import MACHINES, Emulator
+from emulator import MACHINES, emulator_of
 
 DEMONSTRATION = pathlib.Path(__file__).with_name("demonstration.py")
 CRASH_LOG = pathlib.Path(__file__).with_name("crash_log.py")
@@ -22,9 +22,14 @@ def show(data):
 
 
 def main(board):
-    print(f"Booting boards/{board} under qemu-system-arm, machine {MACHINES[board]}\n")
+    where = (
+        "qemu-system-arm, machine " + MACHINES[board]
+        if board in MACHINES
+        else "an emulator of the RP2040, scripts/rp2040"
+    )
+    print(f"Booting boards/{board} under {where}\n")
     try:
-        with Emulator(board) as emulator:
+        with emulator_of(board) as emulator:
             transport = emulator.connect()
             _, error = transport.exec_raw(DEMONSTRATION.read_bytes(), SECONDS_OF_SILENCE, show)
             if not error:

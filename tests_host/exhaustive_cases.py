@@ -30,8 +30,8 @@ _FREE = 1
 _FEWEST_FREE = 2
 _FAILED = 3
 _PHASE = 4
-_TOPS = 7
-_ROW = 14
+_TOPS = 8
+_ROW = 15
 
 _COLLECT_AFTER = 1 << 18  # bytes of garbage
 

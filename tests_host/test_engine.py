@@ -21,10 +21,10 @@ SMALL_INTEGERS = 1 << 30
 FUNCTIONS_OF_THUMB = {  # and the names under which the engine calls what it has chosen
     "count_failure": "_count_failure",
     "flip_start": "split_or_join",
+    "hold": "_hold",
     "in_interrupt": "in_handler",
-    "mask_interrupts": "_mask_interrupts",
+    "let_go": "_let_go",
     "serve": "_serve",
-    "unmask_interrupts": "_unmask_interrupts",
 }
 
 
@@ -407,18 +407,68 @@ def test_which_machine_code():
     assert names["_serve"] is names["serve"]
 
 
-class Interrupts:
-    """Takes the place of an engine's function and runs `handler` once, after the `after`-th of its calls; notes what is
-    masked. `let_through`: interrupts were let through when the call came."""
+def test_the_spin_lock_of_the_board():
+    """What the board's map names is the lock of shared states, and free from the begin on; without it, or without a
+    board, there is none."""
+    code = compile(Path(engine.__file__).read_text(), engine.__file__, "exec")
+    registers = array("I", [0, 0, 0])
+    board = types.ModuleType("physmem_board")
+    for modules in ({"physmem_board": board}, {"physmem_board": None}):
+        names = names_of_the_engine(code, modules, types.SimpleNamespace())
+        assert names["SPIN_LOCK"] == 0 and names["_lock_word"] == 1
+    board.SPIN_LOCK = addressof(registers) + 4
+    names = names_of_the_engine(code, {"physmem_board": board}, types.SimpleNamespace())
+    assert registers.tolist() == [0, 1, 0]
+    assert names["_lock_word"] == board.SPIN_LOCK | 1 and not board.SPIN_LOCK & 3
 
-    def __init__(self, name, handler, let_through=1):
+
+def test_turns():
+    """Whoever has the turn may take it again and gives it back as often; nobody else has it meanwhile. Each step is
+    done while the lock is held."""
+    state, turn = engine.new_state(1, 0, True), array("I", [0, 0])
+    address, words = addressof(state), addressof(turn)
+    held = []
+    with mock.patch.multiple(
+        engine, _hold=lambda address: held.append(turn.tolist()) or 5, _let_go=lambda *given: held.append(given)
+    ):
+        for count in (1, 2, 3):
+            engine.enter(address, words, 7)
+            assert turn.tolist() == [7, count]
+        for count in (2, 1):
+            engine.leave(address, words)
+            assert turn.tolist() == [7, count]
+    assert held[1::2] == [(address, 5)] * 5 and len(held) == 10
+    looks = []
+
+    def look(address):
+        """Hold the lock for somebody who waits; he who has the turn leaves when it has been looked at five times."""
+        looks.append(turn.tolist())
+        if len(looks) == 5:
+            turn[0] = turn[1] = 0
+        return 5
+
+    for who in (3, 9):
+        turn[0], turn[1] = 7, 1
+        looks.clear()
+        with mock.patch.multiple(engine, _hold=look, _let_go=lambda *given: None):
+            engine.enter(address, words, who)
+        assert looks == [[7, 1]] * 5 and turn.tolist() == [who, 1]
+    with mock.patch.multiple(engine, _hold=lambda address: 5, _let_go=lambda *given: None):
+        engine.leave(address, words)
+    assert turn.tolist() == [0, 0]
+
+
+class Interrupts:
+    """Takes the place of an engine's function and runs `handler` once, after the first of its calls; notes when the
+    lock is held. `held` is what the engine is told then."""
+
+    def __init__(self, name, handler, held=1):
         self.function = getattr(engine, name)
         self.handler = handler
-        self.let_through = let_through
+        self.held = held
         self.events = []
         self.patches = mock.patch.multiple(
-            engine,
-            **{name: self.interrupted, "_mask_interrupts": self.mask, "_unmask_interrupts": self.unmask},
+            engine, **{name: self.interrupted, "_hold": self.hold, "_let_go": self.let_go}
         )
 
     def interrupted(self, *arguments):
@@ -427,32 +477,41 @@ class Interrupts:
         handler, self.handler = self.handler, None
         return (handler() or answer) if handler else answer
 
-    def mask(self):
-        self.events.append("mask")
-        return self.let_through
+    def hold(self, address):
+        self.events.append("hold")
+        return self.held
 
-    def unmask(self):
-        self.events.append("unmask")
+    def let_go(self, address, held):
+        assert held == self.held
+        self.events.append("let go")
 
 
 def test_no_interrupts_here():
-    """The viper ones have nothing to mask."""
-    assert engine.mask_interrupts() == 0 and engine.unmask_interrupts() is None
+    """The viper ones have no lock to take."""
+    assert engine.hold(0) == 0 and engine.let_go(0, 0) is None
     assert engine.in_interrupt() == 0
 
 
 def test_a_place_that_is_gone():
-    """Between a search and the claim an interrupt handler takes the place that was found: the search is repeated with
-    interrupts masked. When it took the last one, the request has failed, and is counted once."""
-    for let_through, last in ((1, ["unmask"]), (0, [])):
+    """Between a search and the claim an interrupt handler takes the place that was found: the search is repeated
+    while the lock is held. When it took the last one, the request has failed, and is counted once."""
+    for held in (1, 0):
         for free, second in ((40 * "." + "a" + 40 * ".", 41), (40 * "." + "a", engine.OUT_OF_MEMORY)):
             pair = pair_with(free)
-            interrupts = Interrupts("search_within", lambda pair=pair: pair.calls["alloc_at"](0, 1), let_through)
+            interrupts = Interrupts("search_within", lambda pair=pair: pair.calls["alloc_at"](0, 1), held)
             with interrupts.patches:
                 assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == second
-            assert interrupts.events == ["search", "mask", "search", *last]
+            assert interrupts.events == ["search", "hold", "search", "let go"]
+            assert pair.state[engine._VERSION] == 1
             assert pair.state[engine.STATE_FAILED] == (second < 0)
             assert engine.check(pair.state) == []
+    # The version is a small integer: one of 30 bits.
+    for version, after in ((SMALL_INTEGERS - 2, SMALL_INTEGERS - 1), (SMALL_INTEGERS - 1, 0), (5, 6)):
+        pair = pair_with(40 * "." + "a" + 40 * ".")
+        pair.state[engine._VERSION] = version
+        with Interrupts("search_within", lambda pair=pair: pair.calls["alloc_at"](0, 1)).patches:
+            assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == 41
+        assert pair.state[engine._VERSION] == after
 
 
 def test_a_place_that_came():
@@ -479,7 +538,7 @@ def test_a_place_that_came():
             assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == 0
             assert pair.state[engine.STATE_FAILED] == 0
             assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == engine.OUT_OF_MEMORY
-    assert versions == [0, 1] and interrupts.events == ["search", "mask", "unmask", "search"]
+    assert versions == [0, 2] and interrupts.events == ["search", "hold", "let go", "search"]
     assert pair.state[engine.STATE_FAILED] == 1
     assert engine.check(pair.state) == []
 
@@ -496,7 +555,7 @@ def test_random_operations_on_large_regions():
 
 
 def test_shared():
-    """It is one bit of the state, which nothing else changes; an extended state has it too."""
+    """It is the lock word of the state, which nothing else changes; an extended state has it too."""
     for frames in (70, 33000):
         state, shared = engine.new_state(frames, 3), engine.new_state(frames, 3, True)
         alloc, _, _, free = engine.raw_calls(shared)
@@ -505,12 +564,11 @@ def test_shared():
         assert free(0) == 1 and free(3) == 40
         shared[engine.STATE_FEWEST_FREE] = frames
         different = [(one, other) for one, other in zip(state, shared) if one != other]
-        span = state[engine._SPAN]
-        assert different == [(span, span | engine._SHARED)] and not span & engine._SHARED
+        assert different == [(0, 1)] and shared[engine._LOCK] == 1
     for kind in (False, True):
         for old, new in ((40, 80), (33000, 33001)):
             state = engine.extended_state(engine.new_state(old, 3, kind), new)
-            assert bool(state[engine._SPAN] & engine._SHARED) == kind and engine.check(state) == []
+            assert state[engine._LOCK] == kind and engine.check(state) == []
 
 
 def test_a_new_state():
@@ -520,8 +578,8 @@ def test_a_new_state():
         words = -(-frames // 32)
         span = next(span for span in range(10) if 32 << span >= -(-words // 32))
         groups = (1 << span) * -(-words // (32 << span))
-        assert state[engine._SPAN] == span and state[engine._PLANES] == 14 + 2 * (words + 1)
-        assert len(state) == 14 + 2 * (words + 1) + 6 * groups
+        assert state[engine._SPAN] == span and state[engine._PLANES] == 15 + 2 * (words + 1)
+        assert len(state) == 15 + 2 * (words + 1) + 6 * groups
         counts = state[engine.STATE_FREE], state[engine.STATE_FEWEST_FREE], state[engine.STATE_FAILED]
         assert counts == (frames, frames, 0)
         assert engine.check(state) == []
@@ -822,7 +880,14 @@ def test_check_sees_every_bit():
     """Any bit of the state that is changed, but for history, for what says where the region is, and for a start between
     two frames in use, which may be there or not."""
     for pair in (pair_with(MAPS[2]),):
-        not_derived = (engine.STATE_FAILED, engine._PHASE, engine._VERSION, engine.STATE_FEWEST_FREE, engine._SPAN)
+        not_derived = (
+            engine.STATE_FAILED,
+            engine._PHASE,
+            engine._VERSION,
+            engine._LOCK,
+            engine.STATE_FEWEST_FREE,
+            engine._SPAN,
+        )
         for word in range(len(pair.state)):
             for bit in range(32):
                 frame = 32 * (word - engine._starts(pair.state)) + bit

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import machines, target_files
+from harness import imports, machines, target_files
 
 SOURCE = """
 import micropython
@@ -29,7 +29,7 @@ def test_after_hang():
 FAULT_SOURCE = """
 from machine import mem32
 
-ONLY = ("MPS2_AN385",)
+ONLY = ("MPS2_AN385", "RPI_PICO")
 
 def test_fault():
     mem32[0xFFFFFFF0] = 0
@@ -39,7 +39,7 @@ def test_after_fault():
 """
 
 
-@pytest.fixture(scope="module", params=["UNIX", "MPS2_AN385"])
+@pytest.fixture(scope="module", params=["UNIX", "MPS2_AN385", "RPI_PICO"])
 def machine(request):
     machine = machines.all_machines()[request.param]
     yield machine
@@ -93,12 +93,30 @@ def test_next_file_finds_a_new_machine(machine, file, tmp_path):
     assert machine.run(target_files.read(other), "test_pass") == (True, "seen\n")
 
 
-def test_fault(faulty_file):
-    board = machines.all_machines()["MPS2_AN385"]
+@pytest.mark.parametrize(("name", "message"), [("MPS2_AN385", "processor fault"), ("RPI_PICO", "HardFault of core 0")])
+def test_fault(faulty_file, name, message):
+    board = machines.all_machines()[name]
     try:
-        with pytest.raises(machines.MachineDown, match="processor fault"):
+        with pytest.raises(machines.MachineDown, match=message):
             board.run(faulty_file, "test_fault")
         with pytest.raises(machines.MachineDown, match="not run: "):
             board.run(faulty_file, "test_after_fault")
     finally:
         board.stop()
+
+
+def test_modules_that_a_file_needs(tmp_path):
+    sources = {
+        "one": "import two\ndef f():\n    from three import x",
+        "two": "import sys",
+        "three": "import one",
+        "four": "",
+    }
+    for name, source in sources.items():
+        (tmp_path / f"{name}.py").write_text(source)
+    modules = [tmp_path / f"{name}.py" for name in sources]
+    test = tmp_path / "test.py"
+    test.write_text("import gc, one")
+    assert imports.needed(test, modules) == modules[:3]
+    test.write_text("import gc")
+    assert imports.needed(test, modules) == []

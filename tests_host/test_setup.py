@@ -156,10 +156,130 @@ def test_system_without_apt_is_told_of_the_other_way(fetch, tools):
     assert status == 1 and "MICROPYTHON_DIR" in sentence(output)
 
 
+PACKAGES = {"pico-sdk-source": "2.1.1-1", "tinyusb-source": "0.18.0+dfsg-1"}
+
+
+class SdkMirror:
+    """A stand-in for apt-get that hands out packages of the Pico SDK and of TinyUSB, or fails."""
+
+    def __init__(self, tools, folder):
+        self.tools = tools
+        self.folder = folder
+        sources = {name: folder / name / "usr" / "src" for name in PACKAGES}
+        (sources["tinyusb-source"] / "tinyusb" / "src").mkdir(parents=True)
+        (sources["tinyusb-source"] / "tinyusb" / "src" / "tusb.h").write_text("")
+        self.sdk = sources["pico-sdk-source"] / "pico-sdk"
+        (self.sdk / "lib").mkdir(parents=True)
+        (self.sdk / "lib" / "tinyusb").symlink_to("../../tinyusb")
+        for name in PACKAGES:
+            self.make(name)
+        self.serve(f"cp {folder}/on_the_mirror/$package.deb $file")
+
+    def make(self, name):
+        """Make the package *name* of what is in its folder; returns its SHA-256."""
+        control = self.folder / name / "DEBIAN"
+        control.mkdir(exist_ok=True)
+        (control / "control").write_text(
+            f"Package: {name}\nVersion: {PACKAGES[name]}\nArchitecture: all\nMaintainer: nobody\nDescription: none\n"
+        )
+        package = self.folder / "on_the_mirror" / f"{name}.deb"
+        package.parent.mkdir(exist_ok=True)
+        subprocess.run(["dpkg-deb", "-Zxz", "-b", self.folder / name, package], check=True, capture_output=True)
+        return self.sha256(name)
+
+    def sha256(self, name):
+        return hashlib.sha256((self.folder / "on_the_mirror" / f"{name}.deb").read_bytes()).hexdigest()
+
+    def serve(self, download):
+        """Make *download* the shell command that apt-get downloads with: $package as $file."""
+        add_tool(
+            self.tools,
+            "apt-get",
+            f"""case " $* " in
+                *indextargets*) echo "http://mirror.invalid/debian/ trixie Debian" ;;
+                *" download "*)
+                    for last; do :; done
+                    package=${{last%%=*}} file=${{last%%=*}}_${{last#*=}}_all.deb
+                    {download}
+                    ;;
+            esac
+            """,
+        )
+
+
+@pytest.fixture
+def sdk_mirror(tools, tmp_path):
+    for name in ("cp", "dpkg-deb"):
+        (tools / name).symlink_to(f"/usr/bin/{name}")
+    return SdkMirror(tools, tmp_path)
+
+
+@pytest.fixture
+def fetch_sdk(tools, sdk_mirror, tmp_path):
+    """The same as fetch, for the Pico SDK."""
+
+    def fetch_sdk(**sha256):
+        arguments = []
+        for name, version in PACKAGES.items():
+            arguments += [version, sha256.get(name.partition("-")[0], sdk_mirror.sha256(name))]
+        return run("fetch_pico_sdk.sh", *arguments, fetch_sdk.cache, fetch_sdk.tree, path=tools)
+
+    fetch_sdk.cache = tmp_path / "cache"
+    fetch_sdk.tree = tmp_path / "build" / "pico-sdk"
+    return fetch_sdk
+
+
+def assert_sdk_fetched(fetch_sdk):
+    status, output = fetch_sdk()
+    assert status == 0, output
+    assert (fetch_sdk.tree / "usr" / "src" / "pico-sdk" / "lib" / "tinyusb" / "src" / "tusb.h").exists()
+    expected = {f"{name}_{version}_all.deb" for name, version in PACKAGES.items()}
+    assert {path.name for path in fetch_sdk.cache.iterdir()} == expected
+
+
+def test_sdk_and_tinyusb_are_unpacked_side_by_side(fetch_sdk, sdk_mirror):
+    assert_sdk_fetched(fetch_sdk)
+    sdk_mirror.serve("exit 1")
+    assert_sdk_fetched(fetch_sdk)  # from the cache
+
+
+def test_wrong_checksum_of_tinyusb_is_refused_and_the_next_try_works(fetch_sdk):
+    status, output = fetch_sdk(tinyusb="0" * 64)
+    assert status == 1
+    assert "checksum" in sentence(output) and "tinyusb-source" in sentence(output)
+    assert not fetch_sdk.tree.exists()
+    assert [path.name for path in fetch_sdk.cache.iterdir()] == ["pico-sdk-source_2.1.1-1_all.deb"]
+    assert_sdk_fetched(fetch_sdk)
+
+
+def test_failed_download_of_the_sdk_is_refused_and_the_next_try_works(fetch_sdk, sdk_mirror):
+    sdk_mirror.serve("echo half of it >$file; exit 100")
+    status, output = fetch_sdk()
+    assert status == 1
+    assert "download of the Pico SDK 2.1.1 failed" in sentence(output) and "PICO_SDK_PATH" in sentence(output)
+    assert not fetch_sdk.tree.exists() and list(fetch_sdk.cache.iterdir()) == []
+    sdk_mirror.serve(f"cp {sdk_mirror.folder}/on_the_mirror/$package.deb $file")
+    assert_sdk_fetched(fetch_sdk)
+
+
+def test_sdk_without_tinyusb_leaves_no_tree(fetch_sdk, sdk_mirror):
+    (sdk_mirror.sdk / "lib" / "tinyusb").unlink()
+    sdk_mirror.make("pico-sdk-source")
+    status, output = fetch_sdk()
+    assert status == 1 and "unpacked" in sentence(output)
+    assert not fetch_sdk.tree.exists()
+
+
+def test_system_without_apt_is_told_of_the_other_sdk(fetch_sdk, tools):
+    (tools / "apt-get").unlink()
+    status, output = fetch_sdk()
+    assert status == 1 and "PICO_SDK_PATH" in sentence(output)
+
+
 def test_missing_tools_without_apt_are_named(tools, tmp_path):
     status, output = run("install_packages.sh", tmp_path / "log", path=tools)
     assert status == 1
-    for package in ("gcc-arm-none-eabi", "qemu-system-arm", "python3-venv"):
+    for package in ("gcc-arm-none-eabi", "libstdc++-arm-none-eabi-newlib", "cmake", "qemu-system-arm", "python3-venv"):
         assert package in sentence(output)
 
 
@@ -243,6 +363,73 @@ def test_make_refuses_a_wrong_checkout(tmp_path):
 
 
 @pytest.fixture
+def own_sdk(tmp_path):
+    """Call it with a version to make a Pico SDK of that version."""
+
+    def make(major, minor):
+        (tmp_path / "pico_sdk_init.cmake").write_text("")
+        (tmp_path / "pico_sdk_version.cmake").write_text(
+            f"# set(PICO_SDK_VERSION_MAJOR 9)\nset(PICO_SDK_VERSION_MAJOR {major})\n"
+            f"set(PICO_SDK_VERSION_MINOR {minor})\nset(PICO_SDK_VERSION_REVISION 0)\n"
+        )
+        return tmp_path
+
+    return make
+
+
+def with_tinyusb(folder):
+    (folder / "lib" / "tinyusb" / "src").mkdir(parents=True)
+    (folder / "lib" / "tinyusb" / "src" / "tusb.h").write_text("")
+    return folder
+
+
+def test_own_sdk_must_be_one(tmp_path):
+    status, output = run("check_pico_sdk.sh", tmp_path, tmp_path)
+    assert status == 1 and "is no Pico SDK" in sentence(output)
+
+
+@pytest.mark.parametrize(("major", "minor"), [(1, 5), (2, 0)])
+def test_own_sdk_must_be_recent(own_sdk, tmp_path, major, minor):
+    status, output = run("check_pico_sdk.sh", with_tinyusb(own_sdk(major, minor)), tmp_path / "absent")
+    assert status == 1 and f"Pico SDK {major}.{minor}" in sentence(output) and "2.1.0" in sentence(output)
+
+
+@pytest.mark.parametrize(("major", "minor"), [(2, 1), (2, 10), (3, 0)])
+def test_own_sdk_is_taken(own_sdk, tmp_path, major, minor):
+    assert run("check_pico_sdk.sh", with_tinyusb(own_sdk(major, minor)), tmp_path / "absent") == (0, "")
+
+
+def test_tinyusb_may_be_micropythons_but_must_be_somewhere(own_sdk, tmp_path):
+    sdk = own_sdk(2, 1)
+    status, output = run("check_pico_sdk.sh", sdk, tmp_path / "absent")
+    assert status == 1 and "TinyUSB" in sentence(output) and "submodule" in sentence(output)
+    assert run("check_pico_sdk.sh", sdk, with_tinyusb(tmp_path / "micropython")) == (0, "")
+
+
+def make(*arguments):
+    return subprocess.run(["make", "-C", ROOT, *arguments], capture_output=True, text=True)
+
+
+def test_make_refuses_a_wrong_sdk(tmp_path):
+    done = make("own_pico_sdk", f"PICO_SDK_PATH={tmp_path}")
+    assert done.returncode != 0 and "is no Pico SDK" in sentence(done.stderr)
+
+
+@pytest.mark.parametrize("goal", ["firmware", "flash", "run", "repl"])
+def test_make_knows_the_boards_of_the_folders_and_no_others(goal):
+    done = make("-n", goal, "BOARD=ABSENT")
+    assert done.returncode != 0
+    assert "there is no board ABSENT: give one of MPS2_AN385 " in done.stderr
+    assert " RPI_PICO " in done.stderr and " UNIX" not in done.stderr
+
+
+def test_make_runs_no_board_that_has_no_emulator():
+    done = make("-n", "run", "BOARD=RPI_PICO2")
+    assert done.returncode != 0 and "make flash BOARD=RPI_PICO2" in done.stderr
+    assert "build.sh" not in done.stdout
+
+
+@pytest.fixture
 def own_copy(tmp_path):
     """The scripts in a place of their own, with a MicroPython whose builds fail."""
     tree = tmp_path / "micropython"
@@ -258,3 +445,15 @@ def test_failed_build_is_reported_and_the_next_try_works(own_copy, tmp_path):
     (own_copy / "mpy-cross" / "Makefile").write_text("$(BUILD)/mpy-cross:\n\ttouch $@\n")
     status, output = run("build.sh", "mpy-cross", own_copy, build)
     assert status == 0, output
+
+
+def test_failed_build_of_an_rp2_board_is_reported(tmp_path):
+    port = tmp_path / "micropython" / "ports" / "rp2"
+    port.mkdir(parents=True)
+    (port / "CMakeLists.txt").write_text('message(FATAL_ERROR "the first error")\n')
+    build = tmp_path / "build"
+    (build / "mpy-cross").mkdir(parents=True)
+    (build / "mpy-cross" / ".configuration").write_text("")
+    status, output = run("build.sh", "RPI_PICO", tmp_path / "micropython", build, tmp_path / "sdk")
+    assert status == 1 and "the build of RPI_PICO failed" in sentence(output) and "the first error" in output
+    assert not (build / "RPI_PICO" / "firmware.uf2").exists()

@@ -85,7 +85,10 @@ def kept(machine, physmem):
 
 def pattern(nbytes, seed):
     """Bytes that are others for each `seed`."""
-    return bytes([(i * 11 + seed * 37 + (i >> 8)) & 0xFF for i in range(nbytes)])
+    content = bytearray(nbytes)
+    for i in range(nbytes):
+        content[i] = (i * 11 + seed * 37 + (i >> 8)) & 0xFF
+    return content
 
 
 def used(physmem):

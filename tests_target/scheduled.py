@@ -1,8 +1,10 @@
 """What micropython.schedule has been given: waiting for it, and keeping it waiting, on CPython and on MicroPython."""
 
+import sys
+
 import micropython
 
-QUEUE = 4  # calls that wait at most
+QUEUE = 8 if sys.platform == "rp2" else 4  # calls that wait at most: MICROPY_SCHEDULER_DEPTH of the port
 
 
 def run_scheduled():

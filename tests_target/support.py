@@ -1,13 +1,22 @@
 """What several test files share; runs on CPython and on MicroPython."""
 
+import gc
 import sys
 
 IS_FAST = sys.platform not in ("qemu", "rp2", "pyboard", "mimxrt")
+IS_SLOW = sys.platform == "rp2"  # a twentieth as fast as a board under QEMU, with a fourth of its heap
 
 
-def scaled(many, few):
-    """How often to try: `many` times on a PC, `few` times on a board."""
-    return many if IS_FAST else few
+def scaled(many, few, fewest=None):
+    """How often to try: `many` times on a PC, `few` times on a board, `fewest` on a slow one if it is given."""
+    if IS_FAST:
+        return many
+    return fewest if IS_SLOW and fewest is not None else few
+
+
+def sample(items, few):
+    """All of a sequence's items, as a list; on a slow board every `few`-th, from the first."""
+    return [items[i] for i in range(0, len(items), few if IS_SLOW else 1)]
 
 
 def raises(exception_type, function, *arguments, code=None, **keywords):
@@ -27,6 +36,8 @@ def fresh_physmem():
     for name in list(sys.modules):
         if name.startswith("physmem") and name != "physmem_board":
             del sys.modules[name]
+    if IS_SLOW:
+        gc.collect()  # what is left of it would lie in the way of large blocks
     import physmem
 
     return physmem

@@ -8,7 +8,7 @@ Values of a wrong type are a TypeError; a bool is an integer, as everywhere in P
 
 import physmem_board
 from snapshot import of_region, of_system
-from support import fresh_physmem, raises
+from support import IS_SLOW, fresh_physmem, raises
 
 HUGE = (1 << 30, 1 << 31, 1 << 32, 1 << 40, 1 << 70)
 NO_INTEGERS = (None, "3", 1.5, [], object())
@@ -55,7 +55,7 @@ class Refusals:
             text = str(raised)
             assert "%d" % says in text or "%x" % abs(says) in text, "%s does not say %d" % (text, says)
         assert of_system(self.physmem) == before, "changed by a refused call: %s" % raised
-        assert self.physmem.check() == []
+        assert IS_SLOW or self.physmem.check() == []  # the same bytes are as sound as they were
 
     def mistake(self, code, function, *arguments, says=None, **keywords):
         self(self.physmem.PhysMemError, code, function, *arguments, says=says, **keywords)

@@ -10,7 +10,7 @@ from random_numbers import RandomNumbers
 from support import scaled
 
 FRAME_SIZE = 256
-MAPS = scaled(400, 24)  # at each place
+MAPS = scaled(400, 24, 4)  # at each place
 
 # Where the 16 frames lie: (frames of the region, the first of the 16); 32 frames are a word of the engine's, 1,024 a
 # group. The number of a region's first frame, modulo 32, is the phase of the constraint tuples.

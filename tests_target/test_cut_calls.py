@@ -1,20 +1,20 @@
 """A raw call cut at each of its instructions, as a power cut would: `recover` finds the rows of before or of after it.
 
-QEMU counts instructions, and a one-shot timer interrupts after as many of them as it is told; its handler copies the
-region's metadata, the call goes on, and the copy is what the power would have left. The region is not SHARED: nothing
-keeps the interrupt out. What the copy is to become the viper code of physmem_engine says.
+A hard interrupt comes a step of the processor later every time; its handler copies the region's metadata, the call goes
+on, and the copy is what the power would have left. The region is not SHARED: nothing keeps the interrupt out. What the
+copy is to become the viper code of physmem_engine says.
 """
 
+import hard_interrupts
 import physmem
 import physmem_engine as engine
 from array import array
-from counted_instructions import LEAST_DURING, MARGIN, STEP, STRIDE, TICK_HZ, ticks_of
-from machine import Timer
+from hard_interrupts import LEAST_DURING, MARGIN, STEP, STRIDE
 from uctypes import addressof, bytearray_at
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505")
+ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
 TIMEOUT = 300
-QEMU = ("-icount", "shift=10,sleep=off")  # an instruction is 1,024 ns
+QEMU = ("-icount", "shift=6,sleep=off")
 
 FRAMES = 200
 BASE = 0x60000000 + 5 * 4096
@@ -23,13 +23,13 @@ ALLOCATIONS = ((0, 3), (8, 22), (36, 40), (100, 20), (120, 7))
 
 # Words of a state, from the table of physmem_engine.
 PLANES = 6
-ROW = 14
+ROW = 15
 
 BEFORE, DURING, AFTER = range(3)
 
 
 class Interruption:
-    """What a hard timer interrupt does: a copy of the state, byte by byte, as no slice can be made there. `when` says
+    """What the hard interrupt does: a copy of the state, byte by byte, as no slice can be made there. `when` says
     whether the call had begun or ended."""
 
     def __init__(self, state):
@@ -43,7 +43,7 @@ class Interruption:
         self.when = None
         self.handler = None
 
-    def tick(self, timer):
+    def tick(self, source):
         state = self.state
         copy = self.copy
         size = self.size
@@ -66,19 +66,17 @@ class Scene:
         self.before = array("I", self.state)
         self.interruption = Interruption(self.state)
         self.tick = self.interruption.tick
-        self.timer = Timer(0)
 
     def rows(self, state):
         return bytes(state)[4 * ROW : 4 * state[PLANES]]
 
-    def interrupt_after(self, instructions, make, arguments):
-        """Make the call, interrupted so many instructions after the timer's start; return when it was."""
+    def interrupt_after(self, steps, make, arguments):
+        """Make the call, interrupted so many steps after it has been started; return when it was."""
         self.state[:] = self.before
         interruption = self.interruption
         interruption.begin()
         first, second = arguments[0], arguments[-1]
-        ticks = ticks_of(instructions)
-        self.timer.init(mode=Timer.ONE_SHOT, period=ticks, tick_hz=TICK_HZ, callback=self.tick, hard=True)
+        hard_interrupts.once(steps, self.tick)
         if len(arguments) == 2:
             interruption.program = DURING
             make(first, second)
@@ -93,24 +91,24 @@ class Scene:
         return interruption.when
 
     def cut_at_every_instruction(self, make, arguments, by_viper, undone):
-        """Cut the call at every STEP-th instruction. With `undone` it is to be undone until it is complete, else to be
+        """Cut the call at every STEP-th step. With `undone` it is to be undone until it is complete, else to be
         completed from its first store on. Returns the numbers of cuts during the call and of states that they found."""
         expected = array("I", self.before)
         by_viper(addressof(expected))
         before, after = self.rows(self.before), self.rows(expected)
         counts = [0, 0, 0]
-        instructions = 0
-        while self.interrupt_after(instructions + STRIDE, make, arguments) == BEFORE:
-            instructions += STRIDE
+        steps = 0
+        while self.interrupt_after(steps + STRIDE, make, arguments) == BEFORE:
+            steps += STRIDE
         states = set()
         rows = set()
         cut = array("I", self.before)
         memory = bytearray_at(addressof(cut), 4 * len(cut))
         while counts[AFTER] < MARGIN:
-            when = self.interrupt_after(instructions, make, arguments)
-            assert self.state == expected, instructions
+            when = self.interrupt_after(steps, make, arguments)
+            assert self.state == expected, steps
             counts[when] += 1
-            instructions += STEP
+            steps += STEP
             copy = bytes(self.interruption.copy)
             if copy in states:
                 continue
@@ -122,13 +120,13 @@ class Scene:
             freed = engine.recover(cut)
             recovered = self.rows(cut)
             complete = found == after if undone else found != before
-            assert recovered == (after if complete else before), instructions
-            assert engine.check(cut) == [], instructions
+            assert recovered == (after if complete else before), steps
+            assert engine.check(cut) == [], steps
             assert free_frames(cut) == free + freed
             assert engine.recover(cut) == 0 and self.rows(cut) == recovered
         assert counts[BEFORE] and counts[DURING] >= LEAST_DURING // STEP, counts
         assert before in rows and after in rows and copy == bytes(expected)
-        # At every instruction no store is missed: each changes a word of the rows, one of the starts and all that the
+        # At every step no store is missed: each changes a word of the rows, one of the starts and all that the
         # allocation touches.
         changes = 1
         for i in range(0, len(before), 4):
@@ -158,7 +156,6 @@ def cut_all(calls):
         during, found = scene.cut_at_every_instruction(make, arguments, by_viper, how != 0)
         cuts += during
         states += found
-    scene.timer.deinit()
     print("%d cuts during a call, %d states" % (cuts, states))
 
 

@@ -1,22 +1,20 @@
-"""physmem_debug with all tiers on, in a SHARED region that a hard interrupt handler uses as well as the program.
-
-QEMU makes the time out of the instructions executed, 64 ns each, so that interrupts come at the same ones in each run.
-"""
+"""physmem_debug with all tiers on, in a SHARED region that a hard interrupt handler uses as well as the program."""
 
 import time
 from array import array
 
+import hard_interrupts
 from debug_system import DebugSystem
-from machine import Timer
 from random_numbers import RandomNumbers
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505")
+ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
 TIMEOUT = 180
 QEMU = ("-icount", "shift=6,sleep=off")
 
 FRAMES = 96
 MOST = 6  # allocations of the handler at a time
 OPERATIONS = 2000  # of the handler
+STEPS = 10000  # of the processor between two interrupts
 LIMIT_MS = 60000
 
 
@@ -33,7 +31,7 @@ class Handler:
         self.live = self.operations = self.granted = self.freed = self.faults = 0
         self.tick = self.one
 
-    def one(self, timer):
+    def one(self, source):
         self.operations += 1
         if self.live and self.below(MOST) < self.live:
             self.live -= 1
@@ -64,8 +62,8 @@ def test_handler_and_program():
     live = []
     start = time.ticks_ms()
     with system.debug.owner("program"):
-        timer = Timer(0, freq=1500, callback=handler.tick, hard=True)
         try:
+            hard_interrupts.every(STEPS, handler.tick)
             while handler.operations < OPERATIONS:
                 assert time.ticks_diff(time.ticks_ms(), start) < LIMIT_MS, handler.operations
                 if live and below(8) < len(live):
@@ -74,7 +72,7 @@ def test_handler_and_program():
                 else:
                     live.append(p.allocate_frames(1 + below(4)))
         finally:
-            timer.deinit()
+            hard_interrupts.stop()
     assert handler.faults == 0 and handler.granted > OPERATIONS // 4
     assert p.check() == []
     out = sorted([(leak.first, leak.count, leak.owner) for leak in p.leaks()], key=lambda leak: leak[0])

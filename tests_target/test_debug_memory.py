@@ -3,7 +3,7 @@
 from debug_system import FRAME, DebugSystem
 from model import ModelRegion
 from random_numbers import RandomNumbers
-from support import IS_FAST, raises, scaled
+from support import raises, scaled
 
 TIMEOUT = 240
 
@@ -533,6 +533,6 @@ class Operations:
 
 
 def test_no_false_alarm_with_all_tiers():
-    """2,000 random operations: nothing is found, nothing of what the owners wrote is touched, leaks() has exactly what
-    is out, and at the end all frames are free, those of the guards as well."""
-    Operations(3).run(2000, 50 if IS_FAST else 200)
+    """2,000 random operations, 200 on a slow board: nothing is found, nothing of what the owners wrote is touched,
+    leaks() has exactly what is out, and at the end all frames are free, those of the guards as well."""
+    Operations(3).run(scaled(2000, 2000, 200), scaled(50, 200, 100))

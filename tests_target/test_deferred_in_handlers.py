@@ -1,24 +1,22 @@
-"""Deferred allocation, release and watching in a hard handler of a timer, while the program does the same and more.
+"""Deferred allocation, release and watching in a hard interrupt, while the program does the same and more.
 
-QEMU counts instructions and makes the time out of them: 64 ns each, so that a timer's interrupt comes before any
-instruction, and before the same one in each run. Nothing touches the memory of the regions.
+Nothing touches the memory of the regions.
 """
 
 import gc
 import sys
 
+import hard_interrupts
 import micropython
 from array import array
-from machine import Timer
-from physmem_board import NAME, TIMER_HZ
+from physmem_board import NAME
 from random_numbers import RandomNumbers
 from scheduled import QUEUE, fill_queue, run_scheduled
-from support import fresh_physmem
+from support import fresh_physmem, scaled
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505")
+ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
 TIMEOUT = 300
 QEMU = ("-icount", "shift=6,sleep=off")
-NS_PER_INSTRUCTION = 1 << 6
 
 FRAME = 4096
 SRAM = 0x00325000
@@ -27,8 +25,8 @@ FRAMES = 96
 SPARES = 32
 PROGRAM, HANDLER = "program", "handler"
 
-OPERATIONS = 6000  # of the program
-TICKS = 10000  # of the handler, at least
+OPERATIONS = scaled(6000, 6000, 800)  # of the program
+TICKS = scaled(10000, 10000, 1200)  # of the handler, at least
 LIVE = 40  # allocations that one of the two holds at most
 
 
@@ -114,7 +112,7 @@ class Handler(Holder):
         self.deferred = physmem.allocate_frames_deferred
         self.callback = self.tick
 
-    def tick(self, timer):
+    def tick(self, source):
         try:
             self.operations += 1
             if not micropython.heap_locked():
@@ -179,15 +177,14 @@ def test_handler_and_program_allocate_by_object():
     program, handler = Program(physmem, 11, table), Handler(physmem, 12, table)
     everyone = (program, handler)
     numbers = RandomNumbers(13)
-    timer = Timer(0)
     while program.operations < OPERATIONS or handler.operations < TICKS:
         batch = program.operations + 400
         try:
-            timer.init(freq=50 + numbers.below(250), callback=handler.callback, hard=True)
+            hard_interrupts.every(50000 + numbers.below(250000), handler.callback)
             while program.operations < batch and not program.fault and not handler.fault:
                 program.one()
         finally:
-            timer.deinit()
+            hard_interrupts.stop()
         for one in everyone:
             assert not one.fault, "%s: %r, %d" % (one.mark, one.fault, one.place)
         owners = program.owners[: program.live] + handler.owners[: handler.live]
@@ -217,28 +214,28 @@ def test_handler_and_program_allocate_by_object():
 
 
 class Shot:
-    """A one-shot hard interrupt that calls ``act()`` once."""
+    """A one-shot hard interrupt that calls ``act()`` once. `came_inside` is what `is_inside` was then. Handler and
+    program share the stack, 8 KiB on the smallest board: as few calls as can be lie in between."""
 
     def __init__(self, act):
         self.act = act
         self.callback = self.interrupt
-        self.is_done = False
+        self.is_done = self.is_inside = self.came_inside = False
         self.error = None
-        self.timer = Timer(0)
 
-    def interrupt(self, timer):
+    def interrupt(self, source):
+        self.came_inside = self.is_inside
         try:
             self.act()
         except Exception as error:
             self.error = error
         self.is_done = True
 
-    def start(self, instructions):
-        """Have it come `instructions` after now."""
+    def start(self, steps):
+        """Have it come so many steps of the processor after now."""
         self.is_done = False
         self.error = None
-        ticks = 2 + instructions * NS_PER_INSTRUCTION * (TIMER_HZ // 1000000) // 1000
-        self.timer.init(mode=Timer.ONE_SHOT, period=ticks, tick_hz=TIMER_HZ, callback=self.callback, hard=True)
+        hard_interrupts.once(steps, self.callback)
 
     def wait(self):
         while not self.is_done:
@@ -260,7 +257,7 @@ class InHandler:
         self.pair = None
         self.code = None
 
-    def __call__(self):
+    def answer(self):
         self.pair = self.code = None
         try:
             self.pair = self.ask()
@@ -284,7 +281,7 @@ def test_only_shared_regions():
     physmem = system()
     sram, psram = physmem.region("sram"), physmem.region("psram")
     request = OfRegion(physmem)
-    shot = Shot(request)
+    shot = Shot(request.answer)
     shot.once()
     assert request.pair[0].region is sram and request.pair[0].free() == 1
     for count, at, region, answer in (
@@ -322,7 +319,7 @@ def test_exhaustion_in_the_handler():
     hooked = []
     physmem.on_exhausted(lambda n, nbytes: hooked.append(n))
     request = OfRegion(physmem)
-    shot = Shot(request)
+    shot = Shot(request.answer)
     assert sram.alloc(FRAMES) == 0
     shot.once()
     assert request.code == "MemoryError" and sram.used_frames == FRAMES and spares() == SPARES
@@ -370,7 +367,7 @@ def test_queue_of_the_scheduler_is_full_in_the_handler():
 
     request = Full(physmem)
     request.count = 5
-    shot = Shot(request)
+    shot = Shot(request.answer)
     shot.once()
     run_scheduled()
     assert filled == [QUEUE] and request.code is None
@@ -382,47 +379,34 @@ def test_queue_of_the_scheduler_is_full_in_the_handler():
 
 
 class Interrupted:
-    """Calls of the program that a handler's allocation interrupts, at every so many instructions, from before the call
-    until after it."""
+    """Calls of the program that a handler's allocation interrupts, at every so many steps, from before the call until
+    after it."""
 
     def __init__(self, physmem, request):
         self.physmem = physmem
         self.request = request
-        self.shot = Shot(request)
-        self.is_inside = False
-        self.came_inside = False
-        act = self.shot.act
-
-        def noting():
-            self.came_inside = self.is_inside
-            act()
-
-        self.shot.act = noting
-
-    def run(self, instructions, call):
-        """Call ``call()``, interrupted; return what it returns."""
-        gc.collect()  # not in the call
-        self.shot.start(instructions)
-        self.is_inside = True
-        result = call()
-        self.is_inside = False
-        self.shot.wait()
-        return result
+        self.shot = Shot(request.answer)
 
     def sweep(self, stride, call, judge):
-        """Interrupt ``call()`` every `stride` instructions and have ``judge(result)`` look at the outcome; return how
-        often it came inside."""
-        instructions = inside = behind = 0
+        """Interrupt ``call()`` every `stride` steps and have ``judge(result)`` look at the outcome; return how often it
+        came inside."""
+        shot = self.shot
+        steps = inside = behind = 0
         while behind < 5:
-            result = self.run(instructions, call)
-            inside += self.came_inside
-            behind = behind + 1 if inside and not self.came_inside else 0
+            gc.collect()  # not in the call
+            shot.start(steps)
+            shot.is_inside = True
+            result = call()
+            shot.is_inside = False
+            shot.wait()
+            inside += shot.came_inside
+            behind = behind + 1 if inside and not shot.came_inside else 0
             judge(result)
-            instructions += stride
+            steps += stride
         return inside
 
 
-STRIDE = 37 if NAME == "MPS2_AN385" else 101  # instructions
+STRIDE = 37 if NAME == "MPS2_AN385" else scaled(101, 101, 379)  # steps
 
 
 def test_interrupted_allocations_and_commits():
@@ -475,7 +459,7 @@ def test_interrupted_allocations_and_commits():
 
     for call in (deferred, plain, locked, committed, allocated_and_freed):
         kept[:] = [None]
-        inside = interrupted.sweep(STRIDE, call, judge)
+        inside = interrupted.sweep(scaled(1, 1, 6) * STRIDE, call, judge)
         print("interrupted inside", inside, "times")
         assert inside > 20
         assert physmem.check() == []
@@ -547,7 +531,7 @@ def test_refusals_interrupted_by_refusals():
         assert sram.used_frames == 1 and spares() == SPARES
         code[0] = None
 
-    inside = interrupted.sweep(10 * STRIDE, refused, judge)
+    inside = interrupted.sweep(scaled(10, 10, 8) * STRIDE, refused, judge)
     print("interrupted inside", inside, "times")
     assert inside > 20
 
@@ -584,7 +568,7 @@ def test_collections_that_a_handler_interrupts():
         assert not action.pending and spares() == SPARES
 
     for request.keeper in (kept, KEPT):
-        inside = interrupted.sweep(2500, collect, judge)
+        inside = interrupted.sweep(scaled(2500, 2500, 40000), collect, judge)
         print("interrupted inside", inside, "times")
         assert inside > 20
 
@@ -606,7 +590,7 @@ class Watched:
         self.crossed = False
         self.left = 0
 
-    def __call__(self):
+    def answer(self):
         self.crossed = False
         region = self.region
         for i in range(self.before):

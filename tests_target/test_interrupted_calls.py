@@ -1,20 +1,20 @@
 """A raw call of a SHARED region, interrupted at each of its instructions by another one: as if one had come first.
 
-QEMU counts instructions, and a one-shot timer interrupts after as many of them as it is told; so each pair of calls is
-run with the interrupt one instruction later every time, from before the first call to after it. Answers and state must
+Each pair of calls is run with the interrupt one step of the processor later every time, from before the first call to
+after it. Answers and state must
 be those of one order or of the other: the viper code of physmem_engine, which knows no lock, says what they are.
 """
 
+import hard_interrupts
 import physmem
 import physmem_engine as engine
 from array import array
-from counted_instructions import LEAST_DURING, MARGIN, STEP, STRIDE, TICK_HZ, ticks_of
-from machine import Timer
+from hard_interrupts import LEAST_DURING, MARGIN, STEP, STRIDE
 from uctypes import addressof
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505")
+ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
 TIMEOUT = 300
-QEMU = ("-icount", "shift=10,sleep=off")  # an instruction is 1,024 ns
+QEMU = ("-icount", "shift=6,sleep=off")
 
 FRAMES = 200
 BASE = 0x60000000 + 5 * 4096
@@ -84,7 +84,7 @@ BEFORE, DURING, AFTER = range(3)
 
 
 class Interruption:
-    """What a hard timer interrupt does: one call, once. `when` says whether the program's call had begun or ended."""
+    """What the hard interrupt does: one call, once. `when` says whether the program's call had begun or ended."""
 
     def __init__(self, call):
         self.make = call.make
@@ -95,7 +95,7 @@ class Interruption:
         self.when = None
         self.answer = None
 
-    def tick(self, timer):
+    def tick(self, source):
         self.answer = self.make(self.first, self.second) if self.has_two else self.make(self.first)
         self.when = self.program
 
@@ -109,7 +109,6 @@ class Interrupted:
             assert self.region.alloc_at(first, n) == first
         self.state = self.region._state
         self.before = array("I", self.state)
-        self.timer = Timer(0)
 
     def orders(self, program, handler):
         """Answers of program and handler, and the state after both: the program first, the handler first."""
@@ -122,16 +121,13 @@ class Interrupted:
             outcomes.append((answers, state))
         return outcomes
 
-    def start(self, callback, ticks):
-        self.timer.init(mode=Timer.ONE_SHOT, period=ticks, tick_hz=TICK_HZ, callback=callback, hard=True)
-
-    def interrupt_after(self, instructions, program, handler):
-        """Run the program's call, with the handler's so many instructions after the timer's start; return the answers
-        and when the handler's was."""
+    def interrupt_after(self, steps, program, handler):
+        """Run the program's call, with the handler's so many steps after it has been started; return the answers and
+        when the handler's was."""
         self.state[:] = self.before
         interruption = Interruption(handler)
         make, first, second = program.make, program.arguments[0], program.arguments[-1]
-        self.start(interruption.tick, ticks_of(instructions))
+        hard_interrupts.once(steps, interruption.tick)
         if len(program.arguments) == 2:
             interruption.program = DURING
             answer = make(first, second)
@@ -145,15 +141,15 @@ class Interrupted:
         return [answer, interruption.answer], interruption.when
 
     def at_every_instruction(self, program, handler):
-        """Interrupt at every STEP-th instruction; return how many of these were before, during and after the call."""
+        """Interrupt after every STEP-th step; return how many of these were before, during and after the call."""
         outcomes = self.orders(program, handler)
         counts = [0, 0, 0]
         seen = [False, False]
-        instructions = 0
-        while self.interrupt_after(instructions + STRIDE, program, handler)[1] == BEFORE:
-            instructions += STRIDE
+        steps = 0
+        while self.interrupt_after(steps + STRIDE, program, handler)[1] == BEFORE:
+            steps += STRIDE
         while counts[AFTER] < MARGIN:
-            answers, when = self.interrupt_after(instructions, program, handler)
+            answers, when = self.interrupt_after(steps, program, handler)
             counts[when] += 1
             self.state[VERSION] = self.before[VERSION]
             either = getattr(program, "peak_is_of_either_order", False)
@@ -161,8 +157,8 @@ class Interrupted:
             seen = [seen[0] or agree[0], seen[1] or agree[1]]
             if not any(agree):
                 wanted = " or ".join([self.differences(answers, outcome) for outcome in outcomes])
-                raise AssertionError("%r and after %d instructions %r: %s" % (program, instructions, handler, wanted))
-            instructions += STEP
+                raise AssertionError("%r and after %d steps %r: %s" % (program, steps, handler, wanted))
+            steps += STEP
         assert counts[BEFORE] and counts[DURING] >= LEAST_DURING // STEP, (program, handler, counts)
         assert seen == [True, True], "%r and %r were never in one of the orders" % (program, handler)
         return counts
@@ -190,7 +186,6 @@ def sweep(programs, handlers):
         for handler in handlers(scene.region):
             total += scene.at_every_instruction(program, handler)[DURING]
     assert scene.region.check() == []
-    scene.timer.deinit()
     print("%d interrupts during a call" % total)
 
 

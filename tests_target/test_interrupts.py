@@ -1,25 +1,24 @@
-"""A SHARED region, used by the hard handler of a timer's interrupts and by the program that it interrupts.
+"""A SHARED region, used by the handler of a hard interrupt and by the program that it interrupts.
 
-QEMU counts instructions and makes the time out of them: 64 ns each. A timer's interrupt can so come before any
-instruction, and comes at the same one in each run; without counting it comes only between QEMU's blocks of them.
+The interrupts come after so many steps of the processor as they are told to (hard_interrupts.py).
 """
 
+import hard_interrupts
 import machine
 import micropython
 import physmem
 from array import array
-from machine import Timer
-from physmem_board import TIMER_HZ
+from hard_interrupts import LEAST_DURING, MARGIN, STEP, STRIDE
 from random_numbers import RandomNumbers
+from support import scaled
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505")
+ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
 TIMEOUT = 180
 QEMU = ("-icount", "shift=6,sleep=off")
-NS_PER_INSTRUCTION = 1 << 6  # more than a tick of the timer's clock
 
-OPERATIONS = 100000
-HANDLER_OPERATIONS = 10000  # of these, at least
-INTERRUPTED_CALLS = 1000  # operations of the program that the handler came in between, at least
+OPERATIONS = scaled(100000, 100000, 12000)
+HANDLER_OPERATIONS = OPERATIONS // 10  # of these, at least
+INTERRUPTED_CALLS = OPERATIONS // 100  # operations of the program that the handler came in between, at least
 BATCH = 4000
 FRAMES = 300
 BASE = 0x00325000  # an odd frame number; nothing touches what lies there
@@ -150,7 +149,7 @@ class Handler:
         self.program = program
         self.interrupted_calls = 0
 
-    def tick(self, timer):
+    def tick(self, source):
         worker = self.worker
         if not micropython.heap_locked():
             worker.blame("the heap is not locked in the handler", 0)
@@ -173,8 +172,8 @@ def has_place(owner, n, align):
     return False
 
 
-def one_batch(timer, freq, seed, loads):
-    """BATCH operations on a new region, and what came of it:
+def one_batch(steps, seed, loads):
+    """BATCH operations on a new region, interrupted every so many steps, and what came of it:
     (operations in the handler, operations of the program interrupted, refusals proved, whether the peak was exact)."""
     region = physmem.Region("shared", BASE, FRAMES * 4096, attrs=physmem.SHARED)
     owner = array("B", bytearray(FRAMES))
@@ -184,7 +183,7 @@ def one_batch(timer, freq, seed, loads):
     handler = Handler(worker, program)
     proofs = 0
     try:
-        timer.init(freq=freq, callback=handler.tick, hard=True)
+        hard_interrupts.every(steps, handler.tick)
         while program.operations + worker.operations < BATCH and not program.fault and not worker.fault:
             handled = worker.operations
             program.one()
@@ -196,7 +195,7 @@ def one_batch(timer, freq, seed, loads):
                         program.blame("refused although there is a place", program.refused_frames)
                 machine.enable_irq(masked)
     finally:
-        timer.deinit()
+        hard_interrupts.stop()
     for one in (program, worker):
         assert one.fault is None, "%d: %r, %d" % (one.mark, one.fault, one.place)
     # All that the region says of itself is what the two have counted.
@@ -216,11 +215,10 @@ def one_batch(timer, freq, seed, loads):
 
 def test_handler_and_program_share_a_region():
     numbers = RandomNumbers(3)
-    timer = Timer(0)
     operations = handler_operations = interrupted = proofs = exact = batches = 0
     while operations < OPERATIONS or handler_operations < HANDLER_OPERATIONS:
         loads = 4 + numbers.below(60), 2 + numbers.below(30)
-        counts = one_batch(timer, 200 + numbers.below(800), batches, loads)
+        counts = one_batch(16000 + numbers.below(50000), batches, loads)
         batches += 1
         operations += BATCH
         handler_operations += counts[0]
@@ -265,7 +263,7 @@ MAPS = (
         ),
     ),
 )
-LATEST_START = 10000  # of a call, in instructions from the start of the timer
+LATEST_START = 10000  # of a call, in steps
 
 
 class InterruptedCall:
@@ -288,7 +286,7 @@ class InterruptedCall:
         self.pending = array("B", bytearray(1))
         self.inside = self.done = False
 
-    def interrupt(self, timer):
+    def interrupt(self, source):
         self.inside = self.pending[0]
         answers = self.answers
         answers[0] = self.free(5)
@@ -300,9 +298,9 @@ class InterruptedCall:
         answers[6] = self.alloc(100)
         self.done = True
 
-    def run(self, timer, instructions):
-        """Make the call with the interrupt `instructions` after the start of the timer, judge and undo what came of it;
-        return whether it came during the call."""
+    def run(self, steps):
+        """Make the call with the interrupt `steps` after it has been started, judge and undo what came of it; return
+        whether it came during the call."""
         region, call, arguments, n = self.region, self.call, self.arguments, self.n
         pending = self.pending
         first, second = arguments[0], arguments[-1]
@@ -312,8 +310,7 @@ class InterruptedCall:
             region.alloc_at(first, n)
         failed = region.failed
         self.done = False
-        ticks = instructions * NS_PER_INSTRUCTION * (TIMER_HZ // 1000000) // 1000
-        timer.init(mode=Timer.ONE_SHOT, period=ticks, tick_hz=TIMER_HZ, callback=self.callback, hard=True)
+        hard_interrupts.once(steps, self.callback)
         # Little but the call itself between the two marks.
         if one_argument:
             pending[0] = 1
@@ -355,17 +352,24 @@ class InterruptedCall:
 
 
 def test_interrupt_before_each_instruction_of_a_call():
-    timer = Timer(0)
     for others, refused, calls in MAPS:
         for name, arguments, n in calls:
             interrupted_call = InterruptedCall(others, refused, name, arguments, n)
-            # Later by one each time, from before the call's first instruction to behind its last.
-            instructions, inside, behind = 1, 0, 0
-            while behind < 10:
-                instructions += 1
-                came_inside = interrupted_call.run(timer, instructions)
-                assert inside or instructions < LATEST_START and not (came_inside and instructions == 2)
-                inside += came_inside
-                behind = behind + 1 if inside and not came_inside else 0
+            steps = 0
+            while not interrupted_call.run(steps + STRIDE):
+                steps += STRIDE
+                assert steps < LATEST_START
+            # Later by a step each time, or by more, from before the call's first instruction to behind its last.
+            before = inside = behind = 0
+            while behind < MARGIN:
+                steps += STEP
+                if interrupted_call.run(steps):
+                    inside += 1
+                    behind = 0
+                elif inside:
+                    behind += 1
+                else:
+                    before += 1
+            assert before and inside >= LEAST_DURING // STEP
             assert interrupted_call.region.check() == []
-            print(name, arguments, "interrupted at each of", inside, "instructions")
+            print(name, arguments, "interrupted at", inside, "steps")

@@ -4,18 +4,21 @@ Both get the same operations on states that are the same; after each, every word
 exhaustive tests hold against brute force on the host, so that this carries their result over to the boards.
 """
 
+from array import array
+
 import machine
 import physmem_board
 import physmem_engine as engine
 import physmem_thumb as thumb
 from random_numbers import RandomNumbers
+from support import scaled
 from uctypes import addressof
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505")
+ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
 TIMEOUT = 300
 
-# One board tries every map, the others, where the same instructions run, a third of them.
-STEP = 1 if physmem_board.NAME == "MPS2_AN385" else 3
+# One board tries every map, the others, where the same instructions run, a third of them, a slow one fewer.
+STEP = 1 if physmem_board.NAME == "MPS2_AN385" else scaled(3, 3, 17)
 
 ANYWHERE = -1  # `how` of serve(address, what, how): allocate `what` frames; -align for aligned ones, which are not 0
 RELEASE = 0  # the allocation that begins with the frame `what`; above 0: allocate so many from the frame `what` on
@@ -23,19 +26,29 @@ ALIGNS = (2, 4, 8, 16, 32, 64, 2048)
 
 # Words of a state, from the table of physmem_engine.
 VERSION = 5
-SPAN = 13
-_SHARED = 0x100
+LOCK = 7
 _LARGEST_VERSION = (1 << 30) - 1
+
+# Kinds of states: `shared` of a Pair. The spin lock is a word in memory that stands in for the register of one and
+# reads as free at all times; that a core waits for another is tested where there are two (test_two_cores.py).
+PLAIN = 0
+SHARED = 1
+SPIN_LOCKED = 2
+KINDS = (PLAIN, SHARED, SPIN_LOCKED)
+FREE_LOCK = 1
 
 
 class Pair:
-    """A state that the viper code works on and its twin for the Thumb code; with `shared`, the twin takes the lock."""
+    """A state that the viper code works on and its twin for the Thumb code; `shared` says what lock the twin takes."""
 
-    def __init__(self, frames, first_number, shared=False):
+    def __init__(self, frames, first_number, shared=PLAIN):
         self.frames = frames
         self.viper = engine.new_state(frames, first_number)
-        self.thumb = engine.new_state(frames, first_number, shared)
+        self.thumb = engine.new_state(frames, first_number, shared != PLAIN)
         self.shared = shared
+        self.spin_lock = array("I", [FREE_LOCK])
+        if shared:
+            self.thumb[LOCK] = 1 | (addressof(self.spin_lock) if shared == SPIN_LOCKED else 0)
         self.viper_address = addressof(self.viper)
         self.thumb_address = addressof(self.thumb)
         self.operations = 0
@@ -43,13 +56,23 @@ class Pair:
 
     def do(self, what, how):
         """Do the same with both; return the answer, which is the same, as are the states."""
+        version = self.thumb[VERSION]
+        self.spin_lock[0] = FREE_LOCK
         answer = engine.serve(self.viper_address, what, how)
         other = thumb.serve(self.thumb_address, what, how)
+        if self.shared == SPIN_LOCKED:
+            given_back = self.spin_lock[0] != FREE_LOCK
+            assert given_back == (self.thumb[VERSION] != version), "serve(%d, %d): %s" % (what, how, given_back)
         if answer != other or self.thumb != self.viper:
             assert answer == other, "serve(%d, %d) of %d frames: %d, not %d" % (what, how, self.frames, other, answer)
             self.same("serve", what, how)
         self.operations += 1
         return answer
+
+    def gives_back(self):
+        """The spin lock has been given back since the last time, if there is one; in calls that all take it."""
+        assert self.shared != SPIN_LOCKED or self.spin_lock[0] != FREE_LOCK
+        self.spin_lock[0] = FREE_LOCK
 
     def try_and_undo(self, what, how):
         """Allocate, and if that is granted, release."""
@@ -63,12 +86,12 @@ class Pair:
         if not self.shared:
             assert self.thumb == self.viper, self.differences(what)
             return
-        version, span = self.thumb[VERSION], self.thumb[SPAN]
-        assert span == self.viper[SPAN] | _SHARED and self.viper[VERSION] == 0 <= version <= _LARGEST_VERSION
-        self.thumb[VERSION], self.thumb[SPAN] = 0, self.viper[SPAN]
+        version, lock = self.thumb[VERSION], self.thumb[LOCK]
+        assert lock & 1 and self.viper[LOCK] == self.viper[VERSION] == 0 <= version <= _LARGEST_VERSION
+        self.thumb[VERSION], self.thumb[LOCK] = 0, 0
         differ = self.thumb != self.viper
         differences = differ and self.differences(what)
-        self.thumb[VERSION], self.thumb[SPAN] = version, span
+        self.thumb[VERSION], self.thumb[LOCK] = version, lock
         assert not differ, differences
 
     def differences(self, what):
@@ -213,22 +236,25 @@ def random_operations(shared, operations):
 
 def test_random_operations():
     """Small and large, aligned, at a frame, releases of frames that begin nothing, requests that cannot be met."""
-    random_operations(False, 2000)
+    random_operations(PLAIN, scaled(2000, 2000, 80))
 
 
 def test_random_operations_with_the_lock():
-    """A shared state has the same answers and words; the version alone is its own."""
-    random_operations(True, 600)
+    """A shared state has the same answers and words; the version alone is its own. A spin lock is given back by each
+    call that counts the version up, and only by those."""
+    for shared in (SHARED, SPIN_LOCKED):
+        random_operations(shared, scaled(600, 600, 20))
 
 
 def test_functions_beside_serve():
     """count_failure and flip_start: the same words, for every frame of two words and more."""
-    for shared in (False, True):
+    for shared in KINDS:
         pair = Pair(70, 5, shared)
         assert pair.do(0, 70) == 0
         for frame in range(1, 70):
             for function in (engine, thumb):
                 function.flip_start(pair.viper_address if function is engine else pair.thumb_address, frame)
+            pair.gives_back()
             pair.same("split before", frame)
             assert pair.do(0, RELEASE) == frame and pair.do(0, frame) == 0
             for function in (engine, thumb):
@@ -239,16 +265,18 @@ def test_functions_beside_serve():
         assert answers == (engine.OUT_OF_MEMORY, engine.OUT_OF_MEMORY)
         pair.same("count_failure")
         assert pair.thumb[engine.STATE_FAILED] == 1
+        pair.gives_back()
         # The map of a shared region has changed meanwhile: nothing is counted, the caller looks again.
         if shared:
             assert thumb.count_failure(pair.thumb_address, version + 1) == engine.ADDRESS_NOT_FREE
             assert pair.thumb[engine.STATE_FAILED] == 1
+            pair.gives_back()
 
 
 def test_versions():
     """The version of a shared state counts what may have changed its map, and stays a small integer; that of another
     stays 0."""
-    pair = Pair(64, 0, True)
+    pair = Pair(64, 0, SHARED)
     for version in (0, 1, _LARGEST_VERSION - 1, _LARGEST_VERSION):
         for what, how in ((3, ANYWHERE), (33, ANYWHERE), (2, -4), (60, 2), (0, RELEASE)):
             pair.thumb[VERSION] = version
@@ -286,6 +314,17 @@ EVERY_ANSWER = (
 )
 
 
+STAND_IN = array("I", [FREE_LOCK])
+
+
+def new_state(shared):
+    """A state of 64 frames that has that kind of lock."""
+    state = engine.new_state(64, 0, shared != PLAIN)
+    if shared == SPIN_LOCKED:
+        state[LOCK] = addressof(STAND_IN) | 1
+    return state
+
+
 def interrupts_are_masked():
     """Whether interrupts are masked: what machine.disable_irq() says they were; leaves them so."""
     before = machine.disable_irq()
@@ -295,8 +334,9 @@ def interrupts_are_masked():
 
 def test_interrupts_are_as_before_each_call():
     """Enabled they stay, masked they stay: after every kind of answer, of plain and of shared states."""
-    for shared in (False, True):
-        address = addressof(state := engine.new_state(64, 0, shared))
+    for shared in KINDS:
+        state = new_state(shared)
+        address = addressof(state)
         for masked in (False, True):
             for what, how, expected in EVERY_ANSWER:
                 check_mask(masked, expected, thumb.serve, address, what, how)
@@ -322,24 +362,33 @@ def check_mask(masked, expected, function, *arguments):
     assert not interrupts_are_masked()
 
 
-def test_masking():
-    """mask_interrupts says whether interrupts were let through, twice is as once, and unmask_interrupts undoes both."""
-    for _ in range(3):
+def test_holding():
+    """hold says whether interrupts were let through, twice is as once, and let_go undoes both; a plain state has no
+    lock."""
+    for shared in KINDS:
+        pair = Pair(64, 0, shared)
+        address = pair.thumb_address
         assert not interrupts_are_masked()
-        first, second = thumb.mask_interrupts(), thumb.mask_interrupts()
+        first = thumb.hold(address)
         masked = interrupts_are_masked()
-        thumb.unmask_interrupts()
-        assert (first, second, masked) == (1, 0, True)
+        second = thumb.hold(address)
+        pair.spin_lock[0] = FREE_LOCK
+        thumb.let_go(address, second)
+        pair.gives_back()
+        still_masked = interrupts_are_masked()
+        thumb.let_go(address, first)
+        pair.gives_back()
+        assert (first, second, masked, still_masked) == ((1, 0, True, True) if shared else (0, 0, False, False))
         assert not interrupts_are_masked()
 
 
 def test_comparison_finds_a_difference():
     """One bit of one word is enough to fail."""
-    for shared in (False, True):
+    for shared in KINDS:
         for i in range(len(engine.new_state(40, 0))):
             pair = Pair(40, 0, shared)
             pair.thumb[i] ^= 1 << 9
-            if shared and i == VERSION:
+            if shared and i in (VERSION, LOCK):
                 continue
             try:
                 pair.same("one bit of word", i)

@@ -7,7 +7,7 @@ tried one after the other, and the frames are the lowest in the first that has a
 """
 
 from random_numbers import RandomNumbers
-from support import fresh_physmem, raises, scaled
+from support import fresh_physmem, raises, sample, scaled
 
 BASE = 0x60000000  # on boards with 32 bits a big integer
 
@@ -93,7 +93,7 @@ def systems():
         for second in ATTRIBUTES:
             for third in ATTRIBUTES:
                 number += 1
-                if number % scaled(1, 29) == 0:
+                if number % scaled(1, 29, 73) == 0:
                     yield [
                         Wanted("a", BASE + 0x8000, 3, 256, first),
                         Wanted("b", BASE + 0x10000, 4, 256, second),
@@ -165,7 +165,7 @@ def test_attributes_together_with_addresses():
     region by the rule, of those that have a place, and the lowest frame in it."""
     numbers = RandomNumbers(29)
     granted = refused = fallen_over = 0
-    for number in range(scaled(90, 12)):
+    for number in range(scaled(90, 12, 3)):
         regions = []
         addr = BASE
         for i, (frame_size, frames, attributes) in enumerate(LAYOUTS[number % 3]):
@@ -215,7 +215,7 @@ def test_rings():
     """A ring: in memory that DMA reaches, fast if there is any, at a multiple of its size; when that is full, in what
     else DMA reaches; never in memory that it does not."""
     sizes = [1 << i for i in range(5, 14)]
-    for attributes in ATTRIBUTES:
+    for attributes in sample(ATTRIBUTES, 3):
         for frame_size in scaled((32, 1024), (512,)):
             physmem = fresh_physmem()
             regions = [
@@ -225,7 +225,7 @@ def test_rings():
                 Wanted("core", BASE + 0x80000, 64, 1024, ("FAST",)),
             ]
             physmem.init([region.entry(physmem) for region in regions])
-            for i in range(200):
+            for i in range(scaled(200, 200, 60)):
                 nbytes = sizes[i * 7 % len(sizes)]
                 places = []
                 for region in in_order(regions, ("DMA",), ("FAST",), ()):

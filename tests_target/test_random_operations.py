@@ -1,4 +1,5 @@
-"""Random operations of the whole public API against the plain model: 100,000 on the unix port, 10,000 on each board.
+"""Random operations of the whole public API against the plain model: 100,000 on the unix port, 10,000 on a board, 500
+on a slow one.
 
 The model says what is granted, refused and with which code; random_operations.py holds the library against it: used
 frames, peak and failures of every region after each operation, check() after each hundred. tests_host/test_model.py
@@ -9,16 +10,11 @@ import sys
 
 from random_numbers import RandomNumbers
 from random_operations import RandomOperations
-from support import fresh_physmem
+from support import fresh_physmem, scaled
 
 TIMEOUT = 600
 
-if sys.implementation.name != "micropython":
-    OPERATIONS = 20000
-elif sys.platform == "linux":
-    OPERATIONS = 100000
-else:
-    OPERATIONS = 10000
+OPERATIONS = scaled(100000, 10000, 500) if sys.implementation.name == "micropython" else 20000
 
 
 def test_random_operations_agree_with_the_model():

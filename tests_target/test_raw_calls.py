@@ -11,10 +11,11 @@ import micropython
 import physmem
 from array import array
 from random_numbers import RandomNumbers
+from support import scaled
 
 TIMEOUT = 300
 
-CALLS = 100000
+CALLS = scaled(100000, 100000, 15000)
 _MODE_CALLS = 4000  # after so many calls, filling turns into draining, and back
 _REFUSED_FRAMES = (-1, -7, -(1 << 20), -(1 << 29), 1 << 20, (1 << 29) - 1, (1 << 30) - 1)
 _REFUSALS_PER_PROOF = 256  # of so many refusals for want of frames, one is held against the table
@@ -36,6 +37,7 @@ class RawCalls:
         self.alloc_at = region.alloc_at
         self.free = region.free
         self.frames = region.frames
+        self.most = min(64, region.frames)  # frames that most calls ask for
         self.phase = (region.base >> region.shift) % 64  # of the region's first frame, for alignments up to 64
         self.count = array("H", bytearray(2 * self.frames))
         self.live = array("H", bytearray(2 * self.frames))
@@ -87,7 +89,7 @@ class RawCalls:
             if not self.filling and below(4) and self.lives:
                 self.free_live(below(self.lives))
                 return
-            n = 1 + below(4) if below(2) else 1 + below(64)
+            n = 1 + below(4) if below(2) else 1 + below(self.most)
             if not below(64):
                 n = 1 + below(self.frames)
             if kind < 6:

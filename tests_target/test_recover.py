@@ -13,7 +13,7 @@ import micropython
 import physmem
 import physmem_engine as engine
 from random_numbers import RandomNumbers
-from support import scaled
+from support import sample, scaled
 from uctypes import addressof, bytearray_at
 
 LOCKS = sys.implementation.name == "micropython"
@@ -21,9 +21,9 @@ LOCKS = sys.implementation.name == "micropython"
 # Words of a state, from the table of physmem_engine.
 FREE = 1
 PLANES = 6
-TOPS = 7
-SPAN = 13
-ROW = 14
+TOPS = 8
+SPAN = 14
+ROW = 15
 
 FRAMES = 170
 BASE = 7 * 4096
@@ -65,7 +65,9 @@ def region_with(allocations, attrs=0):
     return region
 
 
-PLACES = ((0, 1), (0, 40), (3, 5), (30, 2), (30, 3), (32, 32), (31, 34), (31, 66), (64, 96), (165, 5), (5, 165))
+PLACES = sample(
+    ((0, 1), (0, 40), (3, 5), (30, 2), (30, 3), (32, 32), (31, 34), (31, 66), (64, 96), (165, 5), (5, 165)), 5
+)
 
 
 def neighbours(first, n, case):

@@ -4,6 +4,8 @@ Defect 3 has a file of its own, test_ruvix_large.py. Every refusal leaves the al
 all that can be seen of it before and after.
 """
 
+from array import array
+
 from physmem import PAGE_SIZE, BuddyAllocator, PageFrame, PhysAddr, PhysMemError
 from support import raises
 
@@ -65,12 +67,14 @@ def test_defect_01_double_free_of_a_block_whose_pages_are_out_again():
 def test_defect_02_four_thousand_pages_freed_evens_then_odds_lose_nothing():
     """RuVix' free lists overflow silently: 4,096 pages freed evens then odds leave 3,072 free."""
     allocator = allocator_of(4096)
-    addresses = [allocator.alloc_pages(1) for _ in range(4096)]
+    numbers = array("I", bytes(4 * 4096))
+    for i in range(4096):
+        numbers[i] = allocator.alloc_pages(1).pfn()
     assert allocator.free_page_count() == 0
     for parity in (0, 1):
-        for addr in addresses:
-            if addr.pfn() % 2 == parity:
-                allocator.dealloc_pages(addr, 1)
+        for number in numbers:
+            if number % 2 == parity:
+                allocator.dealloc_pages(PhysAddr.from_pfn(number), 1)
         assert allocator.free_page_count() == (parity + 1) * 2048
         assert allocator.free_blocks_at_order(0) == (2048, 0)[parity]
     assert allocator.free_blocks_at_order(9) == 8

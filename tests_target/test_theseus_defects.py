@@ -7,7 +7,7 @@ Every refusal leaves the system as it was: `refused` compares each region's runs
 import sys
 
 import micropython
-from support import fresh_physmem, raises
+from support import fresh_physmem, raises, scaled
 
 FRAME = 4096
 ADDRESSES = 1 << 32 if sys.maxsize < 1 << 32 else 1 << 52  # one past the last physical address
@@ -141,19 +141,20 @@ def test_defect_04_nothing_but_empty_ranges():
 
 
 def test_defect_05_more_than_32_regions():
-    """Theseus indexes past the end of an array of 32. Ours takes 100 free regions and 100 reserved ones, and each frame
-    of them can be allocated."""
-    free = [area(0x1000 + 16 * i, 0x1000 + 16 * i + 3) for i in range(100)]
-    reserved = [area(0x1000 + 16 * i + 8, 0x1000 + 16 * i + 9) for i in range(100)]
+    """Theseus indexes past the end of an array of 32. Ours takes 100 free regions and 100 reserved ones, 40 of each on
+    a board with little heap, and each frame of them can be allocated."""
+    count = scaled(100, 100, 40)
+    free = [area(0x1000 + 16 * i, 0x1000 + 16 * i + 3) for i in range(count)]
+    reserved = [area(0x1000 + 16 * i + 8, 0x1000 + 16 * i + 9) for i in range(count)]
     physmem = system(free, reserved)
-    assert len(physmem.regions()) == 200
+    assert len(physmem.regions()) == 2 * count
     firsts = set()
-    for _ in range(100):
+    for _ in range(count):
         frames = physmem.allocate_frames(4)
         firsts.add(frames.addr // FRAME)
-    assert firsts == {0x1000 + 16 * i for i in range(100)}
+    assert firsts == {0x1000 + 16 * i for i in range(count)}
     raises(MemoryError, physmem.allocate_frames, 1)
-    for i in range(100):
+    for i in range(count):
         assert physmem.allocate_frames_at(reserved[i][0], 2).count == 2
     assert physmem.check() == []
 

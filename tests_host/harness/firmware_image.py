@@ -1,46 +1,176 @@
-"""Where the parts of a firmware image lie, and what is wrong with that."""
+"""Where the parts of a firmware image lie, what they are, and what is wrong with that."""
+
+import collections
+import functools
+import re
+import struct
+import subprocess
 
 from elftools.elf.elffile import ELFFile
 
-_ALLOCATED = 0x2  # SHF_ALLOC
+import boards
+from emulator import ROOT, firmware
+
+_IN_MEMORY = 0x1 | 0x2  # SHF_WRITE, SHF_ALLOC: what ports/rp2 writes to is not always allocated for the linker
 _LOADABLE = "PT_LOAD"
+_PSRAM = range(0x11000000, 0x12000000)  # window of the second chip select; RP2350 datasheet, 4.4.1
+_SRAM = range(0x20000000, 0x20082000)
 
 
 class FirmwareImage:
     """The ELF file at *path*: `parts` are (name, base, size), in bytes, of all that takes memory on the board."""
 
     def __init__(self, path):
+        self.path = path
         with open(path, "rb") as file:
             elf = ELFFile(file)
             self.symbols = {symbol.name: symbol.entry for symbol in elf.get_section_by_name(".symtab").iter_symbols()}
             self.parts = [
                 (section.name, section["sh_addr"], section["sh_size"])
                 for section in elf.iter_sections()
-                if section["sh_flags"] & _ALLOCATED and section["sh_size"]
+                if section["sh_flags"] & _IN_MEMORY and section["sh_size"]
             ]
-            # Where the contents of .data wait for start-up to copy them.
-            self.parts += [
-                (f"load image {i}", segment["p_paddr"], segment["p_filesz"])
-                for i, segment in enumerate(elf.iter_segments())
+            # (address where it waits for start-up to copy it, address where it is used, bytes).
+            self.segments = [
+                (segment["p_paddr"], segment["p_vaddr"], segment.data())
+                for segment in elf.iter_segments()
                 if segment["p_type"] == _LOADABLE and segment["p_filesz"]
             ]
             text = elf.get_section_by_name(".text")
-            self.constants = text.data()
-            self.vectors = int.from_bytes(self.constants[:4], "little"), text["sh_addr"]
-        heap = self.symbols["gc_heap"]
-        self.parts.append(("gc_heap", heap["st_value"], heap["st_size"]))
-        stack_size = self.value("physmem_stack_size")
-        self.parts.append(("stack", self.value("_estack") - stack_size, stack_size))
+            self.text = range(text["sh_addr"], text["sh_addr"] + text["sh_size"])
+        self.parts += [(f"load image {i}", base, len(data)) for i, (base, _, data) in enumerate(self.segments)]
 
     def has_string(self, text):
         """Whether *text* stands in the image as a string of its own, as the name of a frozen module does."""
-        return b"\0" + text.encode() + b"\0" in self.constants
+        return any(b"\0" + text.encode() + b"\0" in data for _, _, data in self.segments)
 
     def value(self, symbol):
         return self.symbols[symbol]["st_value"]
 
     def size(self, symbol):
         return self.symbols[symbol]["st_size"]
+
+    def content(self, address, size):
+        """The *size* bytes that start-up leaves at *address*."""
+        for _, base, data in self.segments:
+            if base <= address and address + size <= base + len(data):
+                return data[address - base : address - base + size]
+        raise ValueError(f"{size} bytes at {address:#x} are in no segment")
+
+    def words(self, address, number):
+        """The *number* 32-bit words at *address*."""
+        return struct.unpack(f"<{number}I", self.content(address, 4 * number))
+
+    def code(self, function):
+        """(address, bytes) of *function*."""
+        address = self.value(function) & ~1
+        return address, self.content(address, self.size(function))
+
+    def constants(self, function, within):
+        """The 32-bit constants of *function*, by which it loads addresses, that lie in the range *within*."""
+        address, code = self.code(function)
+        aligned = range(-address % 4, len(code) - 3, 4)
+        words = {int.from_bytes(code[offset : offset + 4], "little") for offset in aligned}
+        return sorted(word for word in words if word in within)
+
+    @functools.cached_property
+    def callers(self):
+        """Function -> the functions that branch to it, directly or through a veneer of the linker's."""
+        command = ["arm-none-eabi-objdump", "-d", "--no-show-raw-insn", self.path]
+        callers = collections.defaultdict(set)
+        caller = None
+        for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines():
+            header = re.fullmatch(r"[0-9a-f]+ <(.+)>:", line)
+            branch = re.search(r"\tb\S*\t.*<([\w.]+)>", line)
+            if header:
+                caller = header[1]
+            elif branch:
+                callers[re.sub(r"^__(\w+)_veneer$", r"\1", branch[1])].add(caller)
+        return callers
+
+
+class QemuImage(FirmwareImage):
+    """The same for a board of ports/qemu."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.initial_stack = self.words(self.text[0], 1)[0]
+        self.parts.append(("gc_heap", self.value("gc_heap"), self.size("gc_heap")))
+        stack_size = self.value("physmem_stack_size")
+        self.parts.append(("stack", self.value("_estack") - stack_size, stack_size))
+
+
+class Rp2Image(FirmwareImage):
+    """The same for a board of ports/rp2: its GC heap ends where firmware/rp2/board.c has it end."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.initial_stack = self.words(self.text[0], 1)[0]
+        start = self.value("__GcHeapStart")
+        (self.gc_heap_end,) = self.constants("__wrap_gc_init", _SRAM)
+        self.parts.append(("gc_heap", start, self.gc_heap_end - start))
+        bottom = self.value("__StackBottom")
+        self.parts.append(("stack", bottom, self.value("__StackTop") - bottom))
+        if "__wrap_gc_add" in self.symbols:
+            # The compiler may compare with one less.
+            self.psram_gc_end = max(self.constants("__wrap_gc_add", _PSRAM), default=_PSRAM[0])
+            if self.psram_gc_end > _PSRAM[0]:
+                self.parts.append(("gc_heap in PSRAM", _PSRAM[0], self.psram_gc_end - _PSRAM[0]))
+
+
+def image_of(board):
+    """The image of the firmware of *board*."""
+    return {"qemu": QemuImage, "rp2": Rp2Image}[boards.port(board)](firmware(board))
+
+
+class Uf2:
+    """The .uf2 file of *board*: its family ID, the address it begins at, and its `data`. ValueError if its blocks are
+    not whole, numbered and side by side. Source: Microsoft's UF2 specification."""
+
+    def __init__(self, board):
+        data = (ROOT / "build" / board / "firmware.uf2").read_bytes()
+        if not data or len(data) % 512:
+            raise ValueError(f"{len(data)} bytes are no whole blocks")
+        self.family = None
+        self.data = b""
+        for number, offset in enumerate(range(0, len(data), 512)):
+            header = struct.unpack_from("<8I", data, offset)
+            magic_end = struct.unpack_from("<I", data, offset + 508)[0]
+            if (header[0], header[1], magic_end) != (0x0A324655, 0x9E5D5157, 0x0AB16F30):
+                raise ValueError(f"block {number} has not UF2's magic numbers")
+            if number == 0:
+                self.base, self.family = header[3], header[7]
+            # Flags: a family ID is present; 256 bytes a block is what the boot ROMs take.
+            expected = (0x2000, self.base + number * 256, 256, number, len(data) // 512, self.family)
+            if header[2:] != expected:
+                raise ValueError(f"block {number} says {header[2:]}, not {expected}")
+            self.data += data[offset + 32 : offset + 32 + 256]
+
+
+def wide_instructions(code):
+    """The 32-bit instructions in *code*, Thumb machine code of mpy-cross, each a pair of half-words."""
+    halves = struct.unpack(f"<{len(code) // 2}H", code[: len(code) // 2 * 2])
+    found = []
+    i = 0
+    while i + 1 < len(halves):
+        if halves[i] & 0xF8FF == 0x4800 and halves[i + 1] == 0xE001:  # ldr from the next word but one, branch over it
+            i += 4
+        elif halves[i] >> 11 in (0b11101, 0b11110, 0b11111):  # Armv7-M manual, A5.1
+            found.append((halves[i], halves[i + 1]))
+            i += 2
+        else:
+            i += 1
+    return found
+
+
+def is_armv6m(instruction):
+    """Whether the 32-bit *instruction* is one that Armv6-M has: BL, MSR, MRS, DSB, DMB, ISB (its manual, A5.3)."""
+    first, second = instruction
+    branch_with_link = first >> 11 == 0b11110 and second & 0xD000 == 0xD000
+    to_register = first & 0xFFF0 == 0xF380 and second >> 12 == 0x8
+    from_register = first == 0xF3EF and second >> 12 == 0x8
+    barrier = first == 0xF3BF and second >> 8 == 0x8F
+    return branch_with_link or to_register or from_register or barrier
 
 
 def overlap(first, second):

@@ -1,4 +1,4 @@
-"""Machines that run test functions: the unix port of MicroPython, and boards under QEMU.
+"""Machines that run test functions: the unix port of MicroPython, and boards in an emulator.
 
 A machine starts afresh for each test file. When a test hangs it or brings it down, the file's other tests fail too, and
 say why; the next file finds a new machine.
@@ -12,8 +12,9 @@ import time
 
 from mpremote.transport import TransportError
 
-from emulator import MACHINES, ROOT, Emulator, firmware
-from harness import target_files
+from boards import mpy_cross_option
+from emulator import MACHINES, ROOT, RP2040_BOARDS, Emulator, Rp2040Emulator, firmware
+from harness import imports, target_files
 
 
 RESULT = "physmem-test-result"
@@ -46,9 +47,13 @@ class Machine:
                 raise MachineDown(f"not run: {self._down}")
             return self._result(self.execute(file, function))
         except (OSError, RuntimeError, TransportError, TimeoutError) as error:
-            self._down = f"{self.name} went down in {function} of {file.path.stem}: {error}"
+            self._down = f"{self.name} went down in {function} of {file.path.stem}: {self.explain(error)}"
             self.stop()
             raise MachineDown(self._down) from error
+
+    def explain(self, error):
+        """What to say of *error*, which has brought the machine down."""
+        return error
 
     @staticmethod
     def _result(output):
@@ -105,7 +110,8 @@ class UnixPort(Machine):
 
 
 class Board(Machine):
-    """A board under QEMU, driven through mpremote's transport; test files arrive as .mpy files."""
+    """A board in an emulator, driven through mpremote's transport; test files arrive as .mpy files, with the modules
+    that they need. Subclasses say how the emulator is made and how files get onto the board."""
 
     def __init__(self, name):
         super().__init__(name)
@@ -113,19 +119,17 @@ class Board(Machine):
         self._transport = None
 
     def start(self, file):
-        if self._emulator is None or self._emulator.options != file.options:
+        emulator = self._emulator_for(file)
+        if self._emulator is None or self._emulator.options != emulator.options:
             self.stop()
             if not firmware(self.name).exists():
                 raise RuntimeError(f"the firmware of {self.name} is not built: run make build")
-            self._emulator = Emulator(self.name, options=file.options)
+            self._emulator = emulator
             self._emulator.start()
             self._transport = self._emulator.connect()
         else:
             self._transport.enter_raw_repl(soft_reset=True)
-        for harness in ("runner", "uploaded_files"):
-            self._execute((target_files.FOLDER / f"{harness}.py").read_text())
-        for path in [*target_files.helper_modules(), file.path]:
-            self._upload(path)
+        self._upload([*imports.needed(file.path, target_files.helper_modules()), file.path])
 
     def execute(self, file, function):
         return self._execute(f"run({file.path.stem!r}, {function!r})", file.timeout)
@@ -138,19 +142,15 @@ class Board(Machine):
             self._emulator.stop()
             self._emulator = None
 
-    def _upload(self, path):
-        data = self._compile(path)
-        name = f"{path.stem}.mpy"
-        for start in range(0, len(data), UPLOAD_CHUNK):
-            self._execute(f"uploaded_files.add({name!r}, {data[start : start + UPLOAD_CHUNK]!r})")
+    def explain(self, error):
+        return self._emulator and self._emulator.failure() or error
 
     def _compile(self, path):
         """The .mpy file of the module at *path*, for the machine code of this board."""
-        options = re.search(r"-march=\S+", (ROOT / "boards" / self.name / "mpconfigboard.mk").read_text())
         output = ROOT / "build" / self.name / "tests" / f"{path.stem}.mpy"
         output.parent.mkdir(exist_ok=True)
         mpy_cross = ROOT / "build" / "mpy-cross" / "mpy-cross"
-        command = [mpy_cross, options.group(), "-s", path.name, "-o", output, path]
+        command = [mpy_cross, mpy_cross_option(self.name), "-s", path.name, "-o", output, path]
         compiler = subprocess.run(command, capture_output=True, text=True)
         if compiler.returncode:
             raise RuntimeError(f"{path.name} does not compile:\n{compiler.stderr}")
@@ -181,6 +181,50 @@ class Board(Machine):
         return text()
 
 
+class QemuBoard(Board):
+    """A board under QEMU. It has no file system: files lie in the GC heap."""
+
+    def _emulator_for(self, file):
+        return Emulator(self.name, options=file.options)
+
+    def _upload(self, paths):
+        for harness in ("runner", "uploaded_files"):
+            self._execute((target_files.FOLDER / f"{harness}.py").read_text())
+        for path in paths:
+            data = self._compile(path)
+            name = f"{path.stem}.mpy"
+            for start in range(0, len(data), UPLOAD_CHUNK):
+                self._execute(f"uploaded_files.add({name!r}, {data[start : start + UPLOAD_CHUNK]!r})")
+
+
+class Rp2040Board(Board):
+    """A board of the RP2040 in this project's emulator. Files lie in its flash, where they outlast soft resets; each is
+    written when it is first needed, or has changed."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self._written = {}
+
+    def stop(self):
+        super().stop()
+        self._written = {}
+
+    def _emulator_for(self, file):
+        return Rp2040Emulator(self.name)
+
+    def _upload(self, paths):
+        for path in [target_files.FOLDER / "runner.py", *paths]:
+            data = self._compile(path)
+            if self._written.get(path.stem) != data:
+                self._execute(f"file = open('{path.stem}.mpy', 'wb')")
+                for start in range(0, len(data), UPLOAD_CHUNK):
+                    self._execute(f"file.write({data[start : start + UPLOAD_CHUNK]!r})")
+                self._execute("file.close()")
+                self._written[path.stem] = data
+        self._execute("from runner import run")
+
+
 def all_machines():
     """Every machine, not yet started, by name."""
-    return {"UNIX": UnixPort("UNIX")} | {name: Board(name) for name in MACHINES}
+    boards = {name: QemuBoard(name) for name in MACHINES} | {name: Rp2040Board(name) for name in RP2040_BOARDS}
+    return {"UNIX": UnixPort("UNIX")} | boards

@@ -1,0 +1,6 @@
+set(PICO_BOARD sparkfun_promicro_rp2350)
+set(PICO_PLATFORM rp2350)
+set(MICROPY_HW_ENABLE_PSRAM 1)
+set(MPY_CROSS_FLAGS -march=armv7emsp)
+
+include(${MICROPY_BOARD_DIR}/../../firmware/rp2/board.cmake)

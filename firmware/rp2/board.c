@@ -1,0 +1,59 @@
+// What physmem keeps for itself on the rp2 boards: memory that the garbage collector would have, and a spin lock.
+
+#include "py/gc.h"
+#include "py/runtime.h"
+#include "hardware/sync.h"
+#include "memory_map.h"
+#include "rp2_psram.h"
+
+// Take the places of MicroPython's functions of these names, with which the port hands all memory that the program does
+// not use to the garbage collector: SRAM first, then PSRAM if the board has some. What is not handed over is never
+// written to, not even to be cleared, so its content lives on over a reset.
+void __real_gc_init(void *start, void *end);
+void __wrap_gc_init(void *start, void *end) {
+    (void)end;
+    __real_gc_init(start, (void *)PHYSMEM_GC_HEAP_END);
+}
+
+#if MICROPY_HW_ENABLE_PSRAM
+
+// Bytes of PSRAM that the port's driver has found.
+static size_t psram_found;
+
+void __real_gc_add(void *start, void *end);
+void __wrap_gc_add(void *start, void *end) {
+    psram_found = (uintptr_t)end - (uintptr_t)start;
+    if (PHYSMEM_PSRAM_GC_END > PSRAM_BASE) {
+        __real_gc_add(start, (void *)MIN((uintptr_t)end, PHYSMEM_PSRAM_GC_END));
+    }
+}
+
+// The module physmem_psram, for the boot stage: where the chip has PSRAM, and the end of what was found.
+#define PSRAM_LIMIT (PSRAM_BASE + (16 << 20))
+static mp_obj_t psram_end(void) {
+    return mp_obj_new_int_from_uint(PSRAM_BASE + psram_found);
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(psram_end_obj, psram_end);
+
+static const mp_rom_map_elem_t psram_globals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_physmem_psram) },
+    { MP_ROM_QSTR(MP_QSTR_BASE), MP_ROM_INT(PSRAM_BASE) },
+    { MP_ROM_QSTR(MP_QSTR_LIMIT), MP_ROM_INT(PSRAM_LIMIT) },
+    { MP_ROM_QSTR(MP_QSTR_end), MP_ROM_PTR(&psram_end_obj) },
+};
+static MP_DEFINE_CONST_DICT(psram_globals, psram_globals_table);
+
+const mp_obj_module_t physmem_psram_module = {
+    .base = { &mp_type_module },
+    .globals = (mp_obj_dict_t *)&psram_globals,
+};
+MP_REGISTER_MODULE(MP_QSTR_physmem_psram, physmem_psram_module);
+
+#endif
+
+// The SDK hands this lock to nobody else any more. On the RP2350 the SDK has spin locks in memory instead, numbered as
+// the chip's are, and leaves the chip's alone; writes to the chip's registers from 0xD0000180 on release some of them,
+// but not 31 (erratum RP2350-E2).
+void physmem_claim_spin_lock(void) {
+    spin_lock_claim((PHYSMEM_SPIN_LOCK - (SIO_BASE + SIO_SPINLOCK0_OFFSET)) / sizeof(uint32_t));
+}

@@ -1,0 +1,3 @@
+# Frozen into the firmware of the rp2 boards: what physmem needs, and what the port's own firmware has.
+include("../manifest_thumb.py")
+include("$(PHYSMEM_PORT_MANIFEST)")

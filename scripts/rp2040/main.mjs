@@ -1,0 +1,51 @@
+// node main.mjs [--unpaced] FIRMWARE.uf2
+//
+// Runs the firmware of a Raspberry Pi Pico as it is shipped, on npm's rp2040js. Its USB serial port is a TCP port of this
+// machine, which it says first: {"event": "listening", "port": ...}; control.mjs says what else goes over standard input
+// and output. Ends with the parent process. --unpaced: simulated time that the board sleeps through passes at once.
+
+import { createServer } from 'node:net';
+import { parseArgs } from 'node:util';
+import { Board } from './board.mjs';
+import { serve, tell } from './control.mjs';
+
+const { values, positionals } = parseArgs({
+  options: { unpaced: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+if (positionals.length !== 1) {
+  console.error('usage: node main.mjs [--unpaced] FIRMWARE.uf2');
+  process.exit(2);
+}
+
+console.warn = () => {}; // rp2040js' complaints about registers that it does not know
+
+const clients = new Set();
+const board = start(positionals[0], {
+  isPaced: !values.unpaced,
+  received: (data) => {
+    for (const client of clients) client.write(Buffer.from(data));
+  },
+  stopped: (halt) => {
+    tell({ event: 'stopped', ...halt });
+    for (const client of clients) client.end();
+  },
+});
+
+const server = createServer({ noDelay: true }, (client) => {
+  clients.add(client);
+  client.on('data', (data) => board.send(data));
+  client.on('error', () => {}); // a client that has gone is no news
+  client.on('close', () => clients.delete(client));
+});
+server.listen(0, '127.0.0.1', () => tell({ event: 'listening', port: server.address().port }));
+serve(board);
+
+function start(firmware, options) {
+  try {
+    return new Board(firmware, options);
+  } catch (error) {
+    console.error(error.message);
+    process.exit(1);
+  }
+}

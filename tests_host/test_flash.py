@@ -1,0 +1,171 @@
+"""`make flash` finds the drive of the board's boot ROM, writes to no other, and says what to do when it finds none.
+
+The drives are folders made for the test: nothing here has written to a chip.
+"""
+
+import shutil
+import struct
+import subprocess
+import sys
+
+import pytest
+
+import flash
+import repl
+from emulator import ROOT
+
+RP2040 = "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n"
+RP2350 = "UF2 Bootloader v1.0\r\nModel: Raspberry Pi RP2350\r\nBoard-ID: RP2350\r\n"
+
+
+@pytest.fixture
+def uf2(tmp_path):
+    """A .uf2 file of one block for the RP2040."""
+    path = tmp_path / "firmware.uf2"
+    path.write_bytes(struct.pack("<8I", 0x0A324655, 0x9E5D5157, 0x2000, 0x10000000, 256, 0, 1, 0xE48BFF56).ljust(512))
+    return path
+
+
+@pytest.fixture
+def mount(tmp_path):
+    """Call it with a name and the text of INFO_UF2.TXT to mount a drive: the folder. None makes one that is no
+    boot ROM's."""
+
+    def mount(name, information):
+        folder = tmp_path / "media" / name
+        folder.mkdir(parents=True)
+        if information is not None:
+            (folder / "INFO_UF2.TXT").write_text(information, newline="")
+        return folder
+
+    return mount
+
+
+def flashed(uf2, *folders):
+    return flash.flash(uf2, folders=lambda: list(folders))
+
+
+def refusal(uf2, *folders):
+    """What flash says when it writes nothing."""
+    before = [sorted(folder.iterdir()) for folder in folders]
+    with pytest.raises(flash.FlashError) as error:
+        flashed(uf2, *folders)
+    assert [sorted(folder.iterdir()) for folder in folders] == before
+    return str(error.value)
+
+
+def test_firmware_goes_to_the_boot_roms_drive(uf2, mount):
+    stick, pico = mount("STICK", None), mount("RPI-RP2", RP2040)
+    assert flashed(uf2, stick, pico) == pico
+    assert (pico / "firmware.uf2").read_bytes() == uf2.read_bytes()
+    assert list(stick.iterdir()) == []
+
+
+def test_firmware_goes_to_the_chip_it_is_for(uf2, mount):
+    pico2, pico = mount("RP2350", RP2350), mount("RPI-RP2", RP2040)
+    assert flashed(uf2, pico2, pico) == pico
+    assert not (pico2 / "firmware.uf2").exists()
+
+
+def test_firmware_for_the_other_chip_is_taken_by_its_family(uf2, mount):
+    uf2.write_bytes(uf2.read_bytes()[:28] + struct.pack("<I", 0xE48BFF59) + uf2.read_bytes()[32:])
+    pico2 = mount("RP2350", RP2350)
+    assert flashed(uf2, pico2) == pico2
+
+
+def test_wrong_chip_is_refused(uf2, mount):
+    said = refusal(uf2, mount("RP2350", RP2350))
+    assert "RPI-RP2" in said and "is a RP2350" in said and "BOARD" in said
+
+
+def test_two_boards_are_refused(uf2, mount):
+    assert "unplug" in refusal(uf2, mount("RPI-RP2", RP2040), mount("RPI-RP21", RP2040))
+
+
+@pytest.mark.parametrize("information", [None, "", "Model: a printer\n"])
+def test_no_board_is_explained(uf2, mount, information):
+    said = refusal(uf2, mount("STICK", information))
+    for way in ("BOOTSEL", "mount the drive", "PORT=", f"picotool load -x {uf2}"):
+        assert way in said
+
+
+def test_drive_that_is_not_mounted_is_named(tmp_path, uf2):
+    labels = tmp_path / "by-label"
+    labels.mkdir()
+    (labels / "RPI-RP2").write_text("")
+    assert f"udisksctl mount -b {labels}/RPI-RP2" in flash.no_drive(uf2, "RPI-RP2", labels)
+    assert "udisksctl" not in flash.no_drive(uf2, "RP2350", labels)
+
+
+def test_drive_that_appears_late_is_waited_for(uf2, mount):
+    answers = [[], [], [mount("RPI-RP2", RP2040)]]
+    assert flash.wait_for_drive("RPI-RP2", 10, lambda: answers.pop(0)) is not None
+    assert answers == []
+
+
+def test_drive_that_does_not_appear_is_given_up():
+    assert flash.wait_for_drive("RPI-RP2", 0.3, list) is None
+
+
+def test_mounted_folders_are_those_of_linux_and_the_customary_ones(tmp_path):
+    (tmp_path / "Volumes" / "RP2350").mkdir(parents=True)
+    mounts = tmp_path / "mounts"
+    mounts.write_text("sysfs /sys sysfs rw 0 0\n/dev/sdb1 /media/some\\040one/RPI-RP2 vfat rw 0 0\n")
+    found = {str(path) for path in flash.mounted_folders(mounts, [f"{tmp_path}/Volumes/*"])}
+    assert found == {"/sys", "/media/some one/RPI-RP2", f"{tmp_path}/Volumes/RP2350"}
+    assert flash.mounted_folders(tmp_path / "absent", []) == []
+
+
+def test_full_drive_is_reported(uf2, mount, monkeypatch):
+    pico = mount("RPI-RP2", RP2040)
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(flash.os, "fsync", full)
+    with pytest.raises(OSError):
+        flashed(uf2, pico)
+
+
+def test_chip_that_restarts_before_the_drive_is_told_so_is_no_error(uf2, mount, monkeypatch):
+    pico = mount("RPI-RP2", RP2040)
+
+    def restart(_):
+        shutil.rmtree(pico)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(flash.os, "fsync", restart)
+    assert flashed(uf2, pico) == pico
+
+
+def run(script, *arguments):
+    """(status, what scripts/*script* said)."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / script, *arguments], capture_output=True, text=True, timeout=60
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("flash.py", "MPS2_AN385"), "there is nothing to flash for MPS2_AN385"),
+        (("flash.py", "RPI_PICO", "/dev/absent"), "the board at /dev/absent could not be told"),
+        (("repl.py", "RPI_PICO"), "make emulate BOARD=RPI_PICO"),
+        (("repl.py", "RPI_PICO2"), "give the serial port of a real one as PORT=."),
+        (("repl.py", "MPS2_AN385", "/dev/ttyACM0"), "leave PORT= out"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(arguments, sentence):
+    status, said = run(*arguments)
+    assert status == 1
+    assert said.startswith("physmem: ") and said.endswith(".\n") and said.count("\n") == 1
+    assert sentence in said
+
+
+def test_repl_goes_to_the_port_that_was_given(monkeypatch):
+    calls = []
+    monkeypatch.setattr(repl.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(repl.subprocess, "call", lambda command: calls.append(command) or 0)
+    assert repl.main("RPI_PICO2", "/dev/ttyACM7") == 0
+    assert calls[0][2:] == ["mpremote", "connect", "/dev/ttyACM7", "resume", "repl"]
