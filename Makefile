@@ -1,11 +1,11 @@
-# physmem: everything one types. `make help` says what there is.
+# physmem: every command you type. `make help` lists them.
 
 BOARD ?= MPS2_AN385
-# The file in a board's folder that configures MicroPython says which port the board is for.
+# The file that configures MicroPython in a board's folder tells which port the board belongs to.
 boards_with = $(patsubst boards/%/$(1),%,$(sort $(wildcard boards/*/$(1))))
 QEMU_BOARDS := $(call boards_with,mpconfigboard.mk)
 RP2_BOARDS := $(call boards_with,mpconfigboard.cmake)
-# Those that the emulator of the RP2040 runs.
+# Boards that the RP2040 emulator can run.
 EMULATED_BOARDS := $(patsubst boards/%/mpconfigboard.cmake,%,$(shell grep -l 'PICO_PLATFORM rp2040' boards/*/mpconfigboard.cmake))
 BOARDS := $(QEMU_BOARDS) $(RP2_BOARDS)
 
@@ -15,28 +15,35 @@ PICO_SDK_VERSION := 2.1.1-1
 PICO_SDK_SHA256 := 507a3ca37636641bc90239d7c04dc9dc28c5008087a8162102ea94d2273153d3
 TINYUSB_VERSION := 0.18.0+dfsg-1
 TINYUSB_SHA256 := 01ce2c645df68f14a8a7dcfc8fb355713152543757955820479a87949a61154e
+BIOME_VERSION := 2.6.8
+GRAPHVIZ_VERSION := 1.29.2
 
 PHYSMEM_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/physmem
-PYTEST_ARGS ?= -n 2 --dist loadgroup
+RELEASES ?= bookworm trixie
+PYTEST_ARGS ?= -n 2
 
 BUILD := $(CURDIR)/build
 PYTHON := $(BUILD)/venv/bin/python
+# Groups start in the order that conftest.py gives them.
+PYTEST := $(PYTHON) -m pytest --dist loadgroup --no-loadscope-reorder
+# Starts a module of these folders with the Python $(1); pyproject.toml has them for pytest.
+module = PYTHONPATH=$(CURDIR)/scripts:$(CURDIR)/benchmarks:$(CURDIR)/tests_host $(1) -m
 MPY_CROSS := $(BUILD)/mpy-cross/mpy-cross
 UNIX := $(BUILD)/UNIX/micropython
-# What is built last for a board; a firmware.uf2 has a firmware.elf beside it.
+# The last file built for each board; firmware.elf lies beside each firmware.uf2.
 QEMU_FIRMWARE := $(QEMU_BOARDS:%=$(BUILD)/%/firmware.elf)
 RP2_FIRMWARE := $(RP2_BOARDS:%=$(BUILD)/%/firmware.uf2)
 of_board = $(filter $(BUILD)/$(BOARD)/%,$(1))
-# The firmware of BOARD for an emulator other than QEMU, and that emulator.
+# For a BOARD that QEMU does not run: its firmware and its emulator.
 EMULATED_FIRMWARE := $(EMULATED_BOARDS:%=$(BUILD)/%/firmware.uf2)
 EMULATOR = $(if $(filter $(BOARD),$(EMULATED_BOARDS)),$(BUILD)/rp2040/.ready)
 
 ifneq ($(words $(CURDIR)),1)
-$(error physmem: the path of this folder contains a space, which MicroPython's makefiles cannot bear: move the folder)
+$(error physmem: the path of this folder contains a space, and MicroPython's makefiles cannot handle that: move the folder to a path without spaces)
 endif
 
 ifeq ($(filter $(BOARD),$(BOARDS)),)
-$(error physmem: there is no board $(BOARD): give one of $(BOARDS) as BOARD=)
+$(error physmem: there is no board $(BOARD): set BOARD= to one of $(BOARDS))
 endif
 
 ifeq ($(MICROPYTHON_DIR),)
@@ -61,63 +68,92 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test repl emulate flash firmware unix build bench bench-accept bench-heap adversary placement soak mutation lint clean always packages own_micropython own_pico_sdk
+.PHONY: help run test check durations tiers-table repl emulate flash firmware unix build bench bench-accept bench-heap adversary placement two-cores studies-test boards-page soak mutation lint format hooks architecture fresh clean always packages own_micropython own_pico_sdk
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-run: $(call of_board,$(QEMU_FIRMWARE) $(EMULATED_FIRMWARE)) $(EMULATOR) $(BUILD)/venv/.ready ## boot BOARD (MPS2_AN385) in an emulator and show frames being handed out
-	$(if $(filter $(BOARD),$(QEMU_BOARDS) $(EMULATED_BOARDS)),,$(error physmem: there is no emulator of $(BOARD): give one of $(QEMU_BOARDS) $(EMULATED_BOARDS) as BOARD=, or run make flash BOARD=$(BOARD)))
+run: $(call of_board,$(QEMU_FIRMWARE) $(EMULATED_FIRMWARE)) $(EMULATOR) $(BUILD)/venv/.ready ## boot BOARD (MPS2_AN385) in an emulator and run the demonstration
+	$(if $(filter $(BOARD),$(QEMU_BOARDS) $(EMULATED_BOARDS)),,$(error physmem: there is no emulator for $(BOARD): set BOARD= to one of $(QEMU_BOARDS) $(EMULATED_BOARDS), or run make flash BOARD=$(BOARD) to use a real board))
 	@$(PYTHON) scripts/run.py $(BOARD)
 
-test: build ## build everything, run every test on the host, on the unix port and on each board
-	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+test: build ## build everything, then run the tests on the host, the unix port and each board
+	@$(PYTEST) $(PYTEST_ARGS) --tier test
 
-repl: $(if $(PORT),,$(call of_board,$(QEMU_FIRMWARE))) $(BUILD)/venv/.ready ## boot BOARD (MPS2_AN385) under QEMU and open mpremote's REPL; with PORT=/dev/ttyACM0 on the board there
+check: build ## run what make test leaves out: each board with each file, exhaustive, long; CONTRIBUTING.md has the list
+	@$(PYTEST) $(PYTEST_ARGS) --tier check
+
+durations: build ## run both tiers and write how long each group of tests takes, by which they are sorted
+	@$(PYTEST) $(PYTEST_ARGS) --tier test --record-durations
+	@$(PYTEST) $(PYTEST_ARGS) --tier check --record-durations
+
+tiers-table: $(BUILD)/venv/.ready ## write which tests run where into CONTRIBUTING.md
+	@$(call module,$(PYTHON)) harness.tiers_table
+
+repl: $(if $(PORT),,$(call of_board,$(QEMU_FIRMWARE))) $(BUILD)/venv/.ready ## boot BOARD (MPS2_AN385) under QEMU and open mpremote's REPL; with PORT=/dev/ttyACM0, open it on the real board there
 	@$(PYTHON) scripts/repl.py $(BOARD) $(PORT)
 
-emulate: $(call of_board,$(EMULATED_FIRMWARE)) $(EMULATOR) $(BUILD)/venv/.ready ## run the .uf2 of BOARD=RPI_PICO in the emulator of the RP2040 and open mpremote's REPL there
-	$(if $(filter $(BOARD),$(EMULATED_BOARDS)),,$(error physmem: there is no emulator of the RP2040 for $(BOARD): give $(EMULATED_BOARDS) as BOARD=))
-	@$(PYTHON) scripts/emulate.py $(BOARD)
+emulate: $(call of_board,$(EMULATED_FIRMWARE)) $(EMULATOR) $(BUILD)/venv/.ready ## run the .uf2 file of BOARD=RPI_PICO in the RP2040 emulator and open mpremote's REPL there
+	$(if $(filter $(BOARD),$(EMULATED_BOARDS)),,$(error physmem: the RP2040 emulator cannot run $(BOARD): set BOARD= to one of $(EMULATED_BOARDS)))
+	@$(PYTHON) scripts/repl.py $(BOARD) --emulate
 
-firmware: $(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE)) ## build the firmware of BOARD alone: build/BOARD/firmware.elf, for boards of Raspberry Pi's chips .uf2 too
+firmware: $(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE)) ## build only the firmware of BOARD: build/BOARD/firmware.elf, and firmware.uf2 for RP2040 and RP2350 boards
 	@echo $(subst $(CURDIR)/,,$<)
 
-flash: $(call of_board,$(RP2_FIRMWARE)) $(BUILD)/venv/.ready ## write the firmware of BOARD to the board that is in BOOTSEL mode, or with PORT=/dev/ttyACM0 to the one that runs there
+flash: $(call of_board,$(RP2_FIRMWARE)) $(BUILD)/venv/.ready ## write the firmware of BOARD to a board in BOOTSEL mode, or with PORT=/dev/ttyACM0 to the board running there
 	@$(PYTHON) scripts/flash.py $(BOARD) $(PORT)
 
-unix: $(UNIX) ## open the REPL of MicroPython's unix port with physmem in it
+unix: $(UNIX) ## open the REPL of MicroPython's unix port with physmem built in
 	@$(UNIX)
 
 build: $(UNIX) $(QEMU_FIRMWARE) $(RP2_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## build the unix port and the firmware of each board
 
-bench: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## count what the calls cost, write docs/bench.md, refuse what has grown by more than 2 %
-	@$(PYTHON) scripts/bench.py
+bench: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## count what each call costs, write docs/bench.md, and fail if a figure has grown by more than 2 %
+	@$(call module,$(PYTHON)) bench.main
 
-bench-accept: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## the same, and make the figures the ones that later runs are held against
-	@$(PYTHON) scripts/bench.py --accept
+bench-accept: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## run the bench and make its figures the baseline for later runs
+	@$(call module,$(PYTHON)) bench.main --accept
 
-bench-heap: $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## count what collections cost with PSRAM in the heap and out of it, write docs/gc_heap.md
-	@PYTHONPATH=scripts $(PYTHON) benchmarks/gc_heap.py
+bench-heap: $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## count what garbage collections cost with and without PSRAM in the heap, and write docs/gc_heap.md
+	@$(call module,$(PYTHON)) studies.gc_heap
 
-adversary: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## search for the maps that cost most, write docs/worst_case.md
-	@PYTHONPATH=scripts $(PYTHON) benchmarks/adversary.py $(ADVERSARY_ARGS)
+adversary: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## search for the bitmaps that cost most, and write docs/worst_case.md
+	@$(call module,$(PYTHON)) studies.adversary $(ADVERSARY_ARGS)
 
-placement: $(BUILD)/venv/.ready ## compare placement policies; write the figures and the plot of docs/placement.md
-	@$(PYTHON) benchmarks/placement.py
+placement: $(BUILD)/venv/.ready ## compare placement policies, and write the figures and the plot of docs/placement.md
+	@$(call module,$(PYTHON)) studies.placement
 
-soak: $(UNIX) $(BUILD)/venv/.ready ## hold 10,000,000 random calls of the unix port against a model; or OPERATIONS=number, or CHUNK=number
-	@$(PYTHON) scripts/soak.py $(OPERATIONS:%=--operations %) $(CHUNK:%=--chunk %)
+two-cores: $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## count what a raw call costs with the lock of two cores, for docs/two_cores.md
+	@$(call module,$(PYTHON)) studies.two_cores
 
-mutation: $(BUILD)/mutation/venv/.ready ## change the engine in every small way and see whether its tests notice; write docs/mutation.md
-	@$(BUILD)/mutation/venv/bin/python scripts/mutation.py $(MUTATION_ARGS)
+studies-test: $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## test what make placement and make bench-heap wrote
+	@$(PYTHON) -m pytest benchmarks/studies
 
-lint: $(BUILD)/venv/.ready ## check the style of the Python files, and that machine code stands where it may
-	@$(PYTHON) -m ruff check .
-	@$(PYTHON) -m ruff format --check .
-	@$(PYTHON) scripts/check_native_code.py
+boards-page: $(RP2_FIRMWARE) $(BUILD)/venv/.ready ## write what each flashable board has in memory into docs/boards.md
+	@$(PYTHON) scripts/boards_page.py
 
-clean: ## remove all that was built; downloads stay in the cache
+soak: $(UNIX) $(BUILD)/venv/.ready ## compare 10,000,000 random calls on the unix port with a model; or set OPERATIONS=number or CHUNK=number
+	@$(call module,$(PYTHON)) campaigns.soak $(OPERATIONS:%=--operations %) $(CHUNK:%=--chunk %)
+
+mutation: $(BUILD)/mutation/venv/.ready ## make every small change to the engine, see whether its tests notice, and write docs/mutation.md
+	@$(call module,$(BUILD)/mutation/venv/bin/python) campaigns.mutation $(MUTATION_ARGS)
+
+lint: $(BUILD)/lint/.ready ## check the style of every file; CHECK="spelling words" runs these checks alone
+	@$(BUILD)/lint/venv/bin/python scripts/lint.py $(CHECK)
+
+format: $(BUILD)/lint/.ready ## correct what the checks of make lint can correct by themselves
+	@$(BUILD)/lint/venv/bin/python scripts/lint.py --fix $(CHECK)
+
+hooks: $(BUILD)/lint/.ready ## have git run the checks of make lint before each commit in this checkout
+	@$(BUILD)/lint/venv/bin/pre-commit install
+
+architecture: $(BUILD)/architecture/.ready ## draw docs/architecture.svg from the imports of lib/
+	@python3 scripts/architecture.py
+
+fresh: ## as root: run make run and make test in a bare Debian 12 and in a bare Debian 13; or set RELEASES=trixie
+	@scripts/fresh.sh $(BUILD) $(RELEASES)
+
+clean: ## remove everything that was built; downloads stay in the cache
 	rm -rf $(BUILD)
 
 always:
@@ -133,26 +169,35 @@ $(BUILD)/mutation/venv/.ready: requirements_mutation.txt | packages
 	@scripts/make_venv.sh $(BUILD)/mutation/venv requirements_mutation.txt $(BUILD)/mutation.log
 	@touch $@
 
-$(BUILD)/rp2040/.ready: $(wildcard scripts/rp2040/boot_rom/*) scripts/rp2040/package.json scripts/rp2040/build.sh | packages
-	@scripts/rp2040/build.sh $(BUILD)
+$(BUILD)/lint/.ready: requirements_lint.txt scripts/install_from_npm.sh | packages
+	@scripts/make_venv.sh $(BUILD)/lint/venv requirements_lint.txt $(BUILD)/lint.log
+	@scripts/install_from_npm.sh @biomejs/biome $(BIOME_VERSION) $(BUILD)/lint $(BUILD)/biome.log
+	@touch $@
+
+$(BUILD)/architecture/.ready: scripts/install_from_npm.sh | packages
+	@scripts/install_from_npm.sh @hpcc-js/wasm-graphviz $(GRAPHVIZ_VERSION) $(BUILD)/architecture $(BUILD)/architecture.log
+	@touch $@
+
+$(BUILD)/rp2040/.ready: $(wildcard emulators/rp2040/boot_rom/*) emulators/rp2040/package.json emulators/rp2040/build.sh | packages
+	@emulators/rp2040/build.sh $(BUILD)
 	@touch $@
 
 $(BUILD)/micropython/.ready: | packages
-	@scripts/fetch_micropython.sh $(MICROPYTHON_VERSION) $(MICROPYTHON_SHA256) $(PHYSMEM_CACHE) $(TREE)
+	@scripts/fetch_sources.sh micropython $(MICROPYTHON_VERSION) $(MICROPYTHON_SHA256) $(PHYSMEM_CACHE) $(TREE)
 	@touch $@
 
 own_micropython:
-	@scripts/check_micropython.sh $(TREE)
+	@scripts/check_checkout.sh micropython $(TREE)
 
 $(BUILD)/pico-sdk/.ready: | packages
-	@scripts/fetch_pico_sdk.sh $(PICO_SDK_VERSION) $(PICO_SDK_SHA256) $(TINYUSB_VERSION) $(TINYUSB_SHA256) \
+	@scripts/fetch_sources.sh pico-sdk $(PICO_SDK_VERSION) $(PICO_SDK_SHA256) $(TINYUSB_VERSION) $(TINYUSB_SHA256) \
 		$(PHYSMEM_CACHE) $(BUILD)/pico-sdk
 	@touch $@
 
 own_pico_sdk: $(TREE_CHECKED)
-	@scripts/check_pico_sdk.sh $(SDK) $(TREE)
+	@scripts/check_checkout.sh pico-sdk $(SDK) $(TREE)
 
-# These change when another tree is named; what is in a tree of the user's is the user's to look after.
+# These files change when you name another tree. Changes inside your own tree are not noticed.
 $(BUILD)/tree: $(TREE_CHECKED) always
 	@mkdir -p $(BUILD); echo $(TREE) | cmp -s - $@ || echo $(TREE) >$@
 
@@ -162,19 +207,19 @@ $(BUILD)/sdk: $(SDK_CHECKED) always
 $(MPY_CROSS): $(BUILD)/tree | packages
 	@scripts/build.sh mpy-cross $(TREE) $(BUILD)
 
-LIBRARY := $(wildcard lib/*.py firmware/*.py firmware/*.c) scripts/build.sh
+LIBRARY := $(wildcard lib/*.py firmware/*.py firmware/*.c) scripts/build.sh scripts/expand_thumb.py
 
 $(UNIX): $(MPY_CROSS) $(LIBRARY) $(wildcard boards/UNIX/*)
 	@scripts/build.sh UNIX $(TREE) $(BUILD)
 
 define QEMU_RULE
-$(BUILD)/$(1)/firmware.elf: $(MPY_CROSS) $(LIBRARY) $(wildcard boards/$(1)/* firmware/qemu/*) scripts/memory_map.py
+$(BUILD)/$(1)/firmware.elf: $(MPY_CROSS) $(LIBRARY) $(wildcard boards/$(1)/* firmware/qemu/*) scripts/memory_map_header.py
 	@scripts/build.sh $(1) $(TREE) $(BUILD)
 endef
 $(foreach board,$(QEMU_BOARDS),$(eval $(call QEMU_RULE,$(board))))
 
 define RP2_RULE
-$(BUILD)/$(1)/firmware.uf2: $(MPY_CROSS) $(BUILD)/sdk $(LIBRARY) $(wildcard boards/$(1)/* firmware/rp2/*) scripts/memory_map.py
+$(BUILD)/$(1)/firmware.uf2: $(MPY_CROSS) $(BUILD)/sdk $(LIBRARY) $(wildcard boards/$(1)/* firmware/rp2/*) scripts/memory_map_header.py
 	@scripts/build.sh $(1) $(TREE) $(BUILD) $(SDK)
 endef
 $(foreach board,$(RP2_BOARDS),$(eval $(call RP2_RULE,$(board))))

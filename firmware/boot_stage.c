@@ -1,6 +1,6 @@
-// The hook of the early phase: MicroPython calls this at the end of mp_init(), before the REPL or any script,
-// after power-on and after every soft reset. It runs the frozen module physmem_boot, or the one that a board names.
-// What goes wrong there is printed and nothing more: the REPL comes up in any case.
+// The hook of the early phase. MicroPython calls it at the end of mp_init(), before the REPL or any script, after
+// power-on and after every soft reset. It runs the frozen module physmem_boot, or the one that the board names. An
+// error there is only printed: the REPL comes up in any case.
 
 #include "py/gc.h"
 #include "py/objlist.h"
@@ -12,16 +12,16 @@
 #endif
 
 void physmem_boot_stage(void) {
-    #ifdef PHYSMEM_STACK_LIMIT
+#ifdef PHYSMEM_STACK_LIMIT
     mp_stack_set_limit(PHYSMEM_STACK_LIMIT);
-    #endif
+#endif
 
-    #if !MICROPY_PY_SYS_PATH_ARGV_DEFAULTS
-    // The unix port makes these two only after mp_init(), and makes them anew.
+#if !MICROPY_PY_SYS_PATH_ARGV_DEFAULTS
+    // The unix port makes these two only after mp_init(), and then replaces these.
     mp_sys_path = mp_obj_new_list(0, NULL);
     mp_obj_list_append(mp_sys_path, MP_OBJ_NEW_QSTR(MP_QSTR__dot_frozen));
     mp_obj_list_init(MP_OBJ_TO_PTR(mp_sys_argv), 0);
-    #endif
+#endif
 
     nlr_buf_t nlr;
     if (nlr_push(&nlr) == 0) {

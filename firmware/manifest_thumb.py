@@ -1,3 +1,2 @@
-# Frozen into the firmware of boards with Thumb code.
-include("manifest.py")
-freeze("../lib", "physmem_thumb.py")
+# Frozen into the firmware of boards that run Thumb code.
+include("manifest.py", thumb=True)

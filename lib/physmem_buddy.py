@@ -7,15 +7,15 @@
     if addr is not None:
         allocator.dealloc_pages(addr, 4)
 
-Pages, orders and buddies are what physmem_pages says.
+physmem_pages defines pages, orders and buddies.
 
-There are no free lists: the one truth is the map of the region, where freed buddies are one block again as soon as both
-are free. Counts of blocks, of splits and of coalesces are read from that map. The managed memory is never touched, so
-any address can be given. The metadata is the region's: 2 bits a page and the summaries above them.
+There are no free lists. The bitmap of the region is the only record: two buddies are one block again as soon as both
+are free. The counts of blocks, splits and coalesces are read from it. The managed memory is never touched, so you can
+give any address. The metadata is that of the region: 2 bits a page, and the summaries above them.
 
-Where this differs from RuVix: an `Option` is a value or None; an `Err` is an exception, `MemoryError` when memory is
-exhausted and `PhysMemError` with RuVix' name in ``.code`` for a mistake of the caller; every free is checked in every
-build. Smaller differences stand beside the call.
+Where this differs from RuVix: an `Option` is a value or None. An `Err` is an exception: `MemoryError` when memory is
+exhausted, `PhysMemError` with RuVix' name in ``.code`` for a mistake in a call. Every free is checked in every build.
+Smaller differences are noted at each call.
 """
 
 from collections import namedtuple
@@ -38,7 +38,7 @@ from physmem_region import Region
 
 
 class KernelError:
-    """What `PhysMemError.to_kernel_error` answers: the names of RuVix' kernel errors that memory can cause."""
+    """The names of RuVix' kernel errors that memory can cause; `PhysMemError.to_kernel_error` returns one of them."""
 
     OutOfMemory = "OutOfMemory"
     NotPermitted = "NotPermitted"
@@ -47,14 +47,14 @@ class KernelError:
 
 
 OrderStats = namedtuple("OrderStats", ("free_blocks", "allocations", "frees"))
-"""What `BuddyAllocator.order_stats` says of one order: blocks free now, and successful allocations and frees so far."""
+"""The statistics of one order: the blocks free now, and the successful allocations and the frees so far."""
 
 
 class AllocatorStats:
-    """Statistics of an allocator; pages unless a name says bytes.
+    """Statistics of an allocator, in pages unless a name says bytes.
 
-    `BuddyAllocator.stats` returns a copy, true at the moment of the call. The `record_...` calls are for allocators of
-    one's own; recorded free pages stay within 0 and the total.
+    `BuddyAllocator.stats` returns a copy made at the time of the call. The `record_...` calls are for allocators of
+    your own; the number of free pages stays between 0 and the total.
     """
 
     def __init__(self, total_pages, free_pages):
@@ -64,84 +64,84 @@ class AllocatorStats:
 
     @staticmethod
     def new(total_pages, free_pages):
-        """Return statistics in which nothing has been counted yet."""
+        """Return statistics with all counters at 0."""
         return AllocatorStats(total_pages, free_pages)
 
     def total_pages(self):
-        """Return the pages under management."""
+        """Return the number of managed pages."""
         return self._total
 
     def free_pages(self):
-        """Return the pages that are free."""
+        """Return the number of free pages."""
         return self._free
 
     def used_pages(self):
-        """Return the pages that are handed out: those of whole blocks, so 4 for a request of 3."""
+        """Return the number of pages in use, counted in whole blocks: 4 for a request of 3."""
         return max(0, self._total - self._free)
 
     def peak_used_pages(self):
-        """Return the most pages that were handed out at one time."""
+        """Return the largest number of pages that were in use at once."""
         return self._peak
 
     def total_bytes(self):
-        """Return the bytes under management."""
+        """Return the number of managed bytes."""
         return self._total * PAGE_SIZE
 
     def free_bytes(self):
-        """Return the bytes that are free."""
+        """Return the number of free bytes."""
         return self._free * PAGE_SIZE
 
     def used_bytes(self):
-        """Return the bytes that are handed out."""
+        """Return the number of bytes in use."""
         return self.used_pages() * PAGE_SIZE
 
     def peak_used_bytes(self):
-        """Return the most bytes that were handed out at one time."""
+        """Return the largest number of bytes that were in use at once."""
         return self._peak * PAGE_SIZE
 
     def utilization_percent(self):
-        """Return the used pages in percent of all, rounded down; 0 if there are none at all."""
+        """Return the pages in use in percent of all, rounded down; 0 if there are no pages."""
         return self.used_pages() * 100 // self._total if self._total else 0
 
     def allocations(self):
-        """Return the requests for memory, met or not."""
+        """Return the number of requests for memory, granted or not."""
         return self._successful + self._failed
 
     def successful_allocations(self):
-        """Return the requests that were met."""
+        """Return the number of requests that were granted."""
         return self._successful
 
     def failed_allocations(self):
-        """Return the requests that were not met."""
+        """Return the number of requests that were refused."""
         return self._failed
 
     def frees(self):
-        """Return the blocks that came back."""
+        """Return the number of blocks that were freed."""
         return self._frees
 
     def splits(self):
-        """Return how often a block was halved for an allocation."""
+        """Return the number of times an allocation halved a block."""
         return self._splits
 
     def coalesces(self):
-        """Return how often two buddies became one block at a free."""
+        """Return the number of times a free joined two buddies."""
         return self._coalesces
 
     def success_rate_percent(self):
-        """Return the requests that were met in percent of all, rounded down; 100 if there were none."""
+        """Return the requests that were granted in percent of all, rounded down; 100 if there were none."""
         asked = self.allocations()
         return self._successful * 100 // asked if asked else 100
 
     def splits_per_allocation(self):
-        """Return the splits per successful allocation, a float; 0.0 if there was none."""
+        """Return the number of splits per successful allocation, a float; 0.0 if there were none."""
         return self._splits / self._successful if self._successful else 0.0
 
     def coalesces_per_free(self):
-        """Return the coalesces per free, a float; 0.0 if there was none."""
+        """Return the number of coalesces per free, a float; 0.0 if there were none."""
         return self._coalesces / self._frees if self._frees else 0.0
 
     def record_allocation(self, pages, success):
-        """Count a request; if it was met, `pages` pages are no longer free."""
+        """Count a request; with `success`, `pages` pages are no longer free."""
         if success:
             self._successful += 1
             self._free = max(0, self._free - pages)
@@ -150,7 +150,7 @@ class AllocatorStats:
             self._failed += 1
 
     def record_free(self, pages):
-        """Count a free: `pages` pages more are free."""
+        """Count a free of `pages` pages."""
         self._frees += 1
         self._free = min(self._total, self._free + pages)
 
@@ -163,7 +163,7 @@ class AllocatorStats:
         self._coalesces += count
 
     def reset_counters(self):
-        """Set all counters to 0; the peak becomes what is used now."""
+        """Set all counters to 0, and the peak to the pages in use now."""
         self._peak = self.used_pages()
         self._successful = self._failed = self._frees = self._splits = self._coalesces = 0
 
@@ -194,19 +194,20 @@ class AllocatorStats:
 
 
 class BuddyAllocator:
-    """Hands out blocks of 1, 2, 4 ... 512 pages from `total_pages` pages at `base`, each aligned to its own size.
+    """An allocator of blocks of 1, 2, 4 ... 512 pages, aligned to their size, out of `total_pages` pages at `base`.
 
-    `base` is a PhysAddr or an integer: UnalignedAddress if no page starts there (RuVix panics), AddressOutOfRange if
-    the end does not fit 64 bits. With no arguments it is uninitialised and has no memory until `init`.
+    `base` is a PhysAddr or an integer. UnalignedAddress if no page starts there (RuVix panics), AddressOutOfRange if
+    the end does not fit in 64 bits. Without arguments the allocator is uninitialised: it has no memory until `init`.
 
-    The switches of RuVix' crate are options here:
+    The feature switches of RuVix' crate are options here:
 
     `stats=True`
-        count attempts, successes, frees, splits and coalesces. Without it the numbers of pages and the peak (since
-        `init`) are still true, being the region's, but nothing is counted and each call saves the look at its buddies.
+        Count attempts, successes, frees, splits and coalesces. Without it the numbers of pages and the peak since
+        `init` are still right, as the region keeps them. Nothing else is counted, and no call looks at buddies.
     `debug_alloc=False`
-        keep a second record of what is out, in the heap, and compare it with the region's map at every allocation and
-        free: InternalCorruption, nothing done, if they differ. Costs heap and time for every block that is out.
+        Keep a second record, on the heap, of the blocks in use, and compare it with the bitmap of the region before
+        every allocation and free. If they differ, InternalCorruption is raised and nothing changes. It costs heap and
+        time for each block in use.
     """
 
     def __init__(self, base=None, total_pages=0, *, stats=True, debug_alloc=False):
@@ -221,24 +222,25 @@ class BuddyAllocator:
 
     @staticmethod
     def new(base, total_pages, **options):
-        """Return an allocator for `total_pages` pages at `base`."""
+        """Return an allocator of `total_pages` pages at `base`."""
         return BuddyAllocator(base, total_pages, **options)
 
     @staticmethod
     def uninit(**options):
-        """Return an allocator without memory: calls of it answer NotInitialized until `init`."""
+        """Return an allocator without memory: until `init` its calls that raise an error raise NotInitialized."""
         return BuddyAllocator(**options)
 
     def init(self, base, total_pages):
-        """Manage `total_pages` pages at `base`, all free. What was out of memory managed before is forgotten.
+        """Manage `total_pages` pages at `base`, all free, and forget all earlier memory and its allocations.
 
-        UnalignedAddress, AddressOutOfRange, or MemoryError for want of heap: the allocator is as it was.
+        UnalignedAddress, AddressOutOfRange, AllocationTooLarge above 2**30 - 64 pages, or MemoryError if the heap is
+        too small for the metadata; nothing has changed then.
         """
         base = PhysAddr(base)
         if not base.is_page_aligned():
             raise PhysMemError("UnalignedAddress", "base {} is not a multiple of {}".format(base, PAGE_SIZE))
         if integer(total_pages, "total_pages") < 0:
-            raise PhysMemError("AddressOutOfRange", "{} pages cannot be managed".format(total_pages))
+            raise PhysMemError("AddressOutOfRange", "cannot manage {} pages: give 0 or more".format(total_pages))
         base.add_pages(total_pages)
         region = None
         if total_pages:
@@ -249,9 +251,9 @@ class BuddyAllocator:
         self._start_over()
 
     def reset(self):
-        """Forget what is out: all pages are free, the counters 0. To free a page of before is then NotAllocated.
+        """Free all pages and set the counters to 0. Freeing a block from before is then NotAllocated.
 
-        Nothing happens if uninitialised.
+        Does nothing if uninitialised.
         """
         for frame, _, free in self._runs():
             if not free:
@@ -259,8 +261,8 @@ class BuddyAllocator:
         self._start_over()
 
     def _start_over(self):
-        """Nothing is out, nothing was counted."""
-        # Page of a block in the numbering of addresses, modulo the largest block: all that buddies depend on.
+        """Reset the ledger and the counters, with nothing in use."""
+        # The number of the first page, modulo the largest block: all that buddies depend on.
         self._phase = ((self._base or 0) >> PAGE_SHIFT) % MAX_BLOCK_PAGES
         self._ledger = {} if self._debug else None  # frame: pages
         self._stats = AllocatorStats(self._pages, self._pages) if self._count else None
@@ -270,15 +272,15 @@ class BuddyAllocator:
     # -- allocate --
 
     def alloc_pages(self, pages):
-        """Return the PhysAddr of a block of `pages` pages, rounded up to a power of two, aligned to its own size.
+        """Allocate a block of `pages` pages, rounded up to a power of two and aligned to its size; return its PhysAddr.
 
-        None if uninitialised, if `pages` is 0 (or less) or above 512, or if no such block is free.
+        None if uninitialised, if `pages` is 0 or less or more than 512, or if no such block is free.
         """
         addr = self._take(pages)
         return None if isinstance(addr, str) else addr
 
     def try_alloc_pages(self, pages):
-        """The same as `alloc_pages`, but the reason is raised instead of None.
+        """Allocate as `alloc_pages` does, but raise the reason instead of returning None.
 
         MemoryError if no such block is free; PhysMemError NotInitialized, ZeroAllocation or AllocationTooLarge.
         """
@@ -294,12 +296,12 @@ class BuddyAllocator:
         raise self._refusal(addr, pages)
 
     def alloc_frame(self, pages):
-        """The same as `alloc_pages`, but a PageFrame, which knows its size."""
+        """Allocate as `alloc_pages` does, but return a PageFrame, which knows its size."""
         addr = self.alloc_pages(pages)
         return None if addr is None else PageFrame(addr, PageOrder.from_pages(pages))
 
     def _take(self, pages):
-        """Return the PhysAddr of a block, or the code of what forbids it."""
+        """Allocate a block and return its PhysAddr, or the code of the error that prevents it."""
         integer(pages, "pages")
         self._audit()
         order = 0
@@ -333,12 +335,13 @@ class BuddyAllocator:
     # -- free --
 
     def try_free_pages(self, addr, pages):
-        """Free the block at `addr` (a PhysAddr or an integer), which was asked for as `pages` pages.
+        """Free the block at `addr`, a PhysAddr or an integer, that was allocated as `pages` pages.
 
-        Any number of pages that rounds to the size of the block will do. Refused with nothing changed, in this order:
-        NotInitialized; ZeroAllocation; UnalignedAddress: no page starts at `addr`; AddressOutOfRange: `addr` is not
-        managed; AllocationTooLarge; AddressOutOfRange: the end of the block is not; NotAllocated: no block that is out
-        starts at `addr`, as in a double free; SizeMismatch: one does, of another size.
+        Any number of pages that rounds up to the size of the block will do. These errors are checked in this order, and
+        change nothing: NotInitialized; ZeroAllocation; UnalignedAddress if no page starts at `addr`; AddressOutOfRange
+        if `addr` is not managed; AllocationTooLarge; AddressOutOfRange if the end of the block is not managed;
+        NotAllocated if no block in use starts at `addr`, as in a double free; SizeMismatch if that block has another
+        size.
         """
         value = address_of(addr)
         integer(pages, "pages")
@@ -349,7 +352,7 @@ class BuddyAllocator:
             code = "NotInitialized"
         elif pages <= 0:
             code = "ZeroAllocation"
-        elif value & PAGE_SIZE - 1:
+        elif value & (PAGE_SIZE - 1):
             code = "UnalignedAddress"
         elif not self.contains(value):
             code = "AddressOutOfRange"
@@ -378,43 +381,43 @@ class BuddyAllocator:
             self._stats.record_coalesce(self._merges(frame, order))
 
     def dealloc_pages(self, addr, pages):
-        """The same as `try_free_pages`, errors included (RuVix' dealloc_pages checks nothing in a release build)."""
+        """Free as `try_free_pages` does, errors included (RuVix' dealloc_pages checks nothing in a release build)."""
         self.try_free_pages(addr, pages)
 
     def free_frame(self, frame):
-        """Free the block that the PageFrame `frame` describes; errors as `try_free_pages`."""
+        """Free the block that the PageFrame `frame` describes. Errors as `try_free_pages`."""
         if not isinstance(frame, PageFrame):
-            raise TypeError("{!r} is no PageFrame".format(frame))
+            raise TypeError("{!r} is not a PageFrame".format(frame))
         self.try_free_pages(frame.addr(), frame.pages())
 
     # -- look --
 
     def base_addr(self):
-        """Return where the managed memory starts, a PhysAddr; NULL if uninitialised."""
+        """Return the PhysAddr at which the managed memory starts; NULL if uninitialised."""
         return PhysAddr(self._base or 0)
 
     def end_addr(self):
-        """Return the first address after the managed memory, a PhysAddr; NULL if uninitialised."""
+        """Return the PhysAddr one past the managed memory; NULL if uninitialised."""
         return self.base_addr().add_pages(self._pages)
 
     def total_pages(self):
-        """Return the managed pages."""
+        """Return the number of managed pages."""
         return self._pages
 
     def free_page_count(self):
-        """Return the pages that are free."""
+        """Return the number of free pages."""
         return self._region.free_frames if self._region else 0
 
     def used_pages(self):
-        """Return the pages that are handed out."""
+        """Return the number of pages in use."""
         return self._pages - self.free_page_count()
 
     def contains(self, addr):
-        """Return whether `addr`, a PhysAddr or an integer, is managed."""
+        """Return whether `addr`, a PhysAddr or an integer, lies in the managed memory."""
         return 0 <= address_of(addr) - (self._base or 0) < self._pages * PAGE_SIZE
 
     def stats(self):
-        """Return AllocatorStats of this moment: a copy, so that two of them can be compared."""
+        """Return a copy of the present AllocatorStats, so that you can compare two of them."""
         if self._count:
             return self._stats.copy()
         stats = AllocatorStats(self._pages, self.free_page_count())
@@ -423,9 +426,9 @@ class BuddyAllocator:
         return stats
 
     def reset_counters(self):
-        """Set the counters of `stats` and `order_stats` to 0; the peak becomes what is used now.
+        """Set the counters of `stats` and `order_stats` to 0, and the peak to the pages in use now.
 
-        RuVix has this on its statistics only; ours are a copy. Nothing happens with ``stats=False``.
+        RuVix has this on its statistics only, which here are a copy. Does nothing with ``stats=False``.
         """
         if self._count:
             self._stats.reset_counters()
@@ -433,7 +436,7 @@ class BuddyAllocator:
             self._returned = [0] * MAX_ORDER
 
     def free_blocks_at_order(self, order):
-        """Return the free blocks of `order`: those whose buddy is not free, or the largest; 0 from order 10 up."""
+        """Return the number of free blocks of `order`: those whose buddy is not free, or of order 9; 0 above that."""
         if isinstance(order, PageOrder):
             order = order.as_usize()
         if integer(order, "an order") >= MAX_ORDER:
@@ -441,12 +444,12 @@ class BuddyAllocator:
         return self._count_free_blocks()[order_of(order)]
 
     def order_stats(self):
-        """Return a list of one OrderStats for each order, 0 to 9 (in RuVix only `free_blocks` is ever counted)."""
+        """Return a list with one OrderStats for each order, 0 to 9 (RuVix only ever counts `free_blocks`)."""
         blocks = self._count_free_blocks()
         return [OrderStats(blocks[k], self._met[k], self._returned[k]) for k in range(MAX_ORDER)]
 
     def dump_free_lists(self, write=print):
-        """Write what is managed, used and free, and the free blocks of each order, line by line, with `write`."""
+        """Write what is managed, used and free, and the free blocks of each order; `write` takes a line."""
         write("{} to {}: {} pages".format(self.base_addr(), self.end_addr(), self._pages))
         write("{} pages used, {} free".format(self.used_pages(), self.free_page_count()))
         blocks = self._count_free_blocks()
@@ -455,18 +458,18 @@ class BuddyAllocator:
                 write("order {}: {} x {} pages".format(order, blocks[order], 1 << order))
 
     def allocations_out(self):
-        """Return what is out, lowest address first: a list of (PhysAddr, pages of the block)."""
+        """Return the blocks in use, by address: a list of ``(PhysAddr, pages)``."""
         return [(PhysAddr(self._base + frame * PAGE_SIZE), pages) for frame, pages, free in self._runs() if not free]
 
-    # -- read the map --
+    # -- read the bitmap --
 
     def _runs(self):
-        """Return an iterator of ``(frame, pages, free)``: the runs of free pages and the blocks that are out."""
+        """Return an iterator of ``(frame, pages, free)`` over the runs of free pages and the blocks in use."""
         return self._region.runs() if self._region else iter(())
 
     def _merges(self, frame, order):
-        """Return how often the block at `frame` merges with its buddy if it is free: what a buddy allocator has to
-        coalesce when the block comes back, and what it had to split to hand it out."""
+        """Return how often the block at `frame`, taken as free, merges with its buddy: as often as a buddy allocator
+        coalesces when it is freed, and splits when it is allocated."""
         merges = 0
         page = self._phase + frame
         while order < MAX_ORDER - 1:
@@ -479,7 +482,7 @@ class BuddyAllocator:
         return merges
 
     def _count_free_blocks(self):
-        """Return how many free blocks of each order there are: cut each run of free pages into the largest blocks."""
+        """Cut each run of free pages into the largest blocks, and return the number of blocks of each order."""
         blocks = [0] * MAX_ORDER
         for frame, pages, free in self._runs():
             end = frame + pages
@@ -494,25 +497,25 @@ class BuddyAllocator:
         return blocks
 
     def _audit(self):
-        """With `debug_alloc`: raise InternalCorruption if what is out is not what was handed out."""
+        """With `debug_alloc`, raise InternalCorruption if the bitmap differs from the ledger."""
         if not self._debug:
             return
         for frame, pages in self._ledger.items():
             if self._region.count(frame) != pages:
                 raise PhysMemError(
                     "InternalCorruption",
-                    "{} pages at {:#x} are out, the map says {}".format(
+                    "{} pages at {:#x} are in use, the bitmap has {}".format(
                         pages, self._base + frame * PAGE_SIZE, self._region.count(frame)
                     ),
                 )
         pages = sum(self._ledger.values())
         if pages != self.used_pages():
             raise PhysMemError(
-                "InternalCorruption", "{} pages are out, the map says {}".format(pages, self.used_pages())
+                "InternalCorruption", "{} pages are in use, the bitmap has {}".format(pages, self.used_pages())
             )
 
     def _refusal(self, code, pages, addr=None, out=0):
-        """Return the PhysMemError of `code`, with the numbers in its sentence."""
+        """Return the PhysMemError of `code`, with the numbers in its message."""
         return PhysMemError(code, _REFUSALS[code].format(pages=pages, addr=addr, out=out, allocator=self))
 
     def __str__(self):
@@ -524,11 +527,11 @@ class BuddyAllocator:
 
 _REFUSALS = {
     "NotInitialized": "the allocator has no memory yet: call init(base, total_pages) first",
-    "ZeroAllocation": "{pages} pages: there must be at least 1",
+    "ZeroAllocation": "{pages} pages: give at least 1",
     "AllocationTooLarge": "{pages} pages: the largest block is 512 pages",
     "UnalignedAddress": "{addr} is not a multiple of 4096",
     "AddressOutOfRange": "{pages} pages at {addr} are not all in {allocator}",
     "NotAllocated": "no allocation starts at {addr}",
     "SizeMismatch": "the allocation at {addr} has {out} pages, not {pages}",
-    "InternalCorruption": "the map changed while {pages} pages at {addr} were freed",
+    "InternalCorruption": "the bitmap changed while {pages} pages at {addr} were freed",
 }

@@ -1,13 +1,13 @@
-"""What is raised when something cannot be done, with or without heap to say why."""
+"""The errors, and how to raise them with or without heap for a message."""
 
 from physmem_engine import in_handler
 
 
 class PhysMemError(ValueError):
-    """A mistake of the caller's; nothing was changed.
+    """A mistake in a call, which has changed nothing.
 
     `code` is one of RuVix' names: NotInitialized, ZeroAllocation, AllocationTooLarge, OutOfMemory, UnalignedAddress,
-    AddressOutOfRange, NotAllocated, SizeMismatch, InvalidOrder, InternalCorruption; or one of what those lack:
+    AddressOutOfRange, NotAllocated, SizeMismatch, InvalidOrder, InternalCorruption; or one that RuVix lacks:
     AddressNotFree (Theseus), InvalidArgument and NotPermitted (RuVix' kernel errors).
     """
 
@@ -16,14 +16,14 @@ class PhysMemError(ValueError):
         self.code = code
 
     def as_str(self):
-        """The code as lower-case words."""
+        """Return the code in lower-case words, such as "not allocated"."""
         text = ""
         for letter in self.code:
             text += " " + letter.lower() if "A" <= letter <= "Z" and text else letter.lower()
         return text
 
     def to_kernel_error(self):
-        """The name of RuVix' kernel error that stands for the code."""
+        """Return the name of the RuVix kernel error that the code maps to."""
         if self.code in ("OutOfMemory", "AllocationTooLarge"):
             return "OutOfMemory"
         if self.code in ("NotInitialized", "NotPermitted"):
@@ -33,7 +33,7 @@ class PhysMemError(ValueError):
         return "InvalidArgument"
 
 
-# The names of the codes that the raw calls answer, by -code.
+# The names of the negative codes that the raw calls return; index -code.
 _CODES = (
     "",
     "OutOfMemory",
@@ -47,45 +47,48 @@ _CODES = (
 
 
 def code_name(code):
-    """The name of a negative code that a raw call answered, such as "OutOfMemory"."""
+    """Return the name of a negative code that a raw call returned, such as "OutOfMemory"; "unknown" for others."""
     return _CODES[-code] if -len(_CODES) < code < 0 else "unknown"
 
 
-# Raised when the heap is locked or full: a sentence with numbers cannot be made then. The program's and that of
-# handlers, which may come before the program has read the code.
-_plain_mistakes = [PhysMemError("", "there is no heap to say more than .code does") for _ in range(2)]
-_plain_exhaustion = MemoryError("no free frames; there is no heap to say more")
+# Raised when the heap is locked or full, so that no message with numbers can be made: for a mistake of the program; for
+# a mistake of an interrupt handler, which may occur before the program has read its own code; and for exhaustion.
+_PREPARED_MISTAKES = (
+    PhysMemError("", "no heap for a message; see .code"),
+    PhysMemError("", "no heap for a message; see .code"),
+)
+_PREPARED_EXHAUSTION = MemoryError("no free frames; no heap for more of a message")
 
 
 def mistake(code, sentence, a=0, b=0, c=0, d=0):
-    """Raise PhysMemError."""
+    """Raise PhysMemError with `code` and the formatted `sentence`, or a prepared error if there is no heap for it."""
     try:
         error = PhysMemError(code, sentence.format(a, b, c, d))
     except MemoryError:
-        error = _plain_mistakes[1 if in_handler() else 0]
+        error = _PREPARED_MISTAKES[1 if in_handler() else 0]
         error.code = code
     raise error
 
 
 def exhausted(sentence, a=0, b=0, c=0, d=0):
-    """Raise MemoryError."""
+    """Raise MemoryError with the formatted `sentence`, or a prepared error if there is no heap for it."""
     try:
         error = MemoryError(sentence.format(a, b, c, d))
     except MemoryError:
-        error = _plain_exhaustion
+        error = _PREPARED_EXHAUSTION
     raise error
 
 
-_INTEGERS = (int, bool)  # MicroPython's bool is no int
+_INTEGERS = (int, bool)  # MicroPython's bool is not an int
 
 
 def integer(value, name):
-    """Return `value` if it is an integer; TypeError with the `name` of what it should be if not."""
+    """Return `value` if it is an integer (bools are); otherwise raise a TypeError that calls it `name`."""
     if not isinstance(value, _INTEGERS):
         raise TypeError("%s must be an int, not %s" % (name, type(value).__name__))
     return value
 
 
 def power_of_two(value):
-    """Whether the integer `value` is 1, 2, 4, 8 and so on."""
+    """Return whether the integer `value` is a power of two."""
     return value > 0 and not value & (value - 1)

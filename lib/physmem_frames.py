@@ -1,8 +1,10 @@
-"""The right to give frames back: owners, single frames, and owners made in advance."""
+"""The right to free frames: owners, single frames, and spare owners made in advance."""
 
 import micropython
 import physmem_engine as engine
+import physmem_state
 from micropython import const
+from physmem_engine import serve_call
 from physmem_errors import PhysMemError, exhausted, integer, mistake
 from uctypes import addressof, bytearray_at
 
@@ -13,11 +15,11 @@ UNMAPPED = "unmapped"
 FREED = "freed"
 MOVED = "moved"
 
-# The states as bits below the number of the first frame: a region of 2 GiB in frames of 32 bytes leaves four bits of a
-# small integer. _REFUSED: no longer the caller's, in the hands of hardware, or with a record that says that they are
-# retained. UNMAPPED goes with FREED and MOVED.
+# `first_and_bits` is the first frame << STATE_BITS | the state as bits: a region of 2 GiB in frames of 32 bytes leaves
+# four bits of a small integer. _REFUSED: freed or moved, mapped to hardware, or with a record that they are retained.
+# The bit _UNMAPPED may stay set when frames are freed or moved.
 _STATES = (ALLOCATED, MAPPED, UNMAPPED, None, FREED, MOVED, FREED, MOVED)
-_STATE_BITS = const(4)
+STATE_BITS = const(4)
 _STATE_MASK = const(7)
 _MAPPED = const(1)
 _UNMAPPED = const(2)
@@ -31,51 +33,51 @@ _SPARE_SPLITS = const(4)  # of two and of three owners each
 
 
 class AllocatedFrames:
-    """Contiguous frames and the right to give them back; made by the ``allocate_frames`` family, not by the caller.
+    """Contiguous frames and the right to free them. Get one from the ``allocate_frames`` family; do not make one.
 
-    `region` is the Region, `first` the first frame (counted from the region's base), `count` how many frames, `addr`
-    the address of the first byte, `nbytes` the size in bytes (all of the frames, so it may be more than was asked for),
-    `view` the memory as a memoryview of bytes, `range` the same as a FrameRange, `owner` whatever the allocation was
-    given as such, `name` that of `physmem.retain` or None, `fresh` whether the content is new and not that of before
-    the reset, `state` one of
+    `region` is the Region. `first` is the first frame, counted from the region's base (not from address 0, as in a
+    FrameRange). `count` is the number of frames. `addr` is the address of the first byte. `nbytes` is the size in
+    bytes: all of the frames, so it may be more than you asked for. `view` is the memory as a memoryview of bytes.
+    `range` is the frames as a FrameRange. `owner` is what you gave as ``owner=``. `name` is the name given to
+    `physmem.retain`, or None. `fresh` says whether the content is new rather than kept over a reset. `state` is one of
 
-    - ALLOCATED: the caller's.
-    - MAPPED: in the hands of hardware, after `map`: `free`, `split_at`, `split_range` and `merge` are refused. If the
-      board sets memory aside for records, a reset does not end this: see `physmem.quarantined`.
-    - UNMAPPED: the caller's again, after `unmap`.
-    - FREED, MOVED (split, or merged into another): nothing is left of it; its memory is no longer to be had.
+    - ALLOCATED: yours.
+    - MAPPED: hardware owns it, after `map`. `free`, `split_at`, `split_range` and `merge` are refused. If the board
+      sets memory aside for records, a reset does not end this: see `physmem.quarantined`.
+    - UNMAPPED: yours again, after `unmap`.
+    - FREED, MOVED (split, or merged into another): nothing is left of it, and it no longer gives you its memory.
 
-    Theseus frees when an owner is dropped; Python does not tell when that is. ``with``, `free` and a reset do it here.
-    Theseus panics when mapped frames are dropped; here `free` raises.
+    Theseus frees frames when their owner is dropped. Python does not say when that happens: here ``with``, `free` and a
+    reset free them. Theseus panics when mapped frames are dropped; here `free` raises.
     """
 
-    # An instance has only what differs from these: each attribute set when it is made costs half a raw allocation.
-    # What is computed is no property, for one property makes MicroPython search the class at every store.
+    # An instance sets only what differs from these, because setting one attribute costs half a raw allocation. Computed
+    # attributes are not properties, because a single property makes MicroPython search the class at every store.
     region = None
     count = 1
     owner = None
-    _first_and_state = 0
+    first_and_bits = 0
 
     def __getattr__(self, name):
-        """`first`, `state`, `addr`, `nbytes`, `view`, `range`, `name`, `fresh`."""
+        """Return `first`, `state`, `addr`, `nbytes`, `view`, `range`, `name` or `fresh`."""
         if name not in _COMPUTED:
             raise AttributeError("'AllocatedFrames' object has no attribute '%s'" % name)
         return _COMPUTED[name](self)
 
-    def _set_state(self, bits):
-        self._first_and_state = self._first_and_state & ~_STATE_MASK | bits
+    def _set_bits(self, bits):
+        self.first_and_bits = (self.first_and_bits & ~_STATE_MASK) | bits
 
     @micropython.native
-    def _hold(self, region, first, count, owner):
-        """Make it an owner with all its attributes, which then change without heap. Returns itself."""
+    def _own(self, region, first, count, owner):
+        """Set all attributes of this owner, so that later changes need no heap. Return itself."""
         self.region = region
         self.count = count
         self.owner = owner
-        self._first_and_state = first << _STATE_BITS
+        self.first_and_bits = first << STATE_BITS
         return self
 
     def __repr__(self):
-        if self.region is None or self._first_and_state & _FREED:
+        if self.region is None or self.first_and_bits & _FREED:
             return "<AllocatedFrames %s>" % self.state
         return "<AllocatedFrames %s: %d frames at %#x in %s>" % (self.state, self.count, self.addr, self.region.name)
 
@@ -83,193 +85,223 @@ class AllocatedFrames:
         return self.count
 
     def __iter__(self):
-        """Generate an AllocatedFrame for each frame; the frames stay this owner's."""
+        """Generate an AllocatedFrame for each frame. This owner keeps the frames."""
         for i in range(self.count):
             yield AllocatedFrame(self, self.first + i)
 
     def __enter__(self):
-        self._held()
+        self._check()
         return self
 
     def __exit__(self, exception_type, exception, traceback):
         if self.state == MAPPED and exception_type is not None:
-            return  # the exception says more than that mapped frames cannot be freed; they stay mapped
-        if not self._first_and_state & _FREED:
+            return  # they stay mapped; the exception says more than that mapped frames cannot be freed
+        if not self.first_and_bits & _FREED:
             self.free()
 
-    def _held(self):
-        if self._first_and_state & _FREED:
-            mistake("NotAllocated", "these frames were {} before", self.state)
+    def _check(self):
+        if self.first_and_bits & _FREED:
+            mistake("NotAllocated", "these frames were {} already: allocate new ones", self.state)
 
-    def _at_hand(self):
-        self._held()
-        if self._first_and_state & _MAPPED:
+    def _expect_usable(self):
+        self._check()
+        if self.first_and_bits & _MAPPED:
             mistake("NotPermitted", "{} frames from frame {} on are mapped: unmap() them first", self.count, self.first)
 
     @micropython.native
     def free(self):
-        """Give the frames back; returns how many. Retained ones are so no longer, as by `physmem.release`."""
-        word = self._first_and_state
+        """Free the frames and return their number. Retained frames are released too, as by `physmem.release`."""
+        word = self.first_and_bits
         if word & _REFUSED:
-            self._at_hand()
+            self._expect_usable()
             _records.forget(self)
         count = self.count
         if count:
-            freed = self.region.free(word >> _STATE_BITS)
+            freed = self.region.free(word >> STATE_BITS)
             if freed != count:
-                self._give_back_what_is_not_its_own(freed)
-        self._first_and_state = word | _FREED
+                _undo_foreign_free(self, freed)
+        self.first_and_bits = word | _FREED
         return count
 
-    def _give_back_what_is_not_its_own(self, freed):
-        """A raw free has ended this owner's allocation before: undo it if it was another one's that just ended."""
-        if freed > 0:
-            self.region.alloc_at(self.first, freed)
-        found = max(freed, 0)
-        mistake("InternalCorruption", "{} frames from {} on are an allocation of {}", self.count, self.first, found)
-
     def map(self):
-        """Put the frames in the hands of hardware: until `unmap` they cannot be freed. Returns itself. If the board
-        keeps records, MemoryError if none is left to say so after a reset, and NotPermitted in an interrupt handler;
-        nothing has changed then. Needs no heap."""
-        self._at_hand()
+        """Give the frames to hardware: until `unmap` they cannot be freed. Return itself. Needs no heap.
+
+        If the board keeps records: MemoryError if none is left to remember this over a reset, and NotPermitted in an
+        interrupt handler. Nothing has changed then.
+        """
+        self._expect_usable()
         if _records is not None:
             _records.note_mapped(self)
-        self._set_state(_MAPPED)
+        self._set_bits(_MAPPED)
         return self
 
     def unmap(self):
-        """Take the frames back from hardware. Returns itself. If the board keeps records and the chip has two cores,
-        NotPermitted in an interrupt handler, and so is `free` of retained frames."""
-        self._held()
+        """Take the frames back from hardware. Return itself.
+
+        If the board keeps records and the chip has two cores, NotPermitted in an interrupt handler; so is `free` of
+        retained frames.
+        """
+        self._check()
         if self.state != MAPPED:
-            mistake("NotPermitted", "{} frames from frame {} on are not mapped", self.count, self.first)
+            mistake(
+                "NotPermitted", "{} frames from frame {} on are not mapped: map() them first", self.count, self.first
+            )
         if _records is not None:
             _records.note_unmapped(self)
-        self._set_state(_UNMAPPED)
+        self._set_bits(_UNMAPPED)
         return self
 
     def as_allocated_frame(self):
-        """The one frame that this is, as an AllocatedFrame; SizeMismatch if it is not one."""
-        self._held()
+        """Return the only frame as an AllocatedFrame; SizeMismatch if there is not exactly one."""
+        self._check()
         if self.count != 1:
-            mistake("SizeMismatch", "{} frames are not one frame", self.count)
+            mistake("SizeMismatch", "{} frames are not one frame: split_at() or iterate", self.count)
         return AllocatedFrame(self, self.first)
 
     def split_at(self, i):
-        """Split before the frame `i`, counted from the first: two owners, of `i` frames and of the rest; this one ends.
+        """Split before the frame `i`, counted from the first, and return two owners: of `i` frames and of the rest.
 
-        0 and `count` give an empty owner and one of all. Any other `i` outside is AddressOutOfRange. After an error
-        this owner is as it was.
+        This owner ends. 0 and `count` give one owner of nothing and one of everything. AddressOutOfRange if `i` is not
+        0 to `count`. After an error this owner is unchanged.
         """
         _divisible(self)
         integer(i, "i")
         if not 0 <= i <= self.count:
-            mistake("AddressOutOfRange", "{} is not within 0..{}, the frames to split", i, self.count)
+            mistake("AddressOutOfRange", "cannot split before frame {} of {} frames: give 0 to that", i, self.count)
         parts = _new_pair()
-        self._part(parts[0], 0, i)
-        self._part(parts[1], i, self.count)
-        self._set_state(_MOVED)
+        self._fill_part(parts[0], 0, i)
+        self._fill_part(parts[1], i, self.count)
+        self._set_bits(_MOVED)
         return parts
 
-    def _part(self, part, begin, end):
-        """Make `part` the owner of the frames from `begin` to before `end`, counted from the first."""
-        part._hold(self.region, self.first + begin, end - begin, self.owner)
-        if 0 < begin < end:
-            engine.split_or_join(self.region.address, self.first + begin)
+    def _fill_part(self, part, start, end):
+        """Make `part` the owner of the frames from `start` up to `end` (exclusive), counted from the first."""
+        part._own(self.region, self.first + start, end - start, self.owner)
+        if 0 < start < end:
+            engine.split_or_join(self.region.address, self.first + start)
 
     def split_range(self, i, n):
-        """Split into three owners: the frames before `i`, `n` frames from `i` on, the rest; this one ends. `n` is at
-        least 1 and the frames lie within. After an error this owner is as it was."""
+        """Split into three owners and return them: the frames before `i`, `n` frames from `i` on, the rest.
+
+        This owner ends. `i` is counted from the first frame. ZeroAllocation if `n` is 0, AddressOutOfRange if the `n`
+        frames are not all among these. After an error this owner is unchanged.
+        """
         _divisible(self)
         integer(i, "i")
         integer(n, "n")
         if n == 0:
-            mistake("ZeroAllocation", "a range of no frames cannot be split off")
+            mistake("ZeroAllocation", "cannot split off 0 frames: give n of at least 1")
         if not 0 <= i <= i + n <= self.count:
-            mistake("AddressOutOfRange", "frames {}..{} are not within 0..{}", i, i + n, self.count)
+            mistake("AddressOutOfRange", "cannot split off frames {} to {}: there are {} frames", i, i + n, self.count)
         parts = _new_triple()
-        self._part(parts[0], 0, i)
-        self._part(parts[1], i, i + n)
-        self._part(parts[2], i + n, self.count)
-        self._set_state(_MOVED)
+        self._fill_part(parts[0], 0, i)
+        self._fill_part(parts[1], i, i + n)
+        self._fill_part(parts[2], i + n, self.count)
+        self._set_bits(_MOVED)
         return parts
 
     def merge(self, other):
-        """Take over the frames of `other`, which are of the same region and follow or precede at once, or are none;
-        `other` ends. Otherwise both stay as they are. Returns itself."""
+        """Take over the frames of `other`, which ends. Return itself.
+
+        The frames of `other` must be of the same region, and directly before or behind these unless one of the two has
+        none. After an error both are unchanged.
+        """
         if not isinstance(other, AllocatedFrames):
             raise TypeError("merge takes AllocatedFrames, not %s" % type(other).__name__)
         _divisible(self)
         _divisible(other)
         if other is self:
-            mistake("InvalidArgument", "frames cannot be merged with themselves")
+            mistake("InvalidArgument", "cannot merge frames with themselves: give another AllocatedFrames")
         if other.region is not self.region:
-            mistake("InvalidArgument", "frames of {} and {} cannot be merged", self.region.name, other.region.name)
-        self.count = self.count  # an attribute of its own from here on: what needs heap comes before all changes
+            mistake(
+                "InvalidArgument",
+                "cannot merge frames of {} and of {}: they must be of one region",
+                self.region.name,
+                other.region.name,
+            )
+        self.count = self.count  # makes it an attribute of the instance: what needs heap comes before all changes
         if other.count and self.count:
             if other.first == self.first + self.count:
                 engine.split_or_join(self.region.address, other.first)
             elif self.first == other.first + other.count:
                 engine.split_or_join(self.region.address, self.first)
             else:
-                mistake("InvalidArgument", "frames {} and {} on are not adjacent", self.first, other.first)
+                mistake(
+                    "InvalidArgument",
+                    "frames from {} on and from {} on are not adjacent: nothing was merged",
+                    self.first,
+                    other.first,
+                )
         if other.count and (other.first < self.first or not self.count):
-            self._first_and_state = other.first << _STATE_BITS | self._first_and_state & _STATE_MASK
+            self.first_and_bits = (other.first << STATE_BITS) | (self.first_and_bits & _STATE_MASK)
         self.count += other.count
-        other._set_state(_MOVED)
+        other._set_bits(_MOVED)
         return self
 
 
+def _undo_foreign_free(frames, freed):
+    """Undo the free of another owner's allocation and raise: a raw free has ended this owner's before."""
+    if freed > 0:
+        frames.region.alloc_at(frames.first, freed)
+    found = max(freed, 0)
+    mistake(
+        "InternalCorruption",
+        "{} frames from frame {} on are an allocation of {}: something freed them raw",
+        frames.count,
+        frames.first,
+        found,
+    )
+
+
 def _divisible(frames):
-    """Refuse what cannot be split or merged."""
-    frames._at_hand()
-    if frames._first_and_state & _RETAINED:
-        text = "{} frames from frame {} on are retained as one: release() them first"
+    """Raise if `frames` cannot be split or merged."""
+    frames._expect_usable()
+    if frames.first_and_bits & _RETAINED:
+        text = "{} frames from frame {} on are retained as one: release() the name first"
         mistake("NotPermitted", text, frames.count, frames.first)
 
 
 def _first(frames):
-    """The first frame, counted from the region's base."""
-    return frames._first_and_state >> _STATE_BITS
+    """Return the first frame, counted from the region's base."""
+    return frames.first_and_bits >> STATE_BITS
 
 
 def _state(frames):
-    """ALLOCATED, MAPPED, UNMAPPED, FREED or MOVED."""
-    return _STATES[frames._first_and_state & _STATE_MASK]
+    """Return ALLOCATED, MAPPED, UNMAPPED, FREED or MOVED."""
+    return _STATES[frames.first_and_bits & _STATE_MASK]
 
 
 def _addr(frames):
-    """Address of the first byte."""
-    return frames.region.base + (frames._first_and_state >> _STATE_BITS << frames.region.shift)
+    """Return the address of the first byte."""
+    return frames.region.base + ((frames.first_and_bits >> STATE_BITS) << frames.region.shift)
 
 
 def _nbytes(frames):
-    """Size in bytes: all of the frames, so it may be more than was asked for."""
+    """Return the size of all the frames in bytes, which may be more than you asked for."""
     return frames.count << frames.region.shift
 
 
 def _view(frames):
-    """The memory itself, as a memoryview of bytes. It does not keep the frames from being freed."""
-    frames._held()
+    """Return the memory as a memoryview of bytes. It does not keep the frames from being freed."""
+    frames._check()
     return memoryview(bytearray_at(_addr(frames), _nbytes(frames)))
 
 
 def _range(frames):
-    """The frames as a FrameRange (numbers of frames from address 0 on; no right to give them back)."""
+    """Return the frames as a FrameRange: frame numbers counted from address 0, without the right to free them."""
     from physmem_range import FrameRange
 
     return FrameRange(_addr(frames) >> frames.region.shift, frames.count, frames.region.frame_size)
 
 
 def _name(frames):
-    """What the frames are retained as, or None."""
-    return _records.name_of(frames) if frames._first_and_state & _RETAINED else None
+    """Return the name that the frames are retained as, or None."""
+    return _records.name_of(frames) if frames.first_and_bits & _RETAINED else None
 
 
 def _fresh(frames):
-    """Whether the content is not that of before the reset; None when nothing is left of the frames."""
-    if frames._first_and_state & _FREED:
+    """Return whether the content is new rather than kept over a reset; None if the frames were freed or moved."""
+    if frames.first_and_bits & _FREED:
         return None
     return _records is None or _records.is_fresh(frames)
 
@@ -285,28 +317,32 @@ _COMPUTED = {
     "fresh": _fresh,
 }
 
-# What keeps records of frames over a reset, or None: physmem_retained, if the board sets memory aside for them.
+# What keeps records of frames over a reset; None unless the board sets memory aside for them.
 _records = None
 
 
 def keep_records(records):
-    """Have `records` told what is mapped, unmapped and freed while retained."""
+    """Tell `records` from now on what is mapped and unmapped, and what is freed while retained.
+
+    It has note_mapped(frames), note_unmapped(frames), forget(frames), name_of(frames) and is_fresh(frames).
+    physmem_retained attaches its records here.
+    """
     global _records
     _records = records
 
 
 def hold_retained(frames):
-    """Say of `frames` that there is a record of their name."""
-    frames._first_and_state |= _RETAINED
+    """Mark `frames` as retained: a record has their name."""
+    frames.first_and_bits |= _RETAINED
 
 
 def hold_mapped(frames):
-    """Say of `frames` that hardware has them, as their record says."""
-    frames._set_state(_MAPPED)
+    """Mark `frames` as mapped to hardware, as their record says."""
+    frames._set_bits(_MAPPED)
 
 
 class AllocatedFrame:
-    """One frame of an AllocatedFrames, which stays its owner."""
+    """One frame of the AllocatedFrames `frames`, which still owns it; `frame` is counted from the region's base."""
 
     def __init__(self, owner, frame):
         self.frames = owner
@@ -314,29 +350,29 @@ class AllocatedFrame:
 
     @property
     def addr(self):
-        """Address of the first byte."""
+        """The address of the first byte."""
         return self.frames.region.base + (self.frame << self.frames.region.shift)
 
     @property
     def nbytes(self):
-        """Size in bytes."""
+        """The size in bytes."""
         return self.frames.region.frame_size
 
     @property
     def view(self):
-        """The frame's memory as a memoryview."""
-        self.frames._held()
+        """The memory of the frame as a memoryview of bytes."""
+        self.frames._check()
         return memoryview(bytearray_at(self.addr, self.nbytes))
 
 
 class DeferredAllocAction:
     """The bookkeeping of one allocation that needs heap: a spare owner in place of the one that was used up.
 
-    `commit` does it, or the end of a ``with`` block, or, by itself, the scheduler, when it runs next; what of these
-    comes first does it for all actions there are. `pending` says whether it is still to be done. If the heap is locked
-    when the scheduler runs, or its queue is full, a commit, `boot_complete` or the next deferred allocation has it
-    done. It does not matter whether the frames have been freed by then. An action that is dropped loses no frame, and a
-    reset before the commit begins with all spare owners.
+    It happens on `commit`, at the end of a ``with`` block, or automatically the next time the scheduler runs. Whichever
+    comes first completes all pending actions. `pending` says whether it is still to come. If the heap is locked when
+    the scheduler runs, or its queue is full, a later commit, `boot_complete` or the next deferred allocation does it.
+    You may free the frames before that, and you may drop an action; no frame is lost. After a reset all spare owners
+    are there, whether you committed or not.
     """
 
     def __init__(self, place):
@@ -345,7 +381,7 @@ class DeferredAllocAction:
     def __getattr__(self, name):
         if name != "pending":
             raise AttributeError("'DeferredAllocAction' object has no attribute '%s'" % name)
-        return _owners.items[self._place][1] is self
+        return _spares.items[self._place][1] is self
 
     def __enter__(self):
         return self
@@ -355,84 +391,113 @@ class DeferredAllocAction:
             self.commit()
         except PhysMemError:
             if exception_type is None:
-                raise  # else the exception of the block says more
+                raise  # otherwise the exception of the block says more
 
     def commit(self):
-        """Do what is pending. Needs the heap unlocked, else it is NotPermitted and stays pending; returns whether
-        something was done: not if there was nothing to do, or if the other core is at it."""
+        """Do what is pending and return whether that completed this action.
+
+        False if this action is not pending, or if the other core is doing the work. NotPermitted if the heap is locked
+        or full; the action stays pending then.
+        """
         if not self.pending:
             return False
         try:
             fill_spares()
         except MemoryError:
-            mistake("NotPermitted", "the heap is locked or full: commit later")
+            mistake("NotPermitted", "an action needs heap, which is locked or full: commit() later")
         return not self.pending
 
 
 class _Pool:
     """Tuples made in advance by ``make(place)``, to be taken without heap, in interrupt handlers as well.
 
-    A region without memory says which places hold one, for its raw calls may interrupt each other. A tuple stays in its
-    place when it is taken, until `fill` puts another there: a handler that interrupts the garbage collector must not
-    move the last reference to an object, which the collector would then not find.
+    The state of a region without memory says which places hold one, because its raw calls may interrupt each other. A
+    tuple that is taken stays in its place until `fill` puts another there: a handler that interrupts the garbage
+    collector must not move the last reference to an object, because the collector would not find it.
     """
 
     def __init__(self, places, make):
         self.make = make
-        self.state = engine.new_state(places, 0, True)
+        # The frame behind the places has no tuple: the caller that has allocated it fills the pool.
+        self.state = physmem_state.new_state(places + 1, 0, True)
         self.address = addressof(self.state)
-        self.take_place, _, take_place_at, self.give_place = engine.raw_calls(self.state)
         self.items = [None] * places
-        self.is_used = bytearray(places)  # 1: what is there was taken, and may be replaced
+        self.is_used = bytearray(places)  # 1: the tuple there was taken and may be replaced
         for place in range(places):
-            take_place_at(place, 1)
+            serve_call(self.address, place, 1)  # as alloc_at
             self.is_used[place] = 1
 
-    def take(self):
-        """Return a tuple that nobody else gets, or None if there is none."""
-        place = self.take_place(1)
-        if place < 0:
-            return None
-        item = self.items[place]
-        self.is_used[place] = 1
-        return item
+    def take(self, first, end):
+        """Take a tuple from the places `first` up to `end` (exclusive) and return it; None if there is none."""
+        place = self.is_used.find(_UNUSED, first, end)
+        while place >= 0:
+            if serve_call(self.address, place, 1) == place:  # as alloc_at; otherwise it is being taken or filled
+                item = self.items[place]
+                self.is_used[place] = 1  # from here on `fill` may put another there
+                return item
+            place = self.is_used.find(_UNUSED, place + 1, end)
+        return None
 
     def fill(self):
-        """Make all that are missing. Needs heap. Not in handlers, and one call at a time."""
+        """Make all missing tuples. Needs heap. Not for handlers.
+
+        Does nothing if it is running already: on the other core, or interrupted by a function that the scheduler runs.
+        """
+        turn = len(self.items)
+        filling = engine.OUT_OF_MEMORY
+        try:
+            filling = serve_call(self.address, turn, 1)
+            if filling == turn:
+                self._fill_places(turn)
+        finally:
+            if filling == turn:
+                serve_call(self.address, turn, 0)
+
+    def _fill_places(self, end):
         place = engine.next_used(self.address, 0)
-        while place < len(self.items):
-            if self.is_used[place]:  # else it is being taken
+        while place < end:
+            if self.is_used[place]:  # otherwise it is being taken
                 self.items[place] = self.make(place)
                 self.is_used[place] = 0
-                self.give_place(place)
+                serve_call(self.address, place, 0)  # as free
             place = engine.next_used(self.address, place + 1)
 
 
 def _blank():
-    """An owner of nothing, with all its attributes."""
-    return AllocatedFrames()._hold(None, 0, 0, None)
+    """Return an owner of no frames, with all its attributes set."""
+    return AllocatedFrames()._own(None, 0, 0, None)
 
 
-_owners = _Pool(_SPARE_OWNERS, lambda place: (_blank(), DeferredAllocAction(place)))
-_pairs = _Pool(_SPARE_SPLITS, lambda place: (_blank(), _blank()))
-_triples = _Pool(_SPARE_SPLITS, lambda place: (_blank(), _blank(), _blank()))
-# The one frame of a region without memory: whoever has it fills.
-_begin_filling, _, _, _end_filling = engine.raw_calls(engine.new_state(1, 0, True))
+# Places of the pool: owners with their actions, then pairs and triples of owners for splits.
+_PAIRS = const(_SPARE_OWNERS)
+_TRIPLES = const(_PAIRS + _SPARE_SPLITS)
+_PLACES = const(_TRIPLES + _SPARE_SPLITS)
+_UNUSED = b"\0"
+
+
+def _spare(place):
+    """Return a new tuple for that place of the pool."""
+    if place < _PAIRS:
+        return _blank(), DeferredAllocAction(place)
+    if place < _TRIPLES:
+        return _blank(), _blank()
+    return _blank(), _blank(), _blank()
+
+
+_spares = None  # the pool
 _fill_is_scheduled = False
 
 
+def make_spares():
+    """Make the pool of spare owners, with the lock that regions made now get, and fill it. Needs heap."""
+    global _spares
+    _spares = _Pool(_PLACES, _spare)
+    fill_spares()
+
+
 def fill_spares():
-    """Make all the spare owners, actions and results of splits that are missing. Needs heap. Does nothing while it is
-    at it already: when a scheduled function interrupts it, or on the other core."""
-    filling = engine.OUT_OF_MEMORY
-    try:
-        filling = _begin_filling(1)
-        if filling == 0:
-            _pairs.fill()
-            _triples.fill()
-            _owners.fill()
-    finally:
-        _end_filling(filling)  # of what others have begun, nothing ends
+    """Make all missing spare owners, actions and results of splits. Needs heap."""
+    _spares.fill()
 
 
 def _fill_spares_when_possible(_):
@@ -441,11 +506,11 @@ def _fill_spares_when_possible(_):
     try:
         fill_spares()
     except MemoryError:
-        pass  # the heap is locked: boot_complete(), a commit, or the next spare that is taken has it done
+        pass  # the heap is locked: boot_complete(), a commit, or taking the next spare fills them
 
 
 def _schedule_filling():
-    """Have the spares made that are missing, when the scheduler runs next. Needs no heap."""
+    """Have the scheduler make the missing spares the next time it runs. Needs no heap."""
     global _fill_is_scheduled
     if not _fill_is_scheduled:
         _fill_is_scheduled = True
@@ -455,55 +520,64 @@ def _schedule_filling():
             _fill_is_scheduled = False
 
 
-def take_spare():
-    """Return a spare owner with its action, ``(frames, action)``; MemoryError if there is none and no heap for more, or
-    if the other core is making them."""
-    pair = _owners.take()
+def take_spare(region, first, count, owner):
+    """Return ``(frames, action)``: a spare owner of the frames, and its action.
+
+    MemoryError if there is none, and no heap for more or the other core is making them.
+    """
+    pair = _spares.take(0, _PAIRS)
     if pair is None and not engine.in_handler():
         try:
             fill_spares()
         except MemoryError:
             pass
-        pair = _owners.take()
+        pair = _spares.take(0, _PAIRS)
     _schedule_filling()
     if pair is None:
-        exhausted("all {} spare owners are in use: boot_complete() or commit() first", _SPARE_OWNERS)
+        exhausted("all {} spare owners are in use: boot_complete() or commit() an action first", _SPARE_OWNERS)
+    pair[0]._own(region, first, count, owner)
     return pair
 
 
 def spare_owners():
-    """The number of spare owners that are left."""
-    return _owners.state[engine.STATE_FREE]
+    """Return how many spare owners are left. Needs no heap."""
+    return _spares.is_used.count(_UNUSED, 0, _PAIRS)
 
 
 @micropython.native
-def new_owner(region, first, count, owner):
-    """Make an owner on the heap, or where the heap is locked or full, of a spare one."""
+def new_frames(region, first, count, owner):
+    """Return a new AllocatedFrames, or a spare one if the heap is locked or full.
+
+    `owner` is the caller's tag for the frames. MemoryError if there is no spare one either.
+    """
     try:
-        return AllocatedFrames()._hold(region, first, count, owner)
+        return AllocatedFrames()._own(region, first, count, owner)
     except MemoryError:
-        return take_spare()[0]._hold(region, first, count, owner)
+        return take_spare(region, first, count, owner)[0]
 
 
 def _new_pair():
-    """Make two owners on the heap, or take spare ones."""
+    """Return two owners: new ones, or spare ones if the heap is locked or full."""
     try:
         return _blank(), _blank()
     except MemoryError:
-        return _spare_split(_pairs)
+        return _spare_split(_PAIRS)
 
 
 def _new_triple():
-    """Make three owners on the heap, or take spare ones."""
+    """Return three owners: new ones, or spare ones if the heap is locked or full."""
     try:
         return _blank(), _blank(), _blank()
     except MemoryError:
-        return _spare_split(_triples)
+        return _spare_split(_TRIPLES)
 
 
-def _spare_split(spares):
-    parts = spares.take()
+def _spare_split(first):
+    parts = _spares.take(first, first + _SPARE_SPLITS)
     _schedule_filling()
     if parts is None:
-        exhausted("no spare owners for a split are left of {}: boot_complete() or commit() first", _SPARE_SPLITS)
+        exhausted(
+            "all {} spares for a split are in use: boot_complete() or commit() an action first",
+            _SPARE_SPLITS,
+        )
     return parts

@@ -1,6 +1,7 @@
-"""Pictures in text of the system's memory: `physmem.map` and `physmem.dump`."""
+"""Pictures of the system's memory as text: `physmem.map` and `physmem.dump`."""
 
-import physmem
+from physmem_region import ATTRIBUTES, RESERVED
+from physmem_system import regions
 
 _COLUMNS = 64
 _WIDTH = 80
@@ -8,12 +9,12 @@ _FREE, _USED, _MIXED, _RESERVED = ".", "#", "+", "x"
 
 
 def map(write=print):
-    """Print what memory there is and what is used, region by region; `write` takes a line.
+    """Print a picture of the memory and what is used of it, region by region; `write` takes a line.
 
-    Each character stands for the same number of frames: ``.`` all free, ``#`` all in use, ``+`` some, ``x`` reserved
-    and in use. Needs heap.
+    Each character stands for the same number of frames: ``.`` all free, ``#`` all in use, ``+`` some in use, ``x``
+    reserved and in use. Needs heap.
     """
-    for region in physmem.regions():
+    for region in regions():
         shift = region.shift
         header = "%-12s %#010x..%#010x %9s" % (region.name, region.base, region.end, _size(region.end - region.base))
         names = attributes(region.attrs)
@@ -29,7 +30,7 @@ def map(write=print):
                 stop = min(end, (first // cell + 1) * cell)
                 used[first // cell] += stop - first
                 first = stop
-        full = _RESERVED if region.attrs & physmem.RESERVED else _USED
+        full = _RESERVED if region.attrs & RESERVED else _USED
         for line in range(0, len(used), _COLUMNS):
             picture = ""
             for i in range(line, min(line + _COLUMNS, len(used))):
@@ -51,7 +52,7 @@ def map(write=print):
 def dump(write=print):
     """Print every run of free frames and every allocation, by address; `write` takes a line. Source: Theseus'
     dump_frame_allocator_state."""
-    for region in physmem.regions():
+    for region in regions():
         write("%s %#010x..%#010x" % (region.name, region.base, region.end))
         for first, count, free in region.runs():
             base = region.base + (first << region.shift)
@@ -59,8 +60,8 @@ def dump(write=print):
 
 
 def attributes(attrs):
-    """The names of the attributes in `attrs`."""
-    return " ".join([name for bit, name in enumerate(physmem.ATTRIBUTES) if attrs >> bit & 1])
+    """Return the names of the attributes in `attrs`, such as "DMA FAST"."""
+    return " ".join([name for bit, name in enumerate(ATTRIBUTES) if (attrs >> bit) & 1])
 
 
 def _size(nbytes):

@@ -1,7 +1,7 @@
-"""RuVix' pages, orders and addresses: values without an allocator.
+"""RuVix' pages, orders and addresses: values, without an allocator.
 
-A *page* is 4,096 bytes. A block of *order* k is 2**k pages (k from 0 to 9) whose address is a multiple of its size. Two
-blocks of order k are *buddies* if they make up one block of order k + 1.
+A *page* is 4,096 bytes. A block of *order* k is 2**k pages, k from 0 to 9, at an address that is a multiple of its
+size. Two blocks of order k are *buddies* if together they form one block of order k + 1.
 """
 
 from physmem_errors import PhysMemError, integer
@@ -20,34 +20,34 @@ MAX_BLOCK_SIZE = 2097152
 """Bytes in the largest block: 2 MiB."""
 
 _ADDRESSES = 1 << 64  # addresses are u64
-_ORDERS = 64 - PAGE_SHIFT  # a block of order 52 is all there is to address
+_ORDERS = 64 - PAGE_SHIFT  # the order of a block that fills the address space
 
 
 def address_of(value):
-    """Return the integer of an address, given as integer or PhysAddr: 0 <= address < 2**64."""
+    """Return an address, given as an integer or a PhysAddr, as an integer; AddressOutOfRange unless below 2**64."""
     if isinstance(value, PhysAddr):
         return value._value
     if not 0 <= integer(value, "an address") < _ADDRESSES:
-        raise PhysMemError("AddressOutOfRange", "address {:#x} does not fit 64 bits".format(value))
+        raise PhysMemError("AddressOutOfRange", "address {:#x} does not fit in 64 bits".format(value))
     return value
 
 
 def order_of(value):
-    """Return an order, given as integer or PageOrder, as an integer: 0 <= order <= 52."""
+    """Return an order, given as an integer or a PageOrder, as an integer; InvalidOrder unless it is 0 to 52."""
     if isinstance(value, PageOrder):
         return value._value
     if not 0 <= integer(value, "an order") <= _ORDERS:
-        raise PhysMemError("InvalidOrder", "order {} is not one of 0 to {}".format(value, _ORDERS))
+        raise PhysMemError("InvalidOrder", "order {} does not exist: give 0 to {}".format(value, _ORDERS))
     return value
 
 
 def pages_to_order(pages):
     """Return the order of the smallest block that holds `pages` pages; 0 for 0 pages.
 
-    The answer may be MAX_ORDER or more: no block is that large. InvalidOrder if `pages` is negative.
+    The result may be MAX_ORDER or more, although no block is that large. InvalidOrder if `pages` is negative.
     """
     if integer(pages, "pages") < 0:
-        raise PhysMemError("InvalidOrder", "{} pages have no order".format(pages))
+        raise PhysMemError("InvalidOrder", "{} pages have no order: give 0 or more".format(pages))
     order = 0
     while 1 << order < pages:
         order += 1
@@ -55,42 +55,42 @@ def pages_to_order(pages):
 
 
 def order_to_pages(order):
-    """Return the pages in a block of `order` (0 to 52, beyond what is ever allocated; InvalidOrder otherwise)."""
+    """Return the number of pages in a block of `order`, which may exceed what exists: 0 to 52, else InvalidOrder."""
     return 1 << order_of(order)
 
 
 def order_to_bytes(order):
-    """Return the bytes in a block of `order` (0 to 52, beyond what is ever allocated; InvalidOrder otherwise)."""
+    """Return the number of bytes in a block of `order`, which may exceed what exists: 0 to 52, else InvalidOrder."""
     return PAGE_SIZE << order_of(order)
 
 
 def is_page_aligned(addr):
     """Return whether `addr`, an integer or a PhysAddr, is a multiple of PAGE_SIZE."""
-    return address_of(addr) & PAGE_SIZE - 1 == 0
+    return address_of(addr) & (PAGE_SIZE - 1) == 0
 
 
 def align_down(addr):
-    """Return, as an integer, the last multiple of PAGE_SIZE that is not above `addr`."""
+    """Return the last multiple of PAGE_SIZE that is not above `addr`, as an integer."""
     addr = address_of(addr)
-    return addr - (addr & PAGE_SIZE - 1)
+    return addr - (addr & (PAGE_SIZE - 1))
 
 
 def align_up(addr):
-    """Return, as an integer, the first multiple of PAGE_SIZE that is not below `addr`.
+    """Return the first multiple of PAGE_SIZE that is not below `addr`, as an integer.
 
-    AddressOutOfRange in the last page of the 64-bit range, unless at its start (RuVix overflows there).
+    AddressOutOfRange inside the last page of the 64-bit range, where the result would be 2**64 (RuVix overflows).
     """
     addr = address_of(addr)
-    return address_of(addr + (-addr & PAGE_SIZE - 1))
+    return address_of(addr + (-addr & (PAGE_SIZE - 1)))
 
 
 class _Number:
-    """A number with a meaning: a value, equal to and ordered with its own kind only."""
+    """A number with a meaning: it is equal to, and ordered with, its own kind only."""
 
     def _of(self, other):
-        """Return the number of `other`, which must be of the same kind."""
+        """Return the number of `other`; TypeError if it is of another kind."""
         if type(other) is not type(self):
-            raise TypeError("{!r} cannot be compared with {!r}".format(self, other))
+            raise TypeError("cannot compare {!r} with {!r}".format(self, other))
         return other._value
 
     def __eq__(self, other):
@@ -116,9 +116,9 @@ class _Number:
 
 
 class PhysAddr(_Number):
-    """A physical address in bytes, 0 <= address < 2**64; a value: compared and hashed by its number.
+    """A physical address in bytes, 0 <= address < 2**64: a value, compared and hashed by its number.
 
-    AddressOutOfRange for a result outside of the range (RuVix overflows).
+    A result outside that range is AddressOutOfRange (RuVix overflows).
     """
 
     def __init__(self, addr):
@@ -126,12 +126,12 @@ class PhysAddr(_Number):
 
     @staticmethod
     def new(addr):
-        """Return the address of the integer `addr`."""
+        """Return the PhysAddr of `addr`, an integer or a PhysAddr."""
         return PhysAddr(addr)
 
     @staticmethod
     def from_pfn(pfn):
-        """Return the address of page frame number `pfn`."""
+        """Return the PhysAddr at which page `pfn` starts; pages are counted from address 0."""
         return PhysAddr(integer(pfn, "a page frame number") * PAGE_SIZE)
 
     def as_u64(self):
@@ -139,27 +139,27 @@ class PhysAddr(_Number):
         return self._value
 
     def pfn(self):
-        """Return the number of the page that the address is in."""
+        """Return the number of the page that contains the address, counted from address 0."""
         return self._value >> PAGE_SHIFT
 
     def page_offset(self):
-        """Return the bytes from the start of its page to the address."""
-        return self._value & PAGE_SIZE - 1
+        """Return the offset of the address in its page, in bytes."""
+        return self._value & (PAGE_SIZE - 1)
 
     def is_page_aligned(self):
-        """Return whether a page starts here."""
+        """Return whether a page starts at the address."""
         return is_page_aligned(self)
 
     def is_order_aligned(self, order):
-        """Return whether a block of `order` may start here: the address is a multiple of the block's size."""
-        return self._value & order_to_bytes(order) - 1 == 0
+        """Return whether a block of `order` can start at the address, that is, whether it is a multiple of its size."""
+        return self._value & (order_to_bytes(order) - 1) == 0
 
     def is_null(self):
         """Return whether the address is 0."""
         return self._value == 0
 
     def align_down(self):
-        """Return the start of the page that the address is in."""
+        """Return the PhysAddr at which the page that contains the address starts."""
         return PhysAddr(align_down(self))
 
     def align_up(self):
@@ -167,23 +167,23 @@ class PhysAddr(_Number):
         return PhysAddr(align_up(self))
 
     def add_pages(self, pages):
-        """Return the address `pages` pages above."""
+        """Return the PhysAddr `pages` pages above."""
         return self + integer(pages, "pages") * PAGE_SIZE
 
     def sub_pages(self, pages):
-        """Return the address `pages` pages below."""
+        """Return the PhysAddr `pages` pages below."""
         return self - integer(pages, "pages") * PAGE_SIZE
 
     def add_bytes(self, nbytes):
-        """Return the address `nbytes` bytes above."""
+        """Return the PhysAddr `nbytes` bytes above."""
         return self + integer(nbytes, "nbytes")
 
     def pages_to(self, other):
-        """Return the whole pages from here up to the address `other`; 0 if `other` is below."""
+        """Return the number of whole pages from the address up to `other`; 0 if `other` is below."""
         return max(0, address_of(other) - self._value) >> PAGE_SHIFT
 
     def is_in_range(self, start, end):
-        """Return whether ``start <= address < end``."""
+        """Return whether the address is at or above `start` and below `end`."""
         return address_of(start) <= self._value < address_of(end)
 
     def __add__(self, nbytes):
@@ -192,7 +192,8 @@ class PhysAddr(_Number):
         return PhysAddr(self._value + nbytes)
 
     def __sub__(self, other):
-        """Address minus bytes is an address; address minus address is bytes, and 0 if reversed, as in RuVix."""
+        """Return the PhysAddr `other` bytes below, or the bytes from the PhysAddr `other` up to here: 0 if it is above,
+        as in RuVix."""
         if isinstance(other, PhysAddr):
             return max(0, self._value - other._value)
         if not isinstance(other, int):
@@ -210,31 +211,31 @@ PhysAddr.NULL = PhysAddr(0)
 
 
 class PageOrder(_Number):
-    """The order of a block that can be allocated, 0 to 9; a value: compared and hashed by its number.
+    """The order of a block that can be allocated, 0 to 9: a value, compared and hashed by its number.
 
-    `PageOrder(order)` raises InvalidOrder where RuVix' `PageOrder.new(order)` is None. There is no unchecked `new`.
+    `PageOrder(order)` raises InvalidOrder where `PageOrder.new(order)`, as in RuVix, returns None. Both check.
     """
 
     def __init__(self, order):
         if not MIN_ORDER <= integer(order, "an order") < MAX_ORDER:
             raise PhysMemError(
-                "InvalidOrder", "order {} is not one of {} to {}".format(order, MIN_ORDER, MAX_ORDER - 1)
+                "InvalidOrder", "order {} does not exist: give {} to {}".format(order, MIN_ORDER, MAX_ORDER - 1)
             )
         self._value = order
 
     @staticmethod
     def new(order):
-        """Return the order, or None if it is not one of 0 to 9."""
+        """Return the PageOrder of the integer `order`; None unless it is 0 to 9."""
         return PageOrder(order) if MIN_ORDER <= integer(order, "an order") < MAX_ORDER else None
 
     @staticmethod
     def from_pages(pages):
-        """Return the order of the smallest block of at least `pages` pages; None for 0 (or less) and above 512."""
+        """Return the PageOrder of the smallest block with `pages` pages; None for 0 or less and above 512."""
         return PageOrder.new(pages_to_order(pages)) if integer(pages, "pages") > 0 else None
 
     @staticmethod
     def from_bytes(nbytes):
-        """Return the order of the smallest block of at least `nbytes` bytes; None for 0 (or less) and above 2 MiB."""
+        """Return the PageOrder of the smallest block with `nbytes` bytes; None for 0 or less and above 2 MiB."""
         return PageOrder.from_pages((integer(nbytes, "nbytes") + PAGE_SIZE - 1) >> PAGE_SHIFT)
 
     def as_usize(self):
@@ -242,11 +243,11 @@ class PageOrder(_Number):
         return self._value
 
     def pages(self):
-        """Return the pages in a block of this order."""
+        """Return the number of pages in a block of this order."""
         return 1 << self._value
 
     def bytes(self):
-        """Return the bytes in a block of this order."""
+        """Return the number of bytes in a block of this order."""
         return PAGE_SIZE << self._value
 
     def next(self):
@@ -269,10 +270,10 @@ PageOrder.MAX = PageOrder(MAX_ORDER - 1)
 
 
 class PageFrame:
-    """A block of memory: where it starts and its order; a value. It owns nothing: only an allocator gives and takes.
+    """A block of memory, described by its address and its order: a value, without any right to the memory.
 
-    `addr` is a PhysAddr or integer, UnalignedAddress if no page starts there (RuVix does not check); it need not be
-    aligned to the order, but what an allocator hands out is. `order` is a PageOrder or an integer from 0 to 9.
+    `addr` is a PhysAddr or an integer; UnalignedAddress if no page starts there (RuVix does not check). It need not be
+    aligned to the order, although what an allocator hands out is. `order` is a PageOrder or an integer from 0 to 9.
     """
 
     def __init__(self, addr, order):
@@ -284,60 +285,60 @@ class PageFrame:
 
     @staticmethod
     def new(addr, order):
-        """Return the block of `order` at `addr`."""
+        """Return the PageFrame of `order` at `addr`."""
         return PageFrame(addr, order)
 
     @staticmethod
     def single_page(addr):
-        """Return the page at `addr`."""
+        """Return the PageFrame of one page at `addr`."""
         return PageFrame(addr, PageOrder.MIN)
 
     def addr(self):
-        """Return where the block starts, a PhysAddr."""
+        """Return the PhysAddr at which the block starts."""
         return self._addr
 
     def order(self):
-        """Return its PageOrder."""
+        """Return the PageOrder of the block."""
         return self._order
 
     def pages(self):
-        """Return its size in pages."""
+        """Return the size of the block in pages."""
         return self._order.pages()
 
     def bytes(self):
-        """Return its size in bytes."""
+        """Return the size of the block in bytes."""
         return self._order.bytes()
 
     def end_addr(self):
-        """Return the first address after it (AddressOutOfRange if there is none)."""
+        """Return the PhysAddr one past the block; AddressOutOfRange if that is 2**64."""
         return self._addr + self.bytes()
 
     def pfn(self):
-        """Return the number of its first page."""
+        """Return the number of the first page, counted from address 0."""
         return self._addr.pfn()
 
     def contains(self, addr):
-        """Return whether `addr`, a PhysAddr or an integer, lies in it."""
+        """Return whether `addr`, a PhysAddr or an integer, lies in the block."""
         return 0 <= address_of(addr) - self._addr._value < self.bytes()
 
     def split(self):
-        """Return its lower and its upper half as two blocks; None at order 0."""
+        """Return the lower and the upper half as two PageFrames; None at order 0."""
         half = self._order.prev()
         if half is None:
             return None
         return PageFrame(self._addr, half), PageFrame(self._addr + half.bytes(), half)
 
     def buddy_addr(self):
-        """Return where its buddy starts: its own address with the bit of its size flipped."""
+        """Return the PhysAddr at which the buddy starts: the address of the block with the bit of its size flipped."""
         return PhysAddr(self._addr._value ^ self.bytes())
 
     def merge(self, buddy):
-        """Return the block that this one and `buddy` make up.
+        """Return the PageFrame that this block and `buddy` form together.
 
-        None if they are of different orders or no buddies, or already of order 9.
+        None if they are not buddies of the same order, or are of order 9 already.
         """
         if not isinstance(buddy, PageFrame):
-            raise TypeError("{!r} is no PageFrame".format(buddy))
+            raise TypeError("{!r} is not a PageFrame".format(buddy))
         if self._order != buddy._order or self.buddy_addr() != buddy._addr:
             return None
         order = self._order.next()

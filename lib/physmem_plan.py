@@ -1,19 +1,19 @@
-"""What `physmem.init` makes of the ranges it is given: sorted, merged, with the reserved ones carved out.
+"""Turn the ranges that `physmem.init` is given into regions: sort them, merge them, and carve out the reserved ones.
 
-A range here is a list ``[base, end, frame_size, attrs, name, region]``: addresses in bytes, `end` one past the last,
-`name` None for a range without one, `region` the caller's own Region or None.
+A range is a list ``[base, end, frame_size, attrs, name, region]``. `base` and `end` are addresses in bytes; `end` is
+one past the last. `name` is None for a range without one. `region` is the caller's own Region, or None.
 """
 
 
 def plan(free, reserved, mistake):
-    """Return ``(free, reserved)``, each sorted by address, no two overlapping.
+    """Return ``(free, reserved)``, each a list of ranges that is sorted by address and has no overlaps.
 
-    - Ranges without a byte are dropped.
-    - Free ranges of the same frame size and attributes are merged where they overlap, or touch and have no name.
-      `mistake(code, sentence, ...)` is called when they overlap and differ: nobody can say what that memory is.
-    - Free ranges then shrink to whole frames, reserved ones grow to whole frames.
-    - Reserved ranges are merged where they overlap.
-    - What is reserved is cut out of the free ranges.
+    - Empty ranges are dropped.
+    - Free ranges of the same frame size and attributes are merged if they overlap, or if they touch and have no names.
+      If they overlap and differ, it is unclear what that memory is: ``mistake(code, sentence, ...)`` is called.
+    - Free ranges then shrink to whole frames, and reserved ones grow to whole frames.
+    - Reserved ranges are merged if they overlap, or if they touch, have no names and do not differ.
+    - Reserved ranges are cut out of the free ones.
     """
     free = [part for part in map(_inward, _merge(free, True, mistake)) if part[1] > part[0]]
     grown = None
@@ -33,7 +33,7 @@ def _inward(part):
 
 
 def _outward(part, free):
-    """Grow a reserved range to whole frames of its own and of every free range that it touches."""
+    """Grow a reserved range to whole frames: the largest of its own and those of the free ranges it overlaps."""
     for other in free:
         if other[0] < part[1] and part[0] < other[1]:
             part[2] = max(part[2], other[2])
@@ -71,7 +71,7 @@ def _merge(parts, free, mistake):
 
 
 def _carve(part, reserved):
-    """Return what `reserved` leaves of the free range `part`."""
+    """Return the pieces of the free range `part` that `reserved` leaves."""
     base, end, frame_size, attrs, name, region = part
     pieces = []
     for hole in reserved:

@@ -1,40 +1,31 @@
 """The engine's calls in machine code for ARM: `serve`, `count_failure`, `flip_start`, `hold`, `let_go` and
 `in_interrupt` of physmem_engine, whose docstring has the layout of a state, the classes and the invariants. Equal to
-the viper ones word for word, the version excepted; only these take the lock of a shared region.
+the viper ones word for word, except for the version. Only these take the lock of a shared region.
 
-Thumb-1 alone (armv6m has nothing else), no heap, no call of anything else. Conventions: r0 is the state from begin to
-end and the answer after that; r12 is at the end what LOCK returned in r6, 0 if there is no lock to give back, and holds
-the version before; r14 is scratch where no subroutine is called, as the assembler's own prologue has saved it. R is the
-address of a word of the row of free frames, B the bit of that word in the planes of its group.
+They use Thumb-1 only (armv6m has nothing else), need no heap and call nothing else. Conventions: r0 is the state
+throughout, and the result at the end. r12 holds the version first; at the end it holds what LOCK returned in r6, or 0
+if there is no lock to give back. r14 is scratch where no subroutine is called, because the assembler's own prologue has
+saved it. R is the address of a word of the row of free frames, B the bit of that word in the planes of its group.
 
-The critical section: interrupts are masked and, where the lock word names a hardware spin lock, that is taken, before
-the first word is changed; both are given back after the last, interrupts only if they were not masked already when the
-call came. Who waits for the spin lock waits for no longer than the other core's section. ``data(2, 0xF3EF, 0x8710)``
-and its like are ``mrs r7, PRIMASK``, ``data(2, 0xF3BF, 0x8F5F)`` is ``dmb``, neither of which the assembler knows.
+The critical section masks interrupts before the first word changes, and takes the hardware spin lock if the lock word
+names one. After the last word it gives the spin lock back, and enables interrupts unless they were masked when the call
+came. A core waits for the spin lock no longer than one section of the other core takes. ``data(2, 0xF3EF, 0x8710)`` and
+the like are ``mrs r7, PRIMASK``; ``data(2, 0xF3BF, 0x8F5F)`` is ``dmb``. The assembler knows neither.
 
-Searches run before it, over a map that may change under them: what they find or do not find counts only if the version
-is the same when the lock has been taken. Else they are repeated in the critical section. The version is counted up at
-the end of a section: a search that began in the middle of the other core's sees it change.
+Searches run before the section, over a bitmap that may change under them. Their result counts only if the version is
+still the same once the lock is taken; otherwise they are repeated in the critical section. The version is incremented
+at the end of a section, so a search that started in the middle of one on the other core sees it change.
 """
 
 import micropython
 from micropython import const
 
-# Offsets in bytes.
-_FRAMES = const(0)
-_FREE = const(4)
-_FEWEST_FREE = const(8)
-_FAILED = const(12)
-_PHASE = const(16)
-_VERSION = const(20)
-_PLANES = const(24)
-_LOCK = const(28)
-_TOPS = const(32)
-_BEFORE_TOPS = const(28)
-_SPAN = const(56)
-_ROW = const(60)
-_TO_STARTS = const(30)  # from R to its word of starts: 2 * planes - 30 bytes
-_TO_ROW_END = const(26)  # from the state to the word of zeros behind the row: 2 * planes + 26 bytes
+# Offsets in bytes of the words of a state. The inline assembler knows only the constants of its own file, so
+# scripts/expand_thumb.py replaces the next line with those of physmem_engine: _FREE for STATE_FREE and so on.
+# LAYOUT
+_BEFORE_TOPS = const(_TOPS - 4)
+_TO_STARTS = const(_ROW >> 1)  # from R to its word of starts: 2 * planes - _TO_STARTS bytes
+_TO_ROW_END = const((_ROW >> 1) - 4)  # from the state to the word of zeros behind the row: 2 * planes + _TO_ROW_END
 _PRODUCT_LOW = const(32)  # behind the table of positions
 _PRODUCT_HIGH = const(34)
 
@@ -70,7 +61,7 @@ def serve(r0, r1, r2):
     label(FEW)
     ldr(r7, [r0, _VERSION])
     mov(r12, r7)
-    # The top of class floor(log2 n) + 1: all runs of n begin in words of that class or above.
+    # The top of class floor(log2 n) + 1: every run of n frames starts in a word of that class or above.
     mov(r3, r0)
     add(r3, _BEFORE_TOPS)
     mov(r4, r1)
@@ -93,7 +84,7 @@ def serve(r0, r1, r2):
     ldrh(r6, [r7, _PRODUCT_HIGH])
     lsl(r6, r6, 16)
     orr(r6, r5)
-    # r4: the first group with such words; a shift by a register takes its lowest byte only, the span.
+    # r4: the first group with such words. A shift by a register uses only its lowest byte, the span.
     neg(r5, r4)
     and_(r4, r5)
     mul(r4, r6)
@@ -127,7 +118,7 @@ def serve(r0, r1, r2):
     bls(FEW_GROUP)
     b(NO_FEW)
     label(FEW_WORD)
-    # r5: the words of the group that are left; the first is taken, r14 keeps the others.
+    # r5: the words of the group that are left. The first is looked at now; r14 keeps the others.
     neg(r2, r5)
     and_(r2, r5)
     eor(r5, r2)
@@ -141,7 +132,7 @@ def serve(r0, r1, r2):
     lsl(r2, r2, 2)
     add(r2, r2, r0)
     add(r2, _ROW)
-    # r2: R; r5: the frames that have n free ones from there on in this word.
+    # r2: R; r5: the frames of this word from which n frames of it are free.
     ldr(r5, [r2, 0])
     cmp(r1, 1)
     beq(FEW_FOUND)
@@ -179,7 +170,7 @@ def serve(r0, r1, r2):
     pop({r3, r4})
     cmp(r5, 0)
     bne(FEW_FOUND)
-    # Does the run that reaches the end of this word have the others at the begin of the next?
+    # Does the run that reaches the end of this word continue far enough at the start of the next?
     ldr(r5, [r2, 4])
     lsr(r5, r5, 1)
     bcc(FEW_NEXT_WORD)
@@ -253,7 +244,7 @@ def serve(r0, r1, r2):
     b(FEW_CHANGED)
     label(FEW_HELD)
     mov(r12, r6)
-    # The start is the first word to change.
+    # The start changes first.
     ldr(r6, [r0, _PLANES])
     lsl(r6, r6, 1)
     sub(r6, _TO_STARTS)
@@ -261,7 +252,7 @@ def serve(r0, r1, r2):
     ldr(r7, [r6, 0])
     orr(r7, r5)
     str(r7, [r6, 0])
-    # r6: the frames in this word, (bit << n) - bit; nothing is left of bit << n if they reach its end or cross it.
+    # r6: the frames in this word, (bit << n) - bit. bit << n is 0 if they reach the end of the word or cross it.
     mov(r6, r5)
     lsl(r6, r1)
     bne(FEW_INSIDE)
@@ -276,7 +267,7 @@ def serve(r0, r1, r2):
     ldr(r6, [r2, 4])
     bic(r6, r7)
     str(r6, [r2, 4])
-    # Bit 31 of r4 says from here on that the next word has changed too.
+    # From here on, bit 31 of r4 says that the next word has changed too.
     mov(r6, 1)
     lsl(r6, r6, 31)
     orr(r4, r6)
@@ -299,8 +290,8 @@ def serve(r0, r1, r2):
     lsr(r1, r1, 6)
     mov(r14, r1)
     label(RECLASS)
-    # The class of a word is never higher after its frames were taken. r7: the word; r5: the next; r3: planes of its
-    # group, then the plane of the first class that it has no longer; r14: its index.
+    # Taking frames never raises the class of a word. r7: the word; r5: the next one; r3: the planes of its group, then
+    # the plane of the first class that it no longer has; r14: its index.
     mov(r6, r3)
     add(r6, 24)
     cmp(r7, 0)
@@ -385,7 +376,7 @@ def serve(r0, r1, r2):
     ldr(r5, [r2, 4])
     b(RECLASS)
     label(FEW_LAST_OF_GROUP)
-    # No word of the group is of this class or above: the top bit goes, if it stands for no other group.
+    # No word of the group is of this class or above: clear the top bit, unless it stands for another group too.
     mov(r1, r14)
     lsr(r1, r1, 5)
     ldr(r2, [r0, _SPAN])
@@ -437,7 +428,7 @@ def serve(r0, r1, r2):
     mov(r2, 1)
     b(SEARCH_LOCKED)
     label(FULL)
-    # r6: whether interrupts must be let through again.
+    # r6: as LOCK returns it; 0 if there is no lock.
     mov(r12, r6)
     ldr(r2, [r0, _FAILED])
     add(r2, 1)
@@ -449,8 +440,8 @@ def serve(r0, r1, r2):
     neg(r0, r0)
     b(OPEN)
     label(LOCK)
-    # Takes the lock. r6: the lock word. Returns r7: 0 if the version is that in r12; else 1, and gives the lock back.
-    # Returns r6: the state, with bit 0 set if interrupts must be let through at the end.
+    # Take the lock. r6: the lock word. Return r7: 0 if the version is the one in r12; else 1, with the lock given back.
+    # Return r6: the state, with bit 0 set if interrupts must be enabled at the end.
     data(2, 0xF3EF, 0x8710)  # mrs r7, PRIMASK
     cpsid("i")
     bic(r6, r7)
@@ -488,7 +479,7 @@ def serve(r0, r1, r2):
     pop({r5})
     bx(lr)
 
-    # Release the allocation that begins with frame r1.
+    # Release the allocation that starts at frame r1.
     label(RELEASE)
     ldr(r6, [r0, _LOCK])
     cmp(r6, 0)
@@ -510,7 +501,7 @@ def serve(r0, r1, r2):
     lsr(r7, r3)
     lsr(r7, r7, 1)
     bcc(NOT_ALLOCATED)
-    # r7: what ends the allocation in this word, the next free frame or the next start, from the frame after the first.
+    # r7: what ends the allocation in this word: the next free frame or start, counted from the frame after its first.
     ldr(r1, [r4, 0])
     mov(r2, r1)
     lsr(r2, r3)
@@ -519,7 +510,7 @@ def serve(r0, r1, r2):
     bne(INSIDE)
     b(BEYOND)
     label(INSIDE)
-    # The bits of the frames first, the start last.
+    # Store the bits of the frames first, the start last.
     neg(r2, r7)
     and_(r7, r2)
     lsl(r2, r7, 1)
@@ -591,7 +582,7 @@ def serve(r0, r1, r2):
     add(r5, r5, r4)
     bx(lr)
     label(POSITION)
-    # r7: the position of the lowest bit of r6, by halves. Uses r5, r6.
+    # Return r7: the position of the lowest bit of r6, found by halving. Uses r5, r6.
     mov(r7, 0)
     lsl(r5, r6, 16)
     bne(HALF)
@@ -619,8 +610,8 @@ def serve(r0, r1, r2):
     label(POSITIONED)
     bx(lr)
     label(LEFT)
-    # r4: R; r3: the position of the first frame that has changed. A run that reaches it from the word before makes that
-    # word's class change too. Returns r1: R.
+    # r4: R; r3: the position of the first frame that changed. If a run from the word before reaches it, the class of
+    # that word changes too. Return r1: R.
     push({r4, r14})
     ldr(r1, [r4, 0])
     mvn(r1, r1)
@@ -636,7 +627,7 @@ def serve(r0, r1, r2):
     label(NONE_LEFT)
     pop({r1, r15})
     label(CLASSIFY)
-    # r1: R. Brings planes and tops up to date for its word.
+    # r1: R. Bring planes and tops up to date for its word.
     push({r14})
     ldr(r2, [r1, 0])
     ldr(r3, [r1, 4])
@@ -704,7 +695,7 @@ def serve(r0, r1, r2):
     push({r14})
     mov(r14, r7)
     label(CLASSIFIED)
-    # The planes below: as soon as one has all of the words, all below it have them.
+    # The planes below: once one of them has all these words, every plane below it has them.
     mov(r3, r4)
     label(RAISE)
     cmp(r3, r6)
@@ -734,7 +725,7 @@ def serve(r0, r1, r2):
     str(r2, [r1, _TOPS])
     b(RAISE)
     label(LOWER)
-    # The planes above: as soon as one has none of the words, none above it has one.
+    # The planes above: once one of them has none of these words, no plane above it has any.
     mov(r1, r6)
     add(r1, 24)
     label(PLANE)
@@ -746,7 +737,7 @@ def serve(r0, r1, r2):
     bic(r2, r5)
     str(r2, [r4, 0])
     bne(NEXT_PLANE)
-    # No word of the group is of this class or above: the top bit goes, if it stands for no other group.
+    # No word of the group is of this class or above: clear the top bit, unless it stands for another group too.
     mov(r2, r14)
     ldr(r7, [r0, _SPAN])
     lsr(r2, r7)
@@ -786,8 +777,8 @@ def serve(r0, r1, r2):
     label(CLASSED)
     pop({r15})
     label(BEYOND)
-    # The allocation goes on in the words after the first; r7 becomes R of the one in which it ends, r2 the bits there
-    # that end it.
+    # The allocation continues in the words after the first. r7 becomes R of the word in which it ends; r1 becomes the
+    # bits that end it there.
     mov(r7, r4)
     mov(r2, r5)
     label(SEEK)
@@ -802,7 +793,7 @@ def serve(r0, r1, r2):
     bl(POSITION)
     mov(r2, r7)
     pop({r5, r7})
-    # r2: the frames of it in the last word. The bits of the frames first, the start last.
+    # r2: its frames in the last word. Store the bits of the frames first, the start last.
     mov(r1, 0)
     mvn(r1, r1)
     mov(r6, r1)
@@ -831,7 +822,7 @@ def serve(r0, r1, r2):
     ldr(r6, [r5, 0])
     bic(r6, r1)
     str(r6, [r5, 0])
-    # n: 8 frames a byte from R to R of the last word.
+    # r5: n, from 8 frames for each byte between R and R of the last word.
     sub(r5, r7, r4)
     lsl(r5, r5, 3)
     add(r5, r5, r2)
@@ -839,10 +830,10 @@ def serve(r0, r1, r2):
     ldr(r6, [r0, _FREE])
     add(r6, r6, r5)
     str(r6, [r0, _FREE])
-    mov(r6, 24)  # the words between become of all classes
+    mov(r6, 24)  # the words between get all classes
     push({r5})
     b(SEVERAL)
-    # The r2 frames from frame r1 on.
+    # Allocate the r2 frames from frame r1 on.
     label(TAKE)
     ldr(r6, [r0, _LOCK])
     cmp(r6, 0)
@@ -874,7 +865,7 @@ def serve(r0, r1, r2):
     sub(r7, 1)
     lsl(r7, r3)
     ldr(r6, [r4, 0])
-    # The start first, then the bits of the frames.
+    # Store the start first, then the bits of the frames.
     mov(r1, 1)
     lsl(r1, r3)
     ldr(r2, [r5, 0])
@@ -900,7 +891,7 @@ def serve(r0, r1, r2):
     mov(r0, 7)  # ADDRESS_NOT_FREE
     b(REFUSE)
     label(ARE_FREE)
-    # Says by the flag of equality whether the r2 frames from position r3 at r4 on are free. Uses r1, r2, r6, r7.
+    # Set Z if the r2 frames from position r3 of the word at r4 on are free. Uses r1, r2, r6, r7.
     add(r6, r3, r2)
     cmp(r6, 32)
     bhi(MANY_ARE_FREE)
@@ -947,7 +938,7 @@ def serve(r0, r1, r2):
     add(r7, r7, r4)
     mov(r1, 31)
     and_(r6, r1)
-    # The start first, then the bits of the frames, those in its own word last.
+    # Store the start first, then the bits of the frames, those in its own word last.
     mov(r1, 1)
     lsl(r1, r3)
     ldr(r2, [r5, 0])
@@ -987,8 +978,8 @@ def serve(r0, r1, r2):
     mov(r2, r6)
     mov(r6, 0)
     label(SEVERAL)
-    # r4, r3: first word and position; r7: R of the last word; r2: frames in it; r6: offset of the plane of the first
-    # class that the words between are not of. The answer is on the stack.
+    # r4, r3: R of the first word, and the position in it; r7: R of the last word; r2: the frames in it; r6: offset of
+    # the plane of the first class that the words between do not have. The result is on the stack.
     push({r2, r4, r6, r7})
     bl(LEFT)
     bl(CLASSIFY)
@@ -1000,7 +991,7 @@ def serve(r0, r1, r2):
     bl(CLASSIFY)
     label(NONE_IN_LAST)
     pop({r4, r6, r7})
-    # r1, r2: indexes of the next of the words between and of the last word.
+    # r1, r2: indexes of the next of the words between, and of the last word.
     add(r1, r4, 4)
     cmp(r1, r7)
     bcs(ALL)
@@ -1049,7 +1040,7 @@ def serve(r0, r1, r2):
     label(ALL)
     b(ANSWER)
 
-    # r1 frames, more than 32 or at a multiple of r2 frames.
+    # Allocate r1 frames: more than 32, or at a multiple of r2 frames.
     label(SEARCH)
     ldr(r3, [r0, _FRAMES])
     cmp(r1, r3)
@@ -1063,9 +1054,9 @@ def serve(r0, r1, r2):
     bls(SHORT)
     b(LONG)
     label(SEARCH_LOCKED)
-    # The map has changed under a search. The next one takes the lock before it begins, so that whoever comes more often
-    # than a search takes cannot keep it from ever coming to an end. Bit 30 in the place of the version says so, bit 31
-    # that interrupts must be let through.
+    # The bitmap has changed under a search. The next search takes the lock before it starts, so that a caller that
+    # interrupts more often than one search takes cannot starve it. Bit 30 in the place of the version says so; bit 31
+    # says that interrupts must be enabled at the end.
     ldr(r7, [r0, _VERSION])
     mov(r12, r7)
     ldr(r6, [r0, _LOCK])
@@ -1099,8 +1090,8 @@ def serve(r0, r1, r2):
     mov(r1, r4)
     b(FOUND)
     label(SETTLE)
-    # LOCK after a search. r6: the lock word; r7: the version when it began. Says by the flag of equality whether it
-    # still is; returns r6 as LOCK does. Uses r3.
+    # LOCK after a search. r6: the lock word; r7: the version when the search started. Set Z if it is still the same;
+    # return r6 as LOCK does. Uses r3.
     push({r4, r14})
     lsl(r3, r7, 1)
     bmi(LOCKED)
@@ -1114,7 +1105,7 @@ def serve(r0, r1, r2):
     cmp(r6, r6)
     pop({r4, r15})
     label(SHORT)
-    # r12: the frames of a word that are aligned, if align is 32 at most; else minus the region's first number.
+    # r12: the frames of a word that are aligned if align is at most 32; else minus the number of the first frame.
     ldr(r3, [r0, _PHASE])
     neg(r3, r3)
     mov(r12, r3)
@@ -1148,7 +1139,7 @@ def serve(r0, r1, r2):
     lsr(r5, r5, 1)
     bne(ANY_CLASS)
     label(ANY_CLASSED)
-    # If n is a power of two and no aligned n frames cross the end of a word: r1 becomes 0, r2 the pattern, r12 n / 2.
+    # If n is a power of two and n aligned frames cross the end of no word: r1 becomes 0, r2 the pattern, r12 n / 2.
     cmp(r2, 32)
     bne(ANY_GROUP)
     sub(r5, r1, 1)
@@ -1169,7 +1160,7 @@ def serve(r0, r1, r2):
     cmp(r5, 0)
     beq(ANY_NEXT_GROUP)
     label(ANY_WORD)
-    # r5: the words of the group from R on that are of the class.
+    # r5: the words of the group from R on that have the class.
     lsr(r5, r5, 1)
     bcs(CANDIDATE)
     label(ANY_NEXT_WORD)
@@ -1207,7 +1198,7 @@ def serve(r0, r1, r2):
     lsl(r4, r5)
     mov(r5, r4)
     label(ANY_ALIGNED)
-    # r6: the frames that have n free ones from there on; r7: what follows them in the next word.
+    # r6: the frames from which n are free; r7: the next word, for runs that continue there.
     ldr(r6, [r3, 0])
     ldr(r7, [r3, 4])
     tst(r6, r5)
@@ -1264,9 +1255,10 @@ def serve(r0, r1, r2):
     add(r4, r3, r7)
     b(LOWEST)
     label(LONG)
-    # A run of more than 32 frames begins in a word of class 6. r3: R of a word, at last of the word of zeros behind the
-    # row, at r14; r12: the plane of class 6 of the first group. r7: what lies between the words in which n frames begin
-    # and end at least, in bytes: 4 * (n >> 5), as the first has no more than 32 of them and the last no more than 31.
+    # A run of more than 32 frames starts in a word of class 6. r3: R of a word, at the end of the word of zeros behind
+    # the row, at r14; r12: the plane of class 6 of the first group. r7: the least distance in bytes from the word in
+    # which n frames start to the word in which they end: 4 * (n >> 5), as the first has at most 32 of them and the last
+    # at most 31.
     lsr(r7, r1, 5)
     lsl(r7, r7, 2)
     ldr(r6, [r0, _PLANES])
@@ -1284,7 +1276,7 @@ def serve(r0, r1, r2):
     mov(r6, r14)
     cmp(r3, r6)
     bcs(NO_RUN)
-    # r5: the words of the group from R on that are of class 6.
+    # r5: the words of the group from R on that have class 6.
     sub(r4, r3, r0)
     sub(r4, _ROW)
     lsr(r6, r4, 7)
@@ -1333,7 +1325,7 @@ def serve(r0, r1, r2):
     label(NO_RUN)
     b(NONE)
     label(RUN)
-    # r4: R of the word in which the run begins.
+    # r4: R of the word in which the run starts.
     mov(r4, r3)
     label(NEXT)
     add(r3, 4)
@@ -1341,7 +1333,7 @@ def serve(r0, r1, r2):
     sub(r6, r3, r4)
     add(r5, 1)
     bne(USED)
-    # All free. With more words than r7 says they are enough, wherever the run ends; not so if it has to be aligned.
+    # This word is all free. Beyond the distance in r7 the run is long enough, unless it must be aligned.
     cmp(r6, r7)
     bls(NEXT)
     cmp(r2, 1)
@@ -1353,16 +1345,16 @@ def serve(r0, r1, r2):
     cmp(r6, r7)
     bcs(LONG_ENOUGH)
     label(RESTART)
-    # From 64 frames on the class says too little to look for it again: the next run begins in this word.
+    # From 64 frames on the class says too little to be worth another look: the next run starts in this word.
     mov(r4, r3)
     mov(r6, r14)
     cmp(r3, r6)
     bne(NEXT)
     b(NONE)
     label(LONG_ENOUGH)
-    # The run has s frames in the word at r4, p in this one and 32 in each between them; the n frames fit if s + p >= r,
-    # r = n + 32 - 8 bytes a byte between. r5: 1 << p; r4: the frames in use of the first word, of which the highest is
-    # at 31 - s: they fit if r4 < r5 << (32 - r), or r4 >> (32 - r) < r5.
+    # The run has s frames in the word at r4, p in this one, and 32 in each between. The n frames fit if s + p >= r,
+    # where r = n + 32 - 8 * (bytes from r4 to r3). r5: 1 << p; r4: the frames in use in the first word, the highest of
+    # which is at 31 - s. They fit if r4 < r5 << (32 - r), that is, if r4 >> (32 - r) < r5.
     push({r4, r7})
     sub(r5, 1)
     lsl(r6, r6, 3)
@@ -1423,7 +1415,7 @@ def serve(r0, r1, r2):
     neg(r5, r2)
     and_(r4, r5)
     sub(r4, r4, r6)
-    # r7: the number of the frame that ends the run.
+    # r7: the number of the frame in use that ends the run.
     ldr(r6, [r3, 0])
     mvn(r6, r6)
     bl(POSITION)

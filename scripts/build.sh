@@ -1,7 +1,7 @@
 #!/bin/sh
-# build.sh PRODUCT TREE BUILD [SDK]: builds mpy-cross, UNIX (the unix port) or a board of ports/qemu or ports/rp2 from
-# the MicroPython sources in TREE, and the Pico SDK's in SDK for rp2, everything in BUILD/PRODUCT. TREE and SDK are only
-# read.
+# build.sh PRODUCT TREE BUILD [SDK]: build PRODUCT in BUILD/PRODUCT. PRODUCT is mpy-cross, UNIX (the unix port), or a
+# board of ports/qemu or ports/rp2. TREE is a MicroPython source tree; SDK is a Pico SDK, which rp2 boards need. Both are
+# only read.
 set -eu
 . "$(dirname "$0")/common.sh"
 product=$1
@@ -14,10 +14,10 @@ out=$build/$product
 log=$build/$product.log
 mpy_cross=$build/mpy-cross/mpy-cross
 export PYTHONDONTWRITEBYTECODE=1
-# What the caller's make or shell sets for itself must not reach MicroPython's makefiles, or cmake.
+# Keep the variables of the caller's make and shell away from MicroPython's makefiles and from cmake.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES BOARD BOARD_DIR VARIANT BUILD CFLAGS CPPFLAGS LDFLAGS CROSS_COMPILE DEBUG || true
 unset ASMFLAGS CXXFLAGS CMAKE_GENERATOR CMAKE_TOOLCHAIN_FILE || true
-# A tree that is no git checkout says its own version, not that of the repository around it.
+# A tree that is not a git checkout must report its own version, not that of the repository around it.
 GIT_CEILING_DIRECTORIES=$(dirname "$tree")
 export GIT_CEILING_DIRECTORIES
 
@@ -30,7 +30,7 @@ else
     port=
 fi
 
-# MicroPython's makefiles do not notice a change of flags or of the tree: then start afresh.
+# MicroPython's makefiles do not notice changed flags or another tree, so rebuild from scratch in that case.
 configuration=$(
     printf '%s\n' "$tree" "$sdk"
     if [ "$product" != mpy-cross ]; then
@@ -48,7 +48,7 @@ if [ "$configuration" != "$(cat "$out/.configuration" 2>/dev/null)" ]; then
     printf '%s\n' "$configuration" >"$out/.configuration"
 fi
 
-# Debian's source package comes without micropython-lib; MicroPython only wants to see a README there.
+# Debian's source package lacks micropython-lib, but MicroPython's makefiles need a README.md in that folder.
 if [ -f "$tree/lib/micropython-lib/README.md" ]; then
     micropython_lib=$tree/lib/micropython-lib
 else
@@ -56,11 +56,15 @@ else
 fi
 
 if [ -n "$port" ]; then
-    python3 "$root/scripts/memory_map.py" "$port" "$board/physmem_board.py" "$out" ||
-        fail "the memory map boards/$product/physmem_board.py cannot be used: correct it and run make again."
+    python3 "$root/scripts/memory_map_header.py" "$port" "$board/physmem_board.py" "$out" ||
+        fail "the memory plan in boards/$product/physmem_board.py cannot be used: correct it and run make again."
 fi
 
-# The .uf2 file, for the boot ROM's drive: the image as it lies in flash, for the chip family that the boot ROM takes.
+python3 "$root/scripts/expand_thumb.py" "$root/lib" "$build/thumb" ||
+    fail "the assembler in lib/physmem_thumb.py cannot be expanded: correct what the line above names and run make again."
+
+# make_uf2 FILE: make FILE, the flash image in the form that you copy to the boot ROM's drive. It carries the ID of the
+# chip family, and the boot ROM accepts no other.
 make_uf2() {
     if grep -q '^PICO_PLATFORM:.*=rp2040$' "$out/CMakeCache.txt"; then
         family=0xe48bff56 # RP2040
@@ -102,5 +106,5 @@ case $port in
         ;;
 esac
 step "Building $product" "$log" "$@" ||
-    fail "the build of $product failed: see $log for the first error, correct it and run make again."
+    fail "the build of $product failed: find the first error in $log, correct it and run make again."
 touch "$target"

@@ -1,13 +1,14 @@
-# Sourced by the set-up scripts: how they speak, and how they wait. POSIX sh only.
+# shellcheck shell=sh
+# Sourced by the set-up scripts: how they report failures and show progress. POSIX sh only.
 
-# fail SENTENCE: say what is wrong and what to do, end with status 1.
+# fail SENTENCE: print what is wrong and what to do, and exit with status 1.
 fail() {
     printf 'physmem: %s\n' "$*" >&2
     exit 1
 }
 
-# step MESSAGE LOG COMMAND...: run a long command quietly, its output in LOG, a dot for every two seconds; give its
-# status. The command dies with the caller on Ctrl-C.
+# step MESSAGE LOG COMMAND...: run a long command with its output in LOG, print a dot every two seconds, and return its
+# status. Ctrl-C ends the command together with the caller.
 step() {
     step_message=$1
     step_log=$2

@@ -1,4 +1,4 @@
-"""What the emulators of boards have in common: a process that ends with this one, and mpremote's transport to it."""
+"""The common part of the emulators: a process that ends with this one, and mpremote's transport to it."""
 
 import ctypes
 import pathlib
@@ -13,26 +13,26 @@ BOOT_SECONDS = 20
 
 
 def firmware(board):
-    """Path of the firmware that `make` builds for *board*."""
+    """Return the path of the firmware that `make` builds for *board*."""
     return ROOT / "build" / board / "firmware.elf"
 
 
 def memory_map(board):
-    """The constants of the board's physmem_board.py, as a dict."""
+    """Return the constants of the board's physmem_board.py, as a dict."""
     return runpy.run_path(str(ROOT / "boards" / board / "physmem_board.py"))
 
 
 def die_with_parent():
-    """For subprocess.Popen's preexec_fn: the process is killed when its parent ends, however that comes about."""
+    """Kill this process when its parent ends, for whatever reason. Pass it to subprocess.Popen as preexec_fn."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class EmulatedBoard:
-    """A process that runs a board's firmware; a context manager that leaves none behind.
+    """A process that runs a board's firmware; a context manager that stops it at the end.
 
-    `url` is what mpremote connects to: a TCP socket, or for *interactive* use a pseudo-terminal, which is what
-    mpremote's own REPL needs. *options* are more arguments for the emulator. Subclasses have `start`, which raises
-    RuntimeError when the emulator does not come up, `reset`, `attend`, `failure` and `stop`.
+    `url` is what mpremote connects to: a TCP socket, or, if *interactive*, a pseudo-terminal, which mpremote's own REPL
+    needs. *options* are extra arguments for the emulator. Subclasses define `start`, which raises RuntimeError if the
+    emulator does not come up, and `reset`, `attend`, `failure` and `stop`.
     """
 
     def __init__(self, board, interactive=False, options=()):
@@ -50,16 +50,16 @@ class EmulatedBoard:
         self.stop()
 
     def connect(self):
-        """mpremote's transport to the board, in the raw REPL of a board that has just been reset."""
+        """Return mpremote's transport to a freshly reset board, in its raw REPL. Raise RuntimeError if that fails."""
         transport = SerialTransport(self.url)
         try:
             transport.enter_raw_repl(timeout_overall=BOOT_SECONDS)
         except (OSError, TransportError) as error:
             transport.close()
             reason = self.failure() or error
-            raise RuntimeError(f"the firmware of {self.board} brings up no REPL: {reason}") from error
+            raise RuntimeError(f"the firmware of {self.board} did not start its REPL: {reason}") from error
         return transport
 
     def failure(self):
-        """Why the board will run no more until it is reset, as far as the emulator knows; else None."""
+        """Return why the board has stopped until its next reset, if the emulator knows; else None."""
         return None

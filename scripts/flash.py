@@ -1,8 +1,8 @@
-"""flash.py BOARD [PORT]: writes the firmware of a board with a chip of Raspberry Pi's over USB.
+"""flash.py BOARD [PORT]: write the firmware of an RP2040 or RP2350 board over USB.
 
-The chip's boot ROM shows itself as a drive (BOOTSEL mode) that takes a .uf2 file and restarts with it. With PORT, such
-as /dev/ttyACM0, the board that runs MicroPython there is told to go into that mode; without, somebody has held its
-BOOTSEL button while plugging it in.
+In BOOTSEL mode the chip's boot ROM appears as a drive; copy a .uf2 file to it and the chip restarts with that firmware.
+With PORT, such as /dev/ttyACM0, this program tells the MicroPython running there to enter BOOTSEL mode. Without PORT,
+hold the BOOTSEL button while you plug the board in.
 """
 
 import os
@@ -13,12 +13,12 @@ import subprocess
 import sys
 import time
 
-from boards import port as port_of
-from emulator import ROOT
+from board_list import port_of
+from emulated_board import ROOT
 
 SECONDS_TO_APPEAR = 20
 
-# Family ID of a .uf2 file -> what the chips of the family answer as Board-ID in INFO_UF2.TXT, and the drive's label.
+# Family ID of a .uf2 file -> the Board-ID in INFO_UF2.TXT on such a chip's drive, which is also the drive's label.
 # Source: Microsoft's list of UF2 families; the chips' boot ROMs.
 BOARD_IDS = {0xE48BFF56: "RPI-RP2", 0xE48BFF59: "RP2350"}
 
@@ -28,16 +28,16 @@ LABELS = pathlib.Path("/dev/disk/by-label")
 
 
 class FlashError(Exception):
-    """The firmware was not written; the text says why and what to do."""
+    """The firmware was not written; the message says why and what to do."""
 
 
 def family(uf2):
-    """The family ID that the .uf2 file at the path *uf2* says it is for."""
+    """Return the family ID in the .uf2 file at the path *uf2*."""
     return struct.unpack_from("<I", uf2.read_bytes(), 28)[0]
 
 
 def mounted_folders(mounts=MOUNTS, patterns=MOUNT_FOLDERS):
-    """Every folder where a drive may be mounted: those that Linux lists, and the customary ones."""
+    """Return every folder where a drive may be mounted: those that Linux lists, and the usual ones."""
     found = []
     if mounts.exists():
         for line in mounts.read_text().splitlines():
@@ -48,7 +48,7 @@ def mounted_folders(mounts=MOUNTS, patterns=MOUNT_FOLDERS):
 
 
 def board_id(folder):
-    """What the boot ROM's drive mounted at *folder* answers as Board-ID; None if there is no such drive."""
+    """Return the Board-ID of the boot ROM's drive mounted at *folder*; None if it is not such a drive."""
     try:
         information = (folder / "INFO_UF2.TXT").read_text(errors="replace")
     except OSError:
@@ -58,19 +58,22 @@ def board_id(folder):
 
 
 def choose_drive(folders, wanted):
-    """The one of *folders* where a drive with the Board-ID *wanted* is mounted; None if no boot ROM's drive is."""
+    """Return which of *folders* is a drive with the Board-ID *wanted*; None if none is a boot ROM's drive.
+
+    Raise FlashError if several drives fit, or if there are drives but none fits.
+    """
     drives = {folder: board_id(folder) for folder in folders if board_id(folder)}
     fitting = [folder for folder in drives if drives[folder] == wanted]
     if len(fitting) > 1:
-        raise FlashError(f"there are {len(fitting)} boards in BOOTSEL mode that it fits: unplug all but one")
+        raise FlashError(f"it fits {len(fitting)} boards that are in BOOTSEL mode: unplug all but one and try again")
     if drives and not fitting:
         others = ", ".join(f"{folder} is a {drives[folder]}" for folder in drives)
-        raise FlashError(f"it is for a board with Board-ID {wanted}, and {others}: give the BOARD that is plugged in")
+        raise FlashError(f"it is for Board-ID {wanted}, but {others}: set BOARD= to the board that is plugged in")
     return fitting[0] if fitting else None
 
 
 def wait_for_drive(wanted, seconds, folders=mounted_folders):
-    """The same for the folders that *folders* answers, again and again until there is one or *seconds* are over."""
+    """Call `choose_drive` with what *folders* returns until it finds a drive or *seconds* have passed; return that."""
     deadline = time.monotonic() + seconds
     while True:
         drive = choose_drive(folders(), wanted)
@@ -80,39 +83,39 @@ def wait_for_drive(wanted, seconds, folders=mounted_folders):
 
 
 def no_drive(uf2, wanted, labels=LABELS):
-    """What to say when no drive is mounted."""
+    """Return the error text for when no drive is mounted."""
     if (labels / wanted).exists():
-        return f"the board's drive is there and not mounted: run 'udisksctl mount -b {labels / wanted}' and try again"
+        return f"the board's drive is not mounted: run 'udisksctl mount -b {labels / wanted}' and try again"
     return (
-        f"no board in BOOTSEL mode is mounted as a drive (with INFO_UF2.TXT on it, Board-ID {wanted}): hold the BOOTSEL"
-        f" button while you plug the board in, mount the drive if your system does not, and try again; or give PORT= of"
-        f" a board that runs MicroPython; or run 'picotool load -x {uf2}'"
+        f"no board in BOOTSEL mode was found (a mounted drive with INFO_UF2.TXT, Board-ID {wanted}): hold the BOOTSEL"
+        f" button while you plug the board in, mount the drive if your system does not, and try again; or set PORT= to"
+        f" the serial port of a board that runs MicroPython; or run 'picotool load -x {uf2}'"
     )
 
 
 def write(uf2, drive):
-    """Copy the file at *uf2* to the *drive*. The boot ROM restarts the chip as soon as it has all of it."""
+    """Copy the file at *uf2* to the *drive*. The boot ROM restarts the chip as soon as it has the whole file."""
     with open(drive / uf2.name, "wb") as file:
         file.write(uf2.read_bytes())
         file.flush()
         try:
             os.fsync(file.fileno())
         except OSError:
-            if board_id(drive):  # still there: this is not the restart
+            if board_id(drive):  # the drive is still there, so the chip has not restarted
                 raise
 
 
 def enter_bootsel(port):
-    """Have the MicroPython at the serial *port* restart its chip in BOOTSEL mode."""
+    """Tell the MicroPython at the serial *port* to restart its chip in BOOTSEL mode."""
     command = [sys.executable, "-m", "mpremote", "connect", port, "bootloader"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         said = (done.stderr + done.stdout).strip().splitlines() or ["mpremote failed"]
-        raise FlashError(f"the board at {port} could not be told to restart in BOOTSEL mode: {said[-1].rstrip('.')}")
+        raise FlashError(f"the board at {port} did not enter BOOTSEL mode: {said[-1].rstrip('.')}")
 
 
 def flash(uf2, port=None, folders=mounted_folders):
-    """Write the file at *uf2*: the drive that took it. Raises FlashError, OSError."""
+    """Write the file at *uf2*. Return the drive it was written to. Raise FlashError or OSError if that fails."""
     wanted = BOARD_IDS[family(uf2)]
     if port:
         enter_bootsel(port)
@@ -125,13 +128,13 @@ def flash(uf2, port=None, folders=mounted_folders):
 
 def main(board, port=None):
     if port_of(board) != "rp2":
-        return f"physmem: there is nothing to flash for {board}, which runs under QEMU: make run BOARD={board}."
+        return f"physmem: {board} cannot be flashed because it runs under QEMU: use make run BOARD={board}."
     uf2 = ROOT / "build" / board / "firmware.uf2"
     try:
         drive = flash(uf2, port)
     except (FlashError, OSError) as problem:
         return f"physmem: the firmware of {board} was not written: {problem}."
-    print(f"Wrote {uf2.relative_to(ROOT)} to {drive}: the board restarts with it.")
+    print(f"Wrote {uf2.relative_to(ROOT)} to {drive}. The board now restarts with it.")
     return 0
 
 

@@ -1,8 +1,11 @@
 #!/bin/sh
-# Installs the Debian packages whose programs or headers are missing; says which; does nothing when all are there.
+# install_packages.sh LOG [PACKAGE...]: install the Debian packages whose programs or headers are missing, and print
+# their names. If nothing is missing, do nothing. Looks for each PACKAGE, whose program has the same name, or for all that
+# a build needs.
 set -eu
 . "$(dirname "$0")/common.sh"
 log=$1
+shift
 
 has_arm_headers() {
     printf '#include <stdlib.h>\n#include <alloca.h>\n' | arm-none-eabi-gcc -E -o /dev/null -
@@ -16,7 +19,7 @@ has_host_headers() {
     printf '#include <stdlib.h>\n' | gcc -E -o /dev/null -
 }
 
-# rp2040js asks for version 18.
+# rp2040js needs Node.js 18 or later.
 has_node() {
     node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'
 }
@@ -29,6 +32,12 @@ look_for() {
 
 look_for_all() {
     missing=
+    if [ $# -gt 0 ]; then
+        for program; do
+            look_for "$program" command -v "$program"
+        done
+        return
+    fi
     look_for gcc command -v gcc
     look_for libc6-dev has_host_headers
     look_for gcc-arm-none-eabi command -v arm-none-eabi-gcc
@@ -42,15 +51,15 @@ look_for_all() {
     look_for python3-venv python3 -c 'import venv, ensurepip'
     look_for xz-utils command -v xz
     look_for tar command -v tar
-    # pip trusts the system's certificates; only Debian is known to keep them here.
+    # pip uses the system's certificates. This path is Debian's; other systems may keep them elsewhere.
     [ ! -e /etc/debian_version ] || look_for ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
 }
 
-look_for_all
+look_for_all "$@"
 [ -n "$missing" ] || exit 0
 
-by_hand="install$missing by hand and run make again"
-command -v apt-get >/dev/null || fail "this system has no apt-get to install what is missing: $by_hand."
+by_hand="install$missing yourself and run make again"
+command -v apt-get >/dev/null || fail "packages are missing, and this system has no apt-get to install them: $by_hand."
 if [ "$(id -u)" -eq 0 ]; then
     as_root=
 elif command -v sudo >/dev/null; then
@@ -61,15 +70,15 @@ fi
 
 install="env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
 echo "Missing Debian packages:$missing"
-# sudo asks for its password now, not behind the progress dots.
-[ -z "$as_root" ] || sudo -v || fail "sudo refused: $by_hand."
+# Let sudo ask for its password now: later its prompt would be hidden behind the progress dots.
+[ -z "$as_root" ] || sudo -v || fail "packages are missing, and sudo refused to install them: $by_hand."
 # shellcheck disable=SC2086
 if ! apt-get install -s --no-install-recommends $missing >/dev/null 2>&1; then
     step "Updating the list of Debian packages" "$log" $as_root apt-get update ||
-        fail "apt-get update failed: see $log, repair the package sources, or $by_hand."
+        fail "apt-get update failed: see $log for the reason, repair apt's sources and run make again, or $by_hand."
 fi
 # shellcheck disable=SC2086
 step "Installing$missing" "$log" $as_root $install $missing ||
-    fail "apt-get could not install$missing: see $log, repair the package sources, or $by_hand."
-look_for_all
-[ -z "$missing" ] || fail "still not usable after the installation:$missing; $by_hand."
+    fail "apt-get could not install$missing: see $log for the reason, repair apt's sources and run make again, or $by_hand."
+look_for_all "$@"
+[ -z "$missing" ] || fail "apt-get reported success, but these packages are still not usable:$missing; $by_hand."

@@ -1,31 +1,34 @@
-"""run.py BOARD: boots the board's firmware in an emulator and runs demonstration.py on it through mpremote, and then
-crash_log.py, which resets the board, and crash_log.py again."""
+"""run.py BOARD: boot the board's firmware in an emulator and run the examples on it through mpremote.
 
-import pathlib
+First runs examples/demonstration.py, then examples/crash_log.py, which resets the board, then crash_log.py again.
+"""
+
 import signal
 import sys
 
 from mpremote.transport import TransportError
 
-from emulator import MACHINES, emulator_of
+from emulated_board import ROOT
+from emulators import emulator_of
+from qemu import QEMU_MACHINES
 
-DEMONSTRATION = pathlib.Path(__file__).with_name("demonstration.py")
-CRASH_LOG = pathlib.Path(__file__).with_name("crash_log.py")
+DEMONSTRATION = ROOT / "examples" / "demonstration.py"
+CRASH_LOG = ROOT / "examples" / "crash_log.py"
 PROMPT = b"\r\n>>> "
 SECONDS_OF_SILENCE = 60
 
 
 def show(data):
-    """Pass on what the board prints."""
+    """Print what the board prints."""
     sys.stdout.write(data.replace(b"\r", b"").replace(b"\x04", b"").decode(errors="replace"))
     sys.stdout.flush()
 
 
 def main(board):
     where = (
-        "qemu-system-arm, machine " + MACHINES[board]
-        if board in MACHINES
-        else "an emulator of the RP2040, scripts/rp2040"
+        "qemu-system-arm, machine " + QEMU_MACHINES[board]
+        if board in QEMU_MACHINES
+        else "this project's RP2040 emulator, emulators/rp2040"
     )
     print(f"Booting boards/{board} under {where}\n")
     try:
@@ -40,14 +43,14 @@ def main(board):
                 _, error = transport.exec_raw(CRASH_LOG.read_bytes(), SECONDS_OF_SILENCE, show)
             transport.close()
     except (OSError, RuntimeError, TransportError) as problem:
-        return f"physmem: the demonstration on {board} did not finish: {problem}."
+        return f"physmem: the demonstration on {board} was interrupted: {problem}."
     if error:
         return f"physmem: the demonstration on {board} failed:\n{error.decode(errors='replace')}"
     return 0
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as for any program whose reader has gone
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so that closing the reader of a pipe ends this program quietly
     try:
         sys.exit(main(*sys.argv[1:]))
     except KeyboardInterrupt:

@@ -1,21 +1,18 @@
-"""The arithmetic of `make bench`: what its gate refuses, what its tables and its plot are made of, how masked stretches
-are counted. The counts themselves need the board."""
+"""The arithmetic of `make bench`: what its gate rejects, its tables and its plot, and how it counts masked stretches.
+
+The counts themselves need the board.
+"""
 
 import json
 from xml.etree import ElementTree
 
 import pytest
 
-import bench_board
-import bench_bounds
-import bench_gate
-import bench_plot
-import bench_report
-import bench_trace
+from bench import board, bounds, gate, plot, report, trace
 
 
 def paths(before, after):
-    return [path for path, _, _ in bench_gate.grown(before, after)]
+    return [path for path, _, _ in gate.grown(before, after)]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +43,7 @@ def test_the_worst_growth_comes_first():
 
 def test_counted_figures_are_named_by_their_path():
     tree = {"floor": 580, "map": {"n": {"alloc": [1.5, 2, 3], "free": None, "granted": 7}}, "compiler": "GCC"}
-    assert bench_gate.counted(tree) == {
+    assert gate.counted(tree) == {
         "floor": 580,
         "map / n / alloc / mean": 1.5,
         "map / n / alloc / p99": 2,
@@ -55,23 +52,23 @@ def test_counted_figures_are_named_by_their_path():
 
 
 def test_what_others_cost_is_not_counted():
-    assert bench_gate.counted({"garbage-collected heap": {"half full": {"bytearray(4096)": [1, 2, 3]}}}) == {}
+    assert gate.counted({"garbage-collected heap": {"half full": {"bytearray(4096)": [1, 2, 3]}}}) == {}
 
 
 def test_json_text_is_the_tree():
     tree = {"a": {"b": {"c": [1, 2.5, None]}, "d": {}}, "e %": 'quoted "text"', "f": []}
-    assert json.loads(bench_gate.json_text(tree)) == tree
+    assert json.loads(gate.json_text(tree)) == tree
 
 
 def test_accepted_figures_pass_and_those_of_another_compiler_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr(bench_gate, "BASELINE", tmp_path / "baseline.json")
-    bench_gate.accept({"compiler": "one", "floor": 580, "map": {"granted": 3, "alloc": [1, 2, 3]}})
-    bench_gate.accept({"compiler": "two", "floor": 600})
-    baseline = bench_gate.read_baseline()
-    assert bench_gate.counted(baseline["two"]) == {"floor": 600}
-    kept = bench_gate.counted(baseline["one"])
+    monkeypatch.setattr(gate, "BASELINE", tmp_path / "baseline.json")
+    gate.accept({"compiler": "one", "floor": 580, "map": {"granted": 3, "alloc": [1, 2, 3]}})
+    gate.accept({"compiler": "two", "floor": 600})
+    baseline = gate.read_baseline()
+    assert gate.counted(baseline["two"]) == {"floor": 600}
+    kept = gate.counted(baseline["one"])
     assert kept["floor"] == 580
-    assert bench_gate.grown(kept, bench_gate.counted({"floor": 580, "map": {"granted": 9, "alloc": [1, 2, 3]}})) == []
+    assert gate.grown(kept, gate.counted({"floor": 580, "map": {"granted": 9, "alloc": [1, 2, 3]}})) == []
 
 
 def allocation(first):
@@ -80,7 +77,7 @@ def allocation(first):
 
 
 def figures():
-    """A tree of figures as bench_measure makes it, every figure invented."""
+    """Return a tree of invented figures in the form that bench/measure.py makes."""
     sizes = [*range(1, 65), 100, 128, 256, 512, 1024, 2048]
     pairs = {str(n): 1000 + n for n in sizes}
     load = {
@@ -92,7 +89,7 @@ def figures():
         "refused although it could be met": 0,
     }
     by_size = {"0 % used, fresh": {str(n): allocation(2000 + n) for n in sizes}}
-    requests = {name: {"empty": 1300, "75 % used, aged": [1400.0, 1500, 1600]} for name in bench_plot.SERIES}
+    requests = {name: {"empty": 1300, "75 % used, aged": [1400.0, 1500, 1600]} for name in plot.SERIES}
     return {
         "board": "BOARD",
         "compiler": "COMPILER",
@@ -123,13 +120,13 @@ def figures():
             }
         },
         "garbage-collected heap": {
-            bench_bounds.HALF_FULL: {"bytearray(4096)": [60000.0, 1, 2], "allocate_frames(1).free()": [6000.0, 1, 2]}
+            bounds.HALF_FULL: {"bytearray(4096)": [60000.0, 1, 2], "allocate_frames(1).free()": [6000.0, 1, 2]}
         },
     }
 
 
 def unmet(tree):
-    return [row.measure for row in bench_bounds.rows(tree) if not row.met]
+    return [row.measure for row in bounds.rows(tree) if not row.met]
 
 
 def test_bounds_are_met_up_to_the_bound():
@@ -147,10 +144,10 @@ def test_bounds_are_met_up_to_the_bound():
         (("free(alloc(n)) in an empty region", "17"), 1741, "n = 2..32"),
         (("free(alloc(n)) in an empty SHARED region", "1"), 2031, "SHARED"),
         (("mixed load", "75 % used", "operation"), [700.0, 1051, 1051], "99th percentile"),
-        (("worst of the maps tried", "powers of two", "instructions"), 2501, "worst of the maps"),
+        (("worst of the maps tried", "powers of two", "instructions"), 2501, "worst of the bitmaps"),
         (("alloc and free by size of region", "32768", "alloc(1)", "empty"), 1431, "32,768 frames"),
         (("mixed load", "95 % used", "refused although it could be met"), 1, "could be met"),
-        (("garbage-collected heap", bench_bounds.HALF_FULL, "allocate_frames(1).free()"), [6001.0, 1, 2], "half full"),
+        (("garbage-collected heap", bounds.HALF_FULL, "allocate_frames(1).free()"), [6001.0, 1, 2], "half full"),
         (("bytes of heap used by raw calls",), 16, "bytes of heap"),
         (("RAM by frames of a region", "64", "bytes of metadata"), 116, "bytes of metadata"),
     ],
@@ -167,14 +164,14 @@ def test_each_bound_is_held_against_its_figure(path, figure, measure):
 
 def test_the_document_is_made_of_the_figures():
     tree = figures()
-    text = bench_report.document(tree)
+    text = report.document(tree)
     assert "| free(alloc(1)) | 1,001 | 1,450 (2.5 x floor) | met |" in text
     assert "| 33 | 2,033 / 2,034 / 2,035 |" in text
     assert "| 16, 16 | 0 % used, aged | 77 / 78 / 79 | 77 / 78 / 79 | 1 |" in text
     assert "| physmem | 6,543 |" in text
     tree["raw calls by number of frames"]["0 % used, fresh"]["33"]["alloc"] = [9876.0, 9876, 9876]
     tree["free(alloc(n)) in an empty region"]["1"] = 4321
-    text = bench_report.document(tree)
+    text = report.document(tree)
     assert "| free(alloc(1)) | 4,321 | 1,450 (2.5 x floor) | NOT met |" in text
     assert "| 33 | 9,876 |" in text
 
@@ -183,7 +180,7 @@ def test_the_plot_has_a_line_for_each_figure_there_is():
     tree = figures()
     region = tree["alloc and free by size of region"]["64"]
     region["alloc(64)"] = {"empty": 1300, "75 % used, aged": None}
-    root = ElementTree.fromstring(bench_plot.svg(tree))
+    root = ElementTree.fromstring(plot.svg(tree))
     lines = [line.get("points").split() for line in root.iter("{http://www.w3.org/2000/svg}polyline")]
     assert sorted(map(len, lines)) == [2, 2] + [3] * 10
 
@@ -193,8 +190,8 @@ MSR_PRIMASK = (0xF387, 0x8810)
 
 
 def masked(executed, code):
-    """longest_masked for the *executed* addresses and the *code*, address -> halfword."""
-    return bench_trace.longest_masked(executed, code.__getitem__)
+    """Return longest_masked for the *executed* addresses and the *code*, address -> halfword."""
+    return trace.longest_masked(executed, code.__getitem__)
 
 
 def test_masked_instructions_are_counted_to_the_one_that_unmasks():
@@ -224,7 +221,7 @@ def test_what_cannot_be_followed_is_refused():
 
 
 def test_modules_come_with_what_they_import():
-    names = bench_board.needed_by("mixed_load")
+    names = board.needed_by("mixed_load")
     assert names[-1] == "mixed_load"
     assert set(names) == {"instructions", "random_numbers", "maps", "mixed_load"}
     assert names.index("random_numbers") < names.index("maps")

@@ -1,21 +1,21 @@
-"""docs/boards.md has a part for each board that one can flash, with the figures of its map and of its image."""
+"""docs/boards.md has a part for each board that you can flash, with the figures of its memory plan and its image."""
 
 import re
 
-import board_memory
+import boards_page
 import pytest
-from boards import boards_of
-from emulator import memory_map
+from board_list import boards_of
+from emulated_board import memory_map
 
-PARTS = {found["board"]: found["text"] for found in board_memory.PART.finditer(board_memory.DOCUMENT.read_text())}
-TOLERANCE = 0.02  # of the heap's size: other compilers and other versions of the port have another .bss
+PARTS = {found["board"]: found["text"] for found in boards_page.PART.finditer(boards_page.DOCUMENT.read_text())}
+TOLERANCE = 0.02  # of the heap's size: the size of .bss depends on the compiler and on the version of the port
 
 each_board = pytest.mark.parametrize("board", boards_of("rp2"))
 
 
 @each_board
 def test_the_map_is_on_the_page(board):
-    """All that stands in physmem_board.py: the rest, .bss and the heap behind it, ends where the build has it end."""
+    """The page has everything in physmem_board.py. The build decides where .bss ends and the heap starts."""
     constants = memory_map(board)
     for name, base, size, frame_size, attributes in constants["REGIONS"]:
         row = rf"region `{name}`: {size // frame_size:,} frames of {frame_size:,} bytes; {attributes}"
@@ -28,8 +28,8 @@ def test_the_map_is_on_the_page(board):
 
 @each_board
 def test_the_heaps_are_those_of_the_image(board):
-    """As the port has them and as they are, in SRAM and in PSRAM."""
-    before, after = board_memory.heap_bytes(memory_map(board), board_memory.symbols(board))
+    """The page has the heaps of the stock port and of physmem's image, in SRAM and in PSRAM."""
+    before, after = boards_page.heap_bytes(memory_map(board), boards_page.symbols(board))
     sentence = re.search(r"^Heap of the garbage collector: .*", PARTS[board], re.MULTILINE)[0]
     said = [int(figure.replace(",", "")) for figure in re.findall(r"[\d,]*\d", sentence)]
     expected = [*before, *after] if before[1] else [before[0], after[0]]

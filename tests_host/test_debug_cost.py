@@ -1,12 +1,12 @@
-"""physmem_debug costs nothing until it is switched on, and nothing after it was: counts of instructions.
+"""physmem_debug costs no instructions until you switch it on, and none after you switch it off.
 
-The count of raw calls is the same. That of objects depends a little on where in the heap they land, which differs as
-soon as anything else has been loaded: it may be a hundredth more, which is less than one call of a function.
+The counts of raw calls are identical. Those of objects depend a little on where the objects lie in the heap, which
+changes when anything else is loaded: they may be 1 % higher, which is less than one function call.
 """
 
 import pytest
 
-from bench_board import compile_modules, run
+from bench.board import compile_modules, run
 
 STATEMENTS = ("free(alloc(1))", "allocate_frames(1).free()")
 
@@ -23,7 +23,7 @@ def rows():
 
 @pytest.mark.parametrize("state", ["loaded", "switched off"])
 def test_it_costs_nothing(rows, state):
-    """When it has been loaded, and when all tiers have been on."""
+    """Neither once it has been loaded, nor once all tiers have been on."""
     raw, objects = rows[state]
     raw_before, objects_before = rows["before loading"]
     assert raw == raw_before
@@ -31,7 +31,7 @@ def test_it_costs_nothing(rows, state):
 
 
 def test_the_counts_tell_whether_it_is_on(rows):
-    """The statements above do go through what is switched on."""
+    """The statements above do execute what is switched on."""
     for plain, statistics, everything in zip(
         rows["before loading"], rows["statistics on"], rows["all tiers on"], strict=True
     ):

@@ -1,7 +1,7 @@
-"""The engine alone, in little time: every answer held against the placement model, every word against `check`.
+"""The engine alone, quickly: every answer is compared with the placement model, every word is checked with `check`.
 
-These tests run every line and every branch of lib/physmem_engine.py (test_coverage.py), and few of its mutants survive
-them (scripts/mutation.py). They use what the module exports, no offsets of its own.
+The engine is physmem_engine, physmem_state, and the words of records in physmem_records. These tests run each of its
+lines and branches (test_coverage.py), and few of its mutants survive them (campaigns/mutation.py).
 """
 
 import random
@@ -14,33 +14,35 @@ from pathlib import Path
 from unittest import mock
 
 import physmem_engine as engine
-from placement_model import PlacementModel
+import physmem_records
+import physmem_state
+from models.placement_model import PlacementModel
 from uctypes import addressof
 
 SMALL_INTEGERS = 1 << 30
-FUNCTIONS_OF_THUMB = {  # and the names under which the engine calls what it has chosen
+FUNCTIONS_OF_THUMB = {  # -> the names by which the engine calls the variant it has chosen
     "count_failure": "_count_failure",
     "flip_start": "split_or_join",
     "hold": "_hold",
     "in_interrupt": "in_handler",
     "let_go": "_let_go",
-    "serve": "_serve",
+    "serve": "serve_call",
 }
 
 
 class Pair:
-    """A state of the engine and the model of the same region, which do everything together."""
+    """A state of the engine and a model of the same region, on which every call is made."""
 
     def __init__(self, frames, first_number=0, shared=False):
         self.frames = frames
         self.first_number = first_number
-        self.state = engine.new_state(frames, first_number, shared)
+        self.state = physmem_state.new_state(frames, first_number, shared)
         self.address = addressof(self.state)
         self.calls = dict(zip(("alloc", "alloc_aligned", "alloc_at", "free"), engine.raw_calls(self.state)))
         self.model = PlacementModel(frames, first_number)
 
     def do(self, call, *arguments):
-        """Make the call; return the answer, which is the model's, as are the counts."""
+        """Make the call. Assert that its answer and the counts are the model's, and return the answer."""
         before = bytes(self.state)
         answer = self.calls[call](*arguments)
         expected = getattr(self.model, call)(*arguments)
@@ -63,11 +65,11 @@ class Pair:
         return state[engine.STATE_FREE], state[engine.STATE_FEWEST_FREE], state[engine.STATE_FAILED]
 
     def sound(self):
-        """The state says what the model says, frame by frame, and derives from its rows."""
-        assert engine.check(self.state) == []
+        """Assert that the state agrees with the model, frame by frame, and derives from its rows."""
+        assert physmem_state.check(self.state) == []
         self.same_rows()
         copy = array("I", self.state)
-        engine.rebuild(copy)
+        physmem_state.rebuild(copy)
         assert copy == self.state
 
     def same_rows(self):
@@ -79,8 +81,10 @@ class Pair:
 
 
 def pair_with(free, first_number=0):
-    """A Pair with one frame for each character of `free`: "." is free, a letter belongs to an allocation, which ends
-    where the letter changes."""
+    """Return a Pair with one frame for each character of `free`.
+
+    "." is a free frame. A run of the same letter is an allocation.
+    """
     pair = Pair(len(free), first_number)
     frame = 0
     while frame < len(free):
@@ -106,7 +110,7 @@ MAPS = (
 
 
 def test_codes():
-    """As documented: RuVix' names, and what the raw calls have always answered."""
+    """The codes are the documented ones, with RuVix' names."""
     assert engine.OUT_OF_MEMORY == -1
     assert engine.ZERO_ALLOCATION == -2
     assert engine.ALLOCATION_TOO_LARGE == -3
@@ -117,7 +121,7 @@ def test_codes():
 
 
 def test_mistakes():
-    """Each kind, the first and the last integer of it, and integers that would be right if they were cut short."""
+    """Try the first and last integer of each kind of mistake, and integers that would be right if truncated."""
     for free in ("..a", "..a" + 4 * "....bb....cccc....", "a" * 31, "." * 30 + "a" * 30):
         mistakes_in(pair_with(free, 5))
 
@@ -154,13 +158,13 @@ def mistakes_in(pair):
 
 
 def test_frames_and_allocations_one_by_one():
-    """`next_used`, `count` and both rows, on maps with runs up to, over and from borders of words."""
+    """`next_used`, `count` and both rows are right on bitmaps with runs that end at, cross or start at word borders."""
     for free in MAPS:
         pair_with(free).sound()
 
 
 def test_addresses():
-    """Addresses and bases up to 2**64."""
+    """They work for addresses and bases up to 2**64."""
     for shift in (5, 12, 20):
         for base in (0, 1 << 29, 0x60000000, (1 << 64) - (9 << shift)):
             for frame in range(9):
@@ -171,18 +175,18 @@ def test_addresses():
 
 
 def test_split_and_join():
-    """`split_or_join` is the engine's own name for what changes one bit of the row of starts."""
+    """`split_or_join` is the engine's name for the function that changes one bit of the row of starts."""
     pair = pair_with("..aaaaaaaa" + "." * 20 + "bbbbbbbb..")
     for first, at, end in ((2, 5, 10), (2, 9, 10), (30, 31, 38), (30, 32, 38), (30, 33, 38)):
         engine.split_or_join(pair.address, at)
         assert (engine.count(pair.address, first), engine.count(pair.address, at)) == (at - first, end - at)
-        assert engine.check(pair.state) == []
+        assert physmem_state.check(pair.state) == []
         engine.split_or_join(pair.address, at)
         pair.sound()
 
 
 def test_largest_free():
-    """The model's; that many frames can be had and one more cannot."""
+    """It is the model's: that many frames can be allocated, and one more cannot."""
     for first_number in (0, 1, 6, 29):
         for free in MAPS:
             pair = pair_with(free, first_number)
@@ -198,7 +202,7 @@ def test_largest_free():
 
 
 def test_failures_are_counted():
-    """Searches in vain for no more frames than there are, and nothing else."""
+    """Only failed searches for at most as many frames as the region has are counted."""
     pair = pair_with("..aa" * 20, 1)
     for turn, call in enumerate((("alloc", 3), ("alloc", 32), ("alloc", 33), ("alloc", 80), ("alloc_aligned", 2, 2))):
         pair.do(*call)
@@ -212,24 +216,24 @@ def test_failures_are_counted():
 
 
 def test_a_search_in_vain_ends_with_the_last_group():
-    """Words with runs of two, none with three, up to the end of the last group of words."""
+    """Words have runs of two frames but not of three, up to the end of the last group of words."""
     for frames in (1023, 1024, 2048):
         pair = pair_with(("..a" * frames)[:frames])
         assert pair.do("alloc", 3) == pair.do("alloc_aligned", 3, 2) == engine.OUT_OF_MEMORY
 
 
 def test_the_number_of_the_first_frame():
-    """Alignment is one of numbers, also where they are wider than a word of the state."""
+    """Alignment applies to frame numbers, even if they are wider than a word of the state."""
     for number in (1 << 30, (1 << 32) - 20, (1 << 59) - 77):
         pair = Pair(70, number)
         for align in (1, 2, 8, 32, 64):
             pair.do("alloc_aligned", 2, align)
         pair.sound()
-        assert engine.new_state(70, number) == engine.new_state(70, number % (1 << 30))
+        assert physmem_state.new_state(70, number) == physmem_state.new_state(70, number % (1 << 30))
 
 
 def random_operations(pair, numbers, count, longest):
-    """`count` random calls for up to `longest` frames; the region fills and empties."""
+    """Make `count` random calls for up to `longest` frames; the region fills and empties."""
     live = list(pair.model.allocations)
     frees = 0.3
     for _ in range(count):
@@ -251,7 +255,7 @@ def random_operations(pair, numbers, count, longest):
 
 
 def test_an_extended_state():
-    """The frames in use, the most that ever were, and the failures are those of the old one."""
+    """It keeps the old state's frames in use, its peak and its failures."""
     for old, new in ((5, 6), (31, 33), (40, 70), (64, 65), (64, 1100), (1000, 1100)):
         pair = Pair(old, 9)
         random_operations(pair, random.Random(old), 60, 5)
@@ -263,7 +267,7 @@ def test_an_extended_state():
         model.allocations = dict(pair.model.allocations)
         model.free_frames = pair.model.free_frames + new - old
         model.peak_used, model.failed = pair.model.peak_used, pair.model.failed
-        state = engine.extended_state(pair.state, new)
+        state = physmem_state.extended_state(pair.state, new)
         pair.sound()
         pair.state, pair.frames, pair.model = state, new, model
         pair.address = addressof(state)
@@ -275,81 +279,82 @@ def test_an_extended_state():
 
 
 def test_an_emptied_state():
-    """Nothing can be allocated, nothing freed; the failures are kept."""
+    """Nothing can be allocated or freed; the failures are kept."""
     for frames in (1, 32, 33, 70, 1100):
         pair = Pair(frames)
         random_operations(pair, random.Random(4), 20, 5)
         failed = pair.state[engine.STATE_FAILED]
         starts = list(pair.model.allocations)
-        engine.empty(pair.state)
+        physmem_state.empty(pair.state)
         assert pair.counts() == (0, 0, failed)
         for call in ("alloc", 1), ("alloc_aligned", 1, 1):
             assert pair.calls[call[0]](*call[1:]) == engine.OUT_OF_MEMORY
         assert pair.calls["alloc_at"](0, 1) == engine.ADDRESS_NOT_FREE
-        assert engine.check(pair.state) == ["invariant 2: frame 0 is in use and belongs to no allocation"]
+        assert physmem_state.check(pair.state) == ["invariant 2: frame 0 is in use and belongs to no allocation"]
         for frame in starts:
             assert pair.calls["free"](frame) == engine.NOT_ALLOCATED
 
 
 def test_rebuild():
-    """Whatever was in the derived words, they are made from the two rows; history stays."""
+    """The derived words are made from the two rows, whatever was in them; the history is kept."""
     pair = pair_with(MAPS[2] + MAPS[3])
     for alignment in (1, 2):
         pair.do("alloc_aligned", 100, alignment)
     before = array("I", pair.state)
-    rows = range(engine._ROW, before[engine._PLANES])
+    rows = range(engine.STATE_ROW, before[engine.STATE_PLANES])
     history = (engine.STATE_FAILED, engine.STATE_FEWEST_FREE)
-    derived = [engine.STATE_FREE, *range(engine._TOPS, engine._TOPS + engine._CLASSES)]
-    derived += range(before[engine._PLANES], len(before))
+    derived = [engine.STATE_FREE, *range(engine.STATE_TOPS, engine.STATE_TOPS + engine.CLASSES)]
+    derived += range(before[engine.STATE_PLANES], len(before))
     assert not set(derived) & {*rows, *history}
     for rubbish in (0, 0xFFFFFFFF, 0x5555AAAA):
         for i in derived:
             pair.state[i] = rubbish
-        engine.rebuild(pair.state)
+        physmem_state.rebuild(pair.state)
         assert pair.state == before
     pair.state[engine.STATE_FEWEST_FREE] = 0xFFFF
-    engine.rebuild(pair.state)
+    physmem_state.rebuild(pair.state)
     assert pair.state[engine.STATE_FEWEST_FREE] == pair.model.free_frames
     pair.state[engine.STATE_FEWEST_FREE] = 1
-    engine.rebuild(pair.state)
+    physmem_state.rebuild(pair.state)
     assert pair.state[engine.STATE_FEWEST_FREE] == 1
 
 
 def found_wrong(state, changes):
-    """What `check` says of a copy of `state` with words changed: `changes` are ``(word, bits that change)``."""
+    """Return what `check` says of a copy of `state` with `changes`, a list of ``(word, bits that change)``."""
     copy = array("I", state)
     for word, bits in changes:
         copy[word] ^= bits
-    return engine.check(copy)
+    return physmem_state.check(copy)
 
 
 def test_check_names_the_invariant():
-    """Each that is broken, with the frame or word, and nothing else."""
+    """It names each invariant that is broken, with the frame or word, and nothing else."""
     pair = pair_with("..aaa" + "." * 40 + "bb" + "." * 53 + 20 * "c")  # 120 frames: four words
     state = pair.state
-    row, starts, planes, tops = engine._ROW, engine._starts(state), state[engine._PLANES], engine._TOPS
+    row, starts = engine.STATE_ROW, physmem_state.starts_of(state)
+    planes, tops = state[engine.STATE_PLANES], engine.STATE_TOPS
     free_frames = pair.model.free_frames
     assert found_wrong(state, []) == []
     layout = ["state: the layout does not fit 120 frames"]
     for off in (-1, 1):
         longer = state + array("I", [0]) if off > 0 else state[:-1]
-        longer[engine._PLANES] += off
-        assert engine.check(longer) == layout
-    assert engine.check(state[:-1]) == layout and engine.check(state + array("I", [0])) == layout
+        longer[engine.STATE_PLANES] += off
+        assert physmem_state.check(longer) == layout
+    assert physmem_state.check(state[:-1]) == layout and physmem_state.check(state + array("I", [0])) == layout
     # A frame that is free and a start; the start of an allocation lost.
     assert found_wrong(state, [(starts, 1)]) == ["invariant 1: frame 0 is free and the start of an allocation"]
     assert found_wrong(state, [(starts + 1, 1 << 13)]) == [
         "invariant 2: frame 45 is in use and belongs to no allocation"
     ]
-    # Bits past the last frame, in each row, and the start that ends every measurement.
+    # Bits past the last frame, in each row, and the start bit there, which ends every measurement.
     for bit in (121, 127, 128, 159):
         sentence = f"invariant 3: bit {bit} past the last of 120 frames is wrong"
         assert found_wrong(state, [(starts + bit // 32, 1 << bit % 32)]) == [sentence]
         assert sentence in found_wrong(state, [(row + bit // 32, 1 << bit % 32)])
     assert found_wrong(state, [(starts + 3, 1 << 24)]) == ["invariant 3: bit 120 past the last of 120 frames is wrong"]
-    odd = engine.new_state(70, 0)  # three words
+    odd = physmem_state.new_state(70, 0)  # three words
     for bit in (71, 95, 96, 127):
-        changes = [(engine._starts(odd) + bit // 32, 1 << bit % 32)]
+        changes = [(physmem_state.starts_of(odd) + bit // 32, 1 << bit % 32)]
         assert found_wrong(odd, changes) == [f"invariant 3: bit {bit} past the last of 70 frames is wrong"]
     # Counts.
     assert found_wrong(state, [(engine.STATE_FREE, 1 << 8)]) == [
@@ -360,12 +365,12 @@ def test_check_names_the_invariant():
     ]
     assert found_wrong(state, [(engine.STATE_FEWEST_FREE, 1)]) in (
         [],
-        [  # fewer is history
+        [  # a smaller number is history
             f"invariant 4: {free_frames} frames are free, fewer than the fewest, {free_frames + 1}"
         ],
     )
-    # The longest run that begins in word 0 has 40 frames, in word 1 (after 45 and 46) 53; in word 2 the rest of it; in
-    # word 3 there are 4 of it.
+    # The longest run that starts in word 0 has 40 frames, in word 1 (after 45 and 46) 53. Word 2 has 36 frames of it,
+    # and word 3 has 4.
     for word, longest in enumerate((40, 53, 36, 4)):
         for c in range(6):
             is_in = longest >= 1 << c
@@ -380,7 +385,7 @@ def test_check_names_the_invariant():
 
 
 def names_of_the_engine(code, modules, implementation):
-    """The names of the engine, run again where `sys.implementation` and some modules are others."""
+    """Run the engine's code with another `sys.implementation` and other modules. Return its names."""
     names = {}
     with mock.patch.dict(sys.modules, modules), mock.patch.object(sys, "implementation", implementation):
         exec(code, names)
@@ -388,8 +393,10 @@ def names_of_the_engine(code, modules, implementation):
 
 
 def test_which_machine_code():
-    """MicroPython says in `_mpy` which machine code it takes: an architecture in bits 10 to 13, of which 4 to 8 have
-    Thumb. There the functions are those of physmem_thumb; MicroPython has no casts to import."""
+    """MicroPython tells in `_mpy` which machine code it accepts: bits 10 to 13 are an architecture.
+
+    Architectures 4 to 8 have Thumb; there the functions are those of physmem_thumb. MicroPython has no casts to import.
+    """
     thumb = types.ModuleType("physmem_thumb")
     for name in FUNCTIONS_OF_THUMB:
         setattr(thumb, name, object())
@@ -404,28 +411,37 @@ def test_which_machine_code():
             for name, used_as in FUNCTIONS_OF_THUMB.items():
                 assert names[used_as] is source[name], (architecture, name)
     names = names_of_the_engine(code, {"physmem_thumb": None}, types.SimpleNamespace())
-    assert names["_serve"] is names["serve"]
+    assert names["serve_call"] is names["serve"]
 
 
 def test_the_spin_lock_of_the_board():
-    """What the board's map names is the lock of shared states, and free from the begin on; without it, or without a
-    board, there is none."""
-    code = compile(Path(engine.__file__).read_text(), engine.__file__, "exec")
+    """The register that is named is free, and the lock of shared states that are made from then on; 0 names none."""
     registers = array("I", [0, 0, 0])
-    board = types.ModuleType("physmem_board")
-    for modules in ({"physmem_board": board}, {"physmem_board": None}):
-        names = names_of_the_engine(code, modules, types.SimpleNamespace())
-        assert names["SPIN_LOCK"] == 0 and names["_lock_word"] == 1
-    board.SPIN_LOCK = addressof(registers) + 4
-    names = names_of_the_engine(code, {"physmem_board": board}, types.SimpleNamespace())
-    assert registers.tolist() == [0, 1, 0]
-    assert names["_lock_word"] == board.SPIN_LOCK | 1 and not board.SPIN_LOCK & 3
+    register = addressof(registers) + 4
+    with mock.patch.object(physmem_state, "_lock_word", 1):
+        for lock in (register, 0):
+            assert not physmem_state.has_spin_lock()
+            physmem_state.use_spin_lock(lock)
+            assert registers.tolist() == [0, 1, 0]
+            assert physmem_state.has_spin_lock() == (lock != 0)
+            assert physmem_state._lock_word == lock | 1 and not lock & 3
+            physmem_state.use_spin_lock(0)
+        assert physmem_state.new_state(40, 3, True)[engine.STATE_LOCK] == 1
+        with mock.patch.object(engine, "free_spin_lock") as free:  # an address of 32 bits, where there is no memory
+            physmem_state.use_spin_lock(0xD000017C)
+        free.assert_called_once_with(0xD000017C)
+        for kind in (False, True):
+            state = physmem_state.new_state(40, 3, kind)
+            assert state[engine.STATE_LOCK] == (0xD000017D if kind else 0)
+            assert physmem_state.extended_state(state, 80)[engine.STATE_LOCK] == state[engine.STATE_LOCK]
 
 
 def test_turns():
-    """Whoever has the turn may take it again and gives it back as often; nobody else has it meanwhile. Each step is
-    done while the lock is held."""
-    state, turn = engine.new_state(1, 0, True), array("I", [0, 0])
+    """The holder of the turn may take it again, and returns it as often; no other has it meanwhile.
+
+    Each step is done with the lock held.
+    """
+    state, turn = physmem_state.new_state(1, 0, True), array("I", [0, 0])
     address, words = addressof(state), addressof(turn)
     held = []
     with mock.patch.multiple(
@@ -441,7 +457,7 @@ def test_turns():
     looks = []
 
     def look(address):
-        """Hold the lock for somebody who waits; he who has the turn leaves when it has been looked at five times."""
+        """Hold the lock for a caller that waits; the holder of the turn leaves after five looks."""
         looks.append(turn.tolist())
         if len(looks) == 5:
             turn[0] = turn[1] = 0
@@ -459,8 +475,10 @@ def test_turns():
 
 
 class Interrupts:
-    """Takes the place of an engine's function and runs `handler` once, after the first of its calls; notes when the
-    lock is held. `held` is what the engine is told then."""
+    """Replaces a function of the engine and runs `handler` once, after its first call; records when the lock is held.
+
+    `held` is what the engine is told then.
+    """
 
     def __init__(self, name, handler, held=1):
         self.function = getattr(engine, name)
@@ -487,14 +505,16 @@ class Interrupts:
 
 
 def test_no_interrupts_here():
-    """The viper ones have no lock to take."""
+    """The viper functions have no lock to take."""
     assert engine.hold(0) == 0 and engine.let_go(0, 0) is None
     assert engine.in_interrupt() == 0
 
 
 def test_a_place_that_is_gone():
-    """Between a search and the claim an interrupt handler takes the place that was found: the search is repeated
-    while the lock is held. When it took the last one, the request has failed, and is counted once."""
+    """Between a search and the claim, an interrupt handler takes the place that was found.
+
+    The search is repeated with the lock held. If the handler took the last place, the request fails and counts once.
+    """
     for held in (1, 0):
         for free, second in ((40 * "." + "a" + 40 * ".", 41), (40 * "." + "a", engine.OUT_OF_MEMORY)):
             pair = pair_with(free)
@@ -502,26 +522,26 @@ def test_a_place_that_is_gone():
             with interrupts.patches:
                 assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == second
             assert interrupts.events == ["search", "hold", "search", "let go"]
-            assert pair.state[engine._VERSION] == 1
+            assert pair.state[engine.STATE_VERSION] == 1
             assert pair.state[engine.STATE_FAILED] == (second < 0)
-            assert engine.check(pair.state) == []
+            assert physmem_state.check(pair.state) == []
     # The version is a small integer: one of 30 bits.
     for version, after in ((SMALL_INTEGERS - 2, SMALL_INTEGERS - 1), (SMALL_INTEGERS - 1, 0), (5, 6)):
         pair = pair_with(40 * "." + "a" + 40 * ".")
-        pair.state[engine._VERSION] = version
+        pair.state[engine.STATE_VERSION] = version
         with Interrupts("search_within", lambda pair=pair: pair.calls["alloc_at"](0, 1)).patches:
             assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == 41
-        assert pair.state[engine._VERSION] == after
+        assert pair.state[engine.STATE_VERSION] == after
 
 
 def test_a_place_that_came():
-    """Between a search in vain and the count of the failure an interrupt handler frees: the search is repeated."""
+    """An interrupt handler frees between a failed search and the count of the failure, so the search is repeated."""
     pair = pair_with("a" * 50 + "bb")
 
     def handler():
         assert pair.calls["free"](0) == 50
         # physmem_thumb's count_failure counts nothing when the version has changed.
-        pair.state[engine._VERSION] += 1
+        pair.state[engine.STATE_VERSION] += 1
         pair.state[engine.STATE_FAILED] -= 1
         return engine.ADDRESS_NOT_FREE
 
@@ -540,56 +560,56 @@ def test_a_place_that_came():
             assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == engine.OUT_OF_MEMORY
     assert versions == [0, 2] and interrupts.events == ["search", "hold", "let go", "search"]
     assert pair.state[engine.STATE_FAILED] == 1
-    assert engine.check(pair.state) == []
+    assert physmem_state.check(pair.state) == []
 
 
 def test_random_operations_on_large_regions():
-    """More than 32 words: several groups of them; the calls are near the end."""
+    """More than 32 words make several groups; the calls are near the end."""
     numbers = random.Random(2)
     for frames, counted in ((1100, 200), (2049, 200)):
         pair = Pair(frames, numbers.randrange(300), frames == 2049)
         pair.do("alloc_at", 0, frames - 200)
         for longest in (3, 40, 120):
             random_operations(pair, numbers, counted, longest)
-            assert engine.check(pair.state) == []
+            assert physmem_state.check(pair.state) == []
 
 
 def test_shared():
-    """It is the lock word of the state, which nothing else changes; an extended state has it too."""
+    """The lock word of the state tells it, and nothing else changes that word; an extended state has it too."""
     for frames in (70, 33000):
-        state, shared = engine.new_state(frames, 3), engine.new_state(frames, 3, True)
+        state, shared = physmem_state.new_state(frames, 3), physmem_state.new_state(frames, 3, True)
         alloc, _, _, free = engine.raw_calls(shared)
         assert [alloc(3), alloc(40), free(0), alloc(1)] == [0, 3, 3, 0]
-        assert engine.check(shared) == []
+        assert physmem_state.check(shared) == []
         assert free(0) == 1 and free(3) == 40
         shared[engine.STATE_FEWEST_FREE] = frames
         different = [(one, other) for one, other in zip(state, shared) if one != other]
-        assert different == [(0, 1)] and shared[engine._LOCK] == 1
+        assert different == [(0, 1)] and shared[engine.STATE_LOCK] == 1
     for kind in (False, True):
         for old, new in ((40, 80), (33000, 33001)):
-            state = engine.extended_state(engine.new_state(old, 3, kind), new)
-            assert state[engine._LOCK] == kind and engine.check(state) == []
+            state = physmem_state.extended_state(physmem_state.new_state(old, 3, kind), new)
+            assert state[engine.STATE_LOCK] == kind and physmem_state.check(state) == []
 
 
 def test_a_new_state():
-    """Of every size up to 70, and around those where a group of words or a top bit is full: as long as documented."""
+    """It is as long as documented, for every size up to 70 and around sizes that fill a group of words or a top bit."""
     for frames in [*range(1, 71), 1023, 1024, 1025, 2048, 2049, 32767, 32768, 32769, 65536, 65537]:
-        state = engine.new_state(frames, 0)
+        state = physmem_state.new_state(frames, 0)
         words = -(-frames // 32)
         span = next(span for span in range(10) if 32 << span >= -(-words // 32))
         groups = (1 << span) * -(-words // (32 << span))
-        assert state[engine._SPAN] == span and state[engine._PLANES] == 15 + 2 * (words + 1)
-        assert len(state) == 15 + 2 * (words + 1) + 6 * groups
+        assert state[engine.STATE_SPAN] == span and state[engine.STATE_PLANES] == engine.STATE_ROW + 2 * (words + 1)
+        assert len(state) == engine.STATE_ROW + 2 * (words + 1) + engine.CLASSES * groups
         counts = state[engine.STATE_FREE], state[engine.STATE_FEWEST_FREE], state[engine.STATE_FAILED]
         assert counts == (frames, frames, 0)
-        assert engine.check(state) == []
+        assert physmem_state.check(state) == []
         assert engine.next_used(addressof(state), 0) == frames
         alloc, _, _, free = engine.raw_calls(state)
         assert alloc(frames) == 0 and alloc(1) == engine.OUT_OF_MEMORY and free(0) == frames
 
 
 def test_random_operations():
-    """On regions of many sizes; after a few operations each, every word of the state."""
+    """On regions of many sizes; every word of the state is checked after every few operations."""
     numbers = random.Random(1)
     for frames in (1, 2, 31, 32, 33, 63, 64, 65, 96, 100, 161, 300):
         for longest in (3, 8, 40, 120):
@@ -600,11 +620,11 @@ def test_random_operations():
 
 
 class PowerCut(Exception):
-    """No store takes place any more."""
+    """The power has failed: no more stores take place."""
 
 
 class Cut:
-    """Words that let so many stores take place, and no more."""
+    """Words in which only that many stores take place."""
 
     def __init__(self, words, stores):
         self.words = words
@@ -621,8 +641,10 @@ class Cut:
 
 
 def cuts(pair, call, *arguments):
-    """Cut the raw call after no store, after one, and so on up to all of them. Return a state for each, and the state
-    of after the call."""
+    """Cut the raw call after no store, after one, and so on up to all of them.
+
+    Return a state for each, and the state after the complete call.
+    """
     before = array("I", pair.state)
     states = []
     while True:
@@ -642,16 +664,18 @@ def cuts(pair, call, *arguments):
 
 
 def rows(state):
-    return state[engine._ROW : state[engine._PLANES]]
+    return state[engine.STATE_ROW : state[engine.STATE_PLANES]]
 
 
 def free_frames(state):
-    return sum(word.bit_count() for word in rows(state)[: (state[engine._FRAMES] + 31) // 32])
+    return sum(word.bit_count() for word in rows(state)[: (state[engine.STATE_FRAMES] + 31) // 32])
 
 
 def test_recover():
-    """Cut at every store an allocation is undone unless all its bits are there, a release that has begun is completed.
-    All words are sound then, and as many frames are free as `recover` says."""
+    """A cut allocation is undone unless all its bits are there; a release that has started is completed.
+
+    Then all words are sound, and as many frames are free as `recover` says. Calls are cut at every store.
+    """
     pair = pair_with("a" * 20 + "." * 100 + "bb" + "." * 10 + "c" * 40 + "dd...e")
     for call, arguments in (
         ("alloc", (1,)),
@@ -676,36 +700,40 @@ def test_recover():
             expected = before if undone else after if done else array("I", state)
             between += rows(state) not in (rows(before), rows(after))
             free = free_frames(state)
-            assert engine.recover(state) == free_frames(expected) - free
+            assert physmem_state.recover(state) == free_frames(expected) - free
             assert rows(state) == rows(expected)
-            assert engine.check(state) == []
+            assert physmem_state.check(state) == []
         # A store for the start, and one for each word.
         changed = [old != new for old, new in zip(rows(before), rows(after))]
         assert between == sum(changed[: len(changed) // 2]) > 0
 
 
 def test_recover_leaves_what_is_sound():
-    """Every map of a few frames and more; and nothing comes back of what was emptied."""
+    """That is every bitmap of a few frames, and larger ones. Nothing of an emptied state comes back."""
     for free in MAPS:
         pair = pair_with(free)
         state = array("I", pair.state)
-        assert engine.recover(state) == 0 and state == pair.state
-        engine.empty(state)
+        assert physmem_state.recover(state) == 0 and state == pair.state
+        physmem_state.empty(state)
         emptied = array("I", state)
-        assert engine.recover(state) == 0 and state == emptied
+        assert physmem_state.recover(state) == 0 and state == emptied
 
 
 def test_recover_makes_derived_words_anew():
-    """Whatever was in them."""
+    """Whatever was in them before."""
     pair = pair_with(MAPS[2] + MAPS[3])
     before = array("I", pair.state)
-    for i in (engine.STATE_FREE, *range(engine._TOPS, engine._SPAN), *range(before[engine._PLANES], len(before))):
+    for i in (
+        engine.STATE_FREE,
+        *range(engine.STATE_TOPS, engine.STATE_TOPS + engine.CLASSES),
+        *range(before[engine.STATE_PLANES], len(before)),
+    ):
         pair.state[i] = 0x5555AAAA
-    assert engine.recover(pair.state) == 0 and pair.state == before
+    assert physmem_state.recover(pair.state) == 0 and pair.state == before
 
 
 def memory(words):
-    """Words that no array stands for, as a buffer and its address: what records lie in."""
+    """Return words without an array, as memory of records is: a buffer and its address."""
     buffer = bytearray(struct.pack(f"<{len(words)}I", *words))
     return buffer, addressof(buffer)
 
@@ -715,48 +743,48 @@ def words_of(buffer):
 
 
 def test_words_of_records():
-    """A load has the lower 30 bits of one word, a store changes one."""
+    """A load returns the lower 30 bits of one word; a store changes one word."""
     words = [0, 1, 0x3FFFFFFF, 0x40000000, 0x80000001, 0xC0000000, 0xFFFFFFFF, 0x12345678]
     buffer, address = memory(words)
     for i, word in enumerate(words):
-        assert engine.load_word(address, i) == word % (1 << 30)
-        assert engine.load_word(address + 4 * i, 0) == word % (1 << 30)
+        assert physmem_records.load_word(address, i) == word % (1 << 30)
+        assert physmem_records.load_word(address + 4 * i, 0) == word % (1 << 30)
     for i in range(len(words)):
         for value in (0, 1, 0x3FFFFFFF):
             words[i] = value
-            engine.store_word(address, i, value)
+            physmem_records.store_word(address, i, value)
             assert words_of(buffer) == words
 
 
 def test_find_a_record():
-    """The first from one to before another whose words are the same, to the last bit; none if there is none."""
+    """It is the first one in the range whose words are the same to the last bit, if there is one."""
     numbers = random.Random(7)
     for word, n in ((0, 1), (0, 16), (2, 3), (7, 8), (15, 1)):
         sought = [numbers.getrandbits(32) for _ in range(n)]
         words = [numbers.getrandbits(32) for _ in range(5 * 16)]
         for record in (1, 3):
             words[16 * record + word : 16 * record + word + n] = sought
-        wanted, other = memory([*sought, words[16 + word + n]])  # what is behind does not count, be it the same
+        wanted, other = memory([*sought, words[16 + word + n]])  # what follows does not count, even if it is the same
         kept, address = memory(words)
         for first in range(6):
             for end in range(first, 6):
                 found = 1 if first <= 1 < end else 3 if first <= 3 < end else -1
-                assert engine.find_record(address, first, end, word, other, n) == found
+                assert physmem_records.find_record(address, first, end, word, other, n) == found
         for bit in range(32 * n):
             wanted[bit // 8] ^= 1 << bit % 8
-            assert engine.find_record(address, 0, 5, word, other, n) == -1
+            assert physmem_records.find_record(address, 0, 5, word, other, n) == -1
             wanted[bit // 8] ^= 1 << bit % 8
         kept[4 * (16 + word)] ^= 1
-        assert engine.find_record(address, 0, 5, word, other, n) == 3
+        assert physmem_records.find_record(address, 0, 5, word, other, n) == 3
 
 
 def test_text_in_words():
-    """Byte by byte in order of address, zeros behind, nothing beyond; no text that is not ASCII changes anything."""
+    """It is stored byte by byte, then zeros, and nothing beyond; text that is not ASCII changes nothing."""
     for n in (1, 2, 8):
         for length in range(4 * n + 1):
             for text in ("abcdefgh" * 4, "\x7f\x01~ " * 8):
                 buffer, address = memory([0xA5A5A5A5] * (n + 2))
-                assert engine.put_text(address + 4, n, text, length) == 1
+                assert physmem_records.put_text(address + 4, n, text, length) == 1
                 expected = text[:length].encode() + bytes(4 * n - length)
                 assert bytes(buffer) == b"\xa5" * 4 + expected + b"\xa5" * 4
     for i in range(8):
@@ -764,38 +792,41 @@ def test_text_in_words():
             text = bytearray(b"abcdefgh")
             text[i] = byte
             buffer, address = memory([7] * 8)
-            assert engine.put_text(address, 8, text, 8) == 0 and words_of(buffer) == [7] * 8
-            assert engine.put_text(address, 8, text, i) == 1
+            assert physmem_records.put_text(address, 8, text, 8) == 0 and words_of(buffer) == [7] * 8
+            assert physmem_records.put_text(address, 8, text, i) == 1
 
 
 def test_checksum():
-    """CRC-32, zlib's: stored when asked for, true for that word alone."""
+    """It is zlib's CRC-32. It is stored if requested, and only that word is accepted."""
     numbers = random.Random(6)
     for n in (0, 1, 2, 14):
         for words in ([0] * n, [0xFFFFFFFF] * n, [1] * n, [numbers.getrandbits(32) for _ in range(n)]):
             expected = zlib.crc32(struct.pack(f"<{n}I", *words))
             buffer, address = memory([5, *words, expected ^ 0x80000001, 5])
             before = bytes(buffer)
-            assert engine.checksum(address + 4, n, 0) == 0 and bytes(buffer) == before
-            assert engine.checksum(address + 4, n, 1) == 1 and words_of(buffer) == [5, *words, expected, 5]
-            assert engine.checksum(address + 4, n, 0) == 1
+            assert physmem_records.checksum(address + 4, n, 0) == 0 and bytes(buffer) == before
+            assert physmem_records.checksum(address + 4, n, 1) == 1 and words_of(buffer) == [5, *words, expected, 5]
+            assert physmem_records.checksum(address + 4, n, 0) == 1
             for bit in range(32 * (n + 1)):
                 buffer[4 + bit // 8] ^= 1 << bit % 8
-                assert engine.checksum(address + 4, n, 0) == 0
+                assert physmem_records.checksum(address + 4, n, 0) == 0
                 buffer[4 + bit // 8] ^= 1 << bit % 8
 
 
 def test_what_the_checksum_of_a_record_tells():
-    """Any four flipped bits or fewer of 14 words and theirs: no two sets of at most two bits change it alike."""
+    """It tells any four or fewer flipped bits of 14 words and the checksum.
+
+    No two sets of at most two bits change it in the same way.
+    """
 
     def change(bit):
-        """How the checksum differs from the word behind when that bit has flipped; the same whatever the words are."""
+        """Return how the checksum differs from the stored one once that bit has flipped, whatever the words are."""
         if bit >= 448:
             return 1 << bit - 448
         words = [0] * 15
         words[bit // 32] = 1 << bit % 32
         buffer, address = memory(words)
-        engine.checksum(address, 14, 1)
+        physmem_records.checksum(address, 14, 1)
         return words_of(buffer)[14] ^ zlib.crc32(bytes(56))
 
     changes = [change(bit) for bit in range(480)]
@@ -804,7 +835,7 @@ def test_what_the_checksum_of_a_record_tells():
 
 
 def test_write_record():
-    """The words of the source with the checksum at the end; the first word is 0 meanwhile."""
+    """It writes the words of the source with the checksum at the end; the first word is 0 meanwhile."""
     source = array("I", range(0x80000000, 0x80000010))
     expected = [*source[:15], zlib.crc32(bytes(source)[4:60])]
     buffer, address = memory([9] * 18)
@@ -823,17 +854,17 @@ def test_write_record():
             self.words[i] = value
             assert words_of(buffer)[1] == (0 if len(stores) < 17 else source[0])
 
-    pointer = engine.ptr32
-    table = engine._CRC_OF_FOUR_BITS
-    with mock.patch.object(engine, "ptr32", lambda at: at if at is table else Noting(at)):
-        engine.write_record(address + 4, addressof(source), 16)
+    pointer = physmem_records.ptr32
+    table = physmem_records._CRC_OF_FOUR_BITS
+    with mock.patch.object(physmem_records, "ptr32", lambda at: at if at is table else Noting(at)):
+        physmem_records.write_record(address + 4, addressof(source), 16)
     assert words_of(buffer) == [9, *expected, 9]
     assert stores == [1, *range(2, 17), 1]
     assert source == array("I", range(0x80000000, 0x80000010))
 
 
 def test_find_a_name():
-    """By all its bytes and no others; a text that is not ASCII names nothing."""
+    """It is found by exactly its bytes; text that is not ASCII names nothing."""
     names = [b"alpha", b"alph", b"", b"alpha", b"n" * 32]
     words = []
     for i, name in enumerate(names):
@@ -844,14 +875,16 @@ def test_find_a_name():
         for end in range(first, 6):
             for name in (b"alpha", b"alph", b"n" * 32, b"n" * 31, b"beta", b"alphabet"):
                 found = next((i for i in range(first, end) if names[i] == name), -1)
-                assert engine.find_name(address, first, end, at + 4, name.decode(), len(name)) == found
+                assert physmem_records.find_name(address, first, end, at + 4, name.decode(), len(name)) == found
                 assert words_of(scratch)[0] == words_of(scratch)[9] == 9
-    assert engine.find_name(address, 0, 5, at + 4, "alph\xe4", 5) == -2
+    assert physmem_records.find_name(address, 0, 5, at + 4, "alph\xe4", 5) == -2
 
 
 def test_add_a_record():
-    """In place of the first that begins with 0 and nowhere else: all fields, zeros behind the name, the checksum. The
-    draft may lie at any multiple of four bytes; what lies before the records is none."""
+    """It replaces only the first record that starts with 0, with all fields, zeros after the name, and the checksum.
+
+    The draft may lie at any multiple of four bytes. What lies before the records is not a record.
+    """
     for shift in (0, 16):
         draft, source = memory([1] * shift + [0x31524D50, *[0xA5A5A5A5] * 15, 0, 7])
         source += 4 * shift
@@ -859,7 +892,7 @@ def test_add_a_record():
             before = [0] * 16 + [0xFFFFFFFF if i % 16 or i // 16 not in vacant else 0 for i in range(5 * 16)]
             records, address = memory(before)
             fields = (3, 0x3FFFFFFF, 5, 7, 9, 0x4062)
-            assert engine.add_record(address + 64, end, source, *fields, "name", 4) == place
+            assert physmem_records.add_record(address + 64, end, source, *fields, "name", 4) == place
             expected = list(before)
             if place >= 0:
                 body = struct.pack("<6I32s", *fields, b"name")
@@ -870,34 +903,37 @@ def test_add_a_record():
 
 
 def test_check_of_whole_groups():
-    """Where no word follows the last one of a group: one free frame at the end is one."""
+    """Where no word follows the last one of a group, one free frame at the end counts as a run of one."""
     pair = Pair(1024, 0)
     pair.do("alloc_at", 0, 1023)
-    assert engine.check(pair.state) == []
+    assert physmem_state.check(pair.state) == []
 
 
 def test_check_sees_every_bit():
-    """Any bit of the state that is changed, but for history, for what says where the region is, and for a start between
-    two frames in use, which may be there or not."""
+    """It sees any changed bit of the state, with three exceptions.
+
+    They are the history, the words that tell where the region is, and a start between two frames in use, which may be
+    there or not.
+    """
     for pair in (pair_with(MAPS[2]),):
         not_derived = (
             engine.STATE_FAILED,
-            engine._PHASE,
-            engine._VERSION,
-            engine._LOCK,
+            engine.STATE_PHASE,
+            engine.STATE_VERSION,
+            engine.STATE_LOCK,
             engine.STATE_FEWEST_FREE,
-            engine._SPAN,
+            engine.STATE_SPAN,
         )
         for word in range(len(pair.state)):
             for bit in range(32):
-                frame = 32 * (word - engine._starts(pair.state)) + bit
+                frame = 32 * (word - physmem_state.starts_of(pair.state)) + bit
                 between = frame > 0 and pair.model.row[frame - 1 : frame + 1] == b"\1\1"
                 if word not in not_derived and not between:
                     assert found_wrong(pair.state, [(word, 1 << bit)]), (word, bit)
 
 
 def test_every_map_of_eight_frames():
-    """At a border of words: frames 28 to 35 of a region of 40, all others in use; every request for them."""
+    """They lie at a word border, frames 28 to 35 of 40, with all others in use. Every request for them is tried."""
     for first_number, places in ((0, range(1 << 8)), (3, range(0, 1 << 8, 5))):
         for free in places:
             pair = Pair(40, first_number)
@@ -915,7 +951,7 @@ def test_every_map_of_eight_frames():
 
 
 def test_every_length_of_run():
-    """A single run of free frames, of every length up to 70, from several frames on: n frames fit if it is as long."""
+    """n frames fit in a single run of free frames if it is long enough: every length up to 70, from several frames."""
     for first in (0, 1, 17, 31, 32, 33):
         for length in range(1, 71):
             pair = Pair(120, 7)
@@ -930,11 +966,11 @@ def test_every_length_of_run():
             pair.sound()
 
 
-BORDERS = (0, 1, 30, 31, 32, 33, 34, 62, 63, 64, 65, 66, 95, 96, 97)  # frames around the borders of words
+BORDERS = (0, 1, 30, 31, 32, 33, 34, 62, 63, 64, 65, 66, 95, 96, 97)  # frames around word borders
 
 
 def constraints(frames, numbers):
-    """A random ``(n, align, boundary, low, high)`` for a region of so many frames."""
+    """Return a random ``(n, align, boundary, low, high)`` for a region of that many frames."""
     n = numbers.choice((1, 2, 3, numbers.randint(1, 31), 32, 33, 34, 40, 63, 64, 65))
     align = 1 << numbers.randrange(8)
     boundary = numbers.choice((0, 1, 2, 4)) << (n - 1).bit_length()
@@ -948,7 +984,7 @@ def constraints(frames, numbers):
 
 
 def test_constraints():
-    """Alignment, boundary and window together: the model's place; at times the same by allocating it."""
+    """With alignment, boundary and window together, the place is the model's; sometimes it is also allocated."""
     numbers = random.Random(3)
     for free in MAPS:
         for first_number in (0, 5, (1 << 30) - 40, (1 << 30) + 7):
@@ -964,13 +1000,13 @@ def test_constraints():
                 assert engine.allocate_within(pair.address, *case) == place
                 assert pair.state[engine.STATE_FAILED] == failed + (place < 0)
                 if place >= 0:
-                    assert engine.count(pair.address, place) == case[0] and engine.check(pair.state) == []
+                    assert engine.count(pair.address, place) == case[0] and physmem_state.check(pair.state) == []
                     assert pair.calls["free"](place) == case[0]
-                assert engine.check(pair.state) == []
+                assert physmem_state.check(pair.state) == []
 
 
 def test_boundaries():
-    """A few frames that cross no boundary, around the borders of words, from every frame on."""
+    """A few frames must cross no boundary, around word borders, with the window starting at every frame."""
     for free in (MAPS[0], MAPS[3], "." * 28 + "a" + "." * 3 + "a" + "." * 31 + "a" + "." * 40):
         for first_number in range(4):
             pair = pair_with(free, first_number)
@@ -981,7 +1017,7 @@ def test_boundaries():
 
 
 class Counted:
-    """Words of a state, and how often they were read or written."""
+    """Words of a state that count how often they are read or written."""
 
     def __init__(self, words):
         self.words = words
@@ -997,7 +1033,7 @@ class Counted:
 
 
 def accesses(pair, call, *arguments):
-    """How often the raw call reads and writes words of the state. It must be granted."""
+    """Return how often the raw call, which must be granted, reads and writes words of the state."""
     counted = Counted(pair.state)
     with mock.patch.object(engine, "ptr32", lambda address: counted):
         assert pair.do(call, *arguments) >= 0
@@ -1005,9 +1041,11 @@ def accesses(pair, call, *arguments):
 
 
 def test_cost_whatever_the_size_of_the_region():
-    """Up to 32 frames of a power of two, taken and given back: as many accesses with 64 frames as with 32,768, all but
-    64 of them in use. Where a top bit stands for several groups of words, that holds for the first of these and as long
-    as no class loses its last word."""
+    """To allocate and free a power of two of up to 32 frames costs the same in 64 frames as in 32,768 with 64 free.
+
+    Where a top bit stands for several groups of words, this holds for the first of these groups, as long as no class
+    loses its last word.
+    """
     costs = []
     for frames in (64, 1024, 1088, 2112, 5184, 17472, 32768):
         pair = Pair(frames)
@@ -1025,7 +1063,7 @@ def test_cost_whatever_the_size_of_the_region():
 
 
 def test_cost_whatever_is_too_short():
-    """Free runs half as long as the request, in lower words and in lower groups of words, cost a search nothing."""
+    """A search costs no more if there are runs half as long as the request in lower words and lower groups of words."""
     for n in (2, 4, 8, 16, 32):
         costs = []
         for short, period in ((0, 4032), (n // 2, 1008), (n // 2, 64)):
@@ -1037,8 +1075,10 @@ def test_cost_whatever_is_too_short():
 
 
 def test_cost_whatever_lies_before():
-    """Frames that are taken or given back change their own word, and the one before it only where a run reaches from
-    there: where it does not, that one costs nothing."""
+    """Allocating or freeing frames changes their own word, and the word before it only if a run reaches over from it.
+
+    If none does, the word before costs nothing.
+    """
     costs = []
     for before, between in (("a" * 32, "...."), ("." * 31 + "a", "...."), ("a" * 32, ".a.."), ("." * 32, ".a..")):
         pair = pair_with(before + between + "." * 60)
@@ -1047,7 +1087,7 @@ def test_cost_whatever_lies_before():
 
 
 def test_cost_of_a_long_search():
-    """Each word of the row is read twice at most, and few others."""
+    """Each word of the row is read at most twice, and few other words are read."""
     for free in ("." * 40 + "a", "." * 3 + "a"):
         pair = pair_with(free * (1600 // len(free)))
         words = -(-pair.frames // 32)
@@ -1060,7 +1100,7 @@ def test_cost_of_a_long_search():
 
 
 def test_cost_of_the_largest_run():
-    """A search for each bit of the number of free frames, and one more; the answer for more than 256 frames."""
+    """It takes a search for each bit of the number of free frames, and one more; here it is more than 256 frames."""
     pair = pair_with("a" * 20 + "." * 530 + "bb" + "." * 548)
     searches = []
 
@@ -1076,7 +1116,7 @@ def test_cost_of_the_largest_run():
 
 
 def test_windows():
-    """A few frames within windows around a border of words, each of up to 40 frames."""
+    """A few frames in windows of up to 40 frames around a word border."""
     for pair in (pair_with("." * 80, 3), pair_with("a" * 28 + "." * 9 + "b" + "." * 50)):
         for low in range(22, 38):
             for high in range(low, low + 40):
@@ -1086,7 +1126,7 @@ def test_windows():
 
 
 def test_windows_of_a_large_region():
-    """Words beyond the 256th."""
+    """These have words beyond the 256th."""
     pair = Pair(9000, 2)
     small = (3, 1, 0, 8340, 8343), (3, 1, 0, 8341, 8343), (3, 1, 0, 8350, 8353), (4, 1, 0, 8350, 8353)
     for case in (*small, (40, 8, 64, 8350, 8450), (32, 1, 32, 8500, 8600)):
@@ -1094,8 +1134,11 @@ def test_windows_of_a_large_region():
 
 
 def test_groups_behind_one_top_bit():
-    """More than 32 groups of 1,024 frames, and more than 64: a top bit stands for two and for four. Short runs of free
-    frames lie in several groups behind the same bit and behind others; they go and come back in another order."""
+    """With more than 32 groups of 1,024 frames, and with more than 64, a top bit stands for two and for four groups.
+
+    Short runs of free frames lie in several groups behind the same bit and behind others. They disappear and come back
+    in another order.
+    """
     numbers = random.Random(5)
     for frames in (33000, 66000):
         pair = Pair(frames, 1, frames == 66000)
@@ -1106,7 +1149,7 @@ def test_groups_behind_one_top_bit():
         for place in places:
             pair.do("alloc_at", before, place - before)
             before = place + 3
-        assert engine.check(pair.state) == []
+        assert physmem_state.check(pair.state) == []
         for n in (1, 2, 3):
             taken = []
             while (frame := pair.do("alloc", n)) >= 0:
@@ -1115,9 +1158,9 @@ def test_groups_behind_one_top_bit():
             half = len(taken) // 2
             for frame in taken[:half]:
                 pair.do("free", frame)
-            assert engine.check(pair.state) == []
+            assert physmem_state.check(pair.state) == []
             again = [pair.do("alloc", n) for _ in range(half)]
             assert sorted(again) == sorted(taken[:half])
             for frame in taken:
                 pair.do("free", frame)
-        assert engine.check(pair.state) == []
+        assert physmem_state.check(pair.state) == []

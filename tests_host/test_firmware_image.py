@@ -1,11 +1,11 @@
-"""The firmware of each board stays out of the memory that physmem hands out: proved on the ELF file."""
+"""The firmware of each board stays out of the memory that physmem allocates: checked in the ELF file."""
 
 import re
 
 import pytest
 
-from boards import boards_of, chip, mpy_cross_option
-from emulator import ROOT, memory_map
+from board_list import boards_of, chip, mpy_cross_option
+from emulated_board import ROOT, memory_map
 from harness.firmware_image import Uf2, faults, image_of, is_armv6m, wide_instructions
 
 REGION = ("sram", 0x2000, 0x1000, 256, "DMA")
@@ -15,7 +15,7 @@ FLASH = 0x10000000
 FAMILIES = {"rp2040": 0xE48BFF56, "rp2350": 0xE48BFF59}
 """Chip -> family ID of its .uf2 files. Source: Microsoft's list of UF2 families."""
 ARCHITECTURES = {"-march=armv6m": 4, "-march=armv7m": 5, "-march=armv7emsp": 7, "-march=armv7emdp": 8}
-"""Option of mpy-cross -> how .mpy files number the architecture. Source: MicroPython, py/persistentcode.h."""
+"""mpy-cross option -> number of the architecture in .mpy files. Source: MicroPython, py/persistentcode.h."""
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,15 @@ def image(board):
     return image_of(board)
 
 
-all_boards = pytest.mark.parametrize("board", boards_of("qemu", "rp2"), scope="module")
-qemu_boards = pytest.mark.parametrize("board", boards_of("qemu"), scope="module")
-rp2_boards = pytest.mark.parametrize("board", boards_of("rp2"), scope="module")
+def each_of(*ports):
+    """Parametrize a test by the boards of *ports*: one worker runs all tests of a board, and reads its image once."""
+    boards = [pytest.param(board, marks=pytest.mark.xdist_group(f"image-{board}")) for board in boards_of(*ports)]
+    return pytest.mark.parametrize("board", boards, scope="module")
+
+
+all_boards = each_of("qemu", "rp2")
+qemu_boards = each_of("qemu")
+rp2_boards = each_of("rp2")
 
 
 @all_boards
@@ -43,7 +49,7 @@ def test_image_data_heap_and_stack_lie_in_occupied_blocks_outside_every_region(i
 
 @all_boards
 def test_records_lie_in_memory_that_nothing_else_uses(image, board_map):
-    """Neither what start-up code writes (.data, .bss with the heap, the stack) nor what is handed out."""
+    """Neither start-up code (.data, .bss with the heap, the stack) nor a region uses it."""
     records = ("records", *board_map["RETAINED_RECORDS"])
     assert records[2] > 0
     assert faults(image.parts, [*board_map["REGIONS"], records], board_map["OCCUPIED"]) == []
@@ -92,7 +98,7 @@ def test_heap_ends_where_the_map_says_and_nobody_else_makes_one(image, board_map
 
 @rp2_boards
 def test_all_that_the_port_leaves_is_handed_out_or_used(image, board_map):
-    """Between the end of the port's heap as it would be and the map's lie the regions and the records, and no gap."""
+    """From the heap's end in the memory plan to its end in the stock port lie regions and records without a gap."""
     records = ("records", *board_map["RETAINED_RECORDS"])
     blocks = sorted((base, base + size) for _, base, size, *_ in [*board_map["REGIONS"], records] if base >= 0x20000000)
     ends = [image.gc_heap_end, *(end for _, end in blocks)]
@@ -126,12 +132,12 @@ def test_boot_stage_and_spin_lock_are_linked_in(image):
 @rp2_boards
 def test_spin_lock_is_one_that_the_sdk_lets_claim(board_map):
     number = (board_map["SPIN_LOCK"] - 0xD0000100) / 4  # SIO_BASE + SPINLOCK0; RP2040 datasheet, 2.3.1.7
-    assert number in range(24, 32)  # PICO_SPINLOCK_ID_CLAIM_FREE_FIRST and _LAST; erratum RP2350-E2 spares them all
+    assert number in range(24, 32)  # PICO_SPINLOCK_ID_CLAIM_FREE_FIRST and _LAST; erratum RP2350-E2 affects none
 
 
 @rp2_boards
 def test_psram_is_looked_after_if_the_map_has_some(image, board_map):
-    """The port sets up PSRAM anew after it has written to flash and when the clock has changed."""
+    """The port sets up PSRAM again after writing to flash and after a change of the clock."""
     callers = image.callers["psram_init"]
     if any(name == "psram" for name, *_ in board_map["REGIONS"]):
         assert "main" in callers
@@ -147,7 +153,7 @@ def test_psram_is_looked_after_if_the_map_has_some(image, board_map):
 
 @rp2_boards
 def test_machine_code_is_for_the_core(board, image):
-    code = [name for name in image.symbols if re.match(r"fun_data_physmem_(engine|thumb)\w*_dot_py\d*$", name)]
+    code = [name for name in image.symbols if re.match(r"fun_data_physmem_(engine|records|thumb)\w*_dot_py\d*$", name)]
     assert len(code) > 20
     assert any("_thumb_" in name for name in code)
     wide = [instruction for name in code for instruction in wide_instructions(image.code(name)[1])]
@@ -157,7 +163,7 @@ def test_machine_code_is_for_the_core(board, image):
 
 @rp2_boards
 def test_machine_code_is_aligned_to_words(image):
-    """Armv6-M reads words at multiples of 4 only, and machine code begins with one or loads constants beside it."""
+    """Armv6-M reads words only at multiples of 4, and machine code starts with a word or loads constants beside it."""
     code = [name for name in image.symbols if re.match(r"fun_data_physmem_\w+", name)]
     native = [name for name in code if image.value(name) in image.text]
     assert native
@@ -166,7 +172,7 @@ def test_machine_code_is_aligned_to_words(image):
 
 @all_boards
 def test_frozen_modules_were_compiled_for_the_core(board):
-    for name in ("physmem_engine", "physmem_thumb"):
+    for name in ("physmem_engine", "physmem_records", "physmem_thumb"):
         header = (ROOT / "build" / board / "frozen_mpy" / f"{name}.mpy").read_bytes()[:4]
         assert header[:2] == b"M\x06"
         assert header[2] >> 2 == ARCHITECTURES[mpy_cross_option(board)]

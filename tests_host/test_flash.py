@@ -1,6 +1,6 @@
-"""`make flash` finds the drive of the board's boot ROM, writes to no other, and says what to do when it finds none.
+"""`make flash` finds the drive of the board's boot ROM, writes to no other drive, and says what to do if it finds none.
 
-The drives are folders made for the test: nothing here has written to a chip.
+The drives are folders made for the test: nothing here writes to a chip.
 """
 
 import shutil
@@ -12,7 +12,7 @@ import pytest
 
 import flash
 import repl
-from emulator import ROOT
+from emulated_board import ROOT
 
 RP2040 = "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n"
 RP2350 = "UF2 Bootloader v1.0\r\nModel: Raspberry Pi RP2350\r\nBoard-ID: RP2350\r\n"
@@ -20,7 +20,7 @@ RP2350 = "UF2 Bootloader v1.0\r\nModel: Raspberry Pi RP2350\r\nBoard-ID: RP2350\
 
 @pytest.fixture
 def uf2(tmp_path):
-    """A .uf2 file of one block for the RP2040."""
+    """Return the path of a .uf2 file with one block for the RP2040."""
     path = tmp_path / "firmware.uf2"
     path.write_bytes(struct.pack("<8I", 0x0A324655, 0x9E5D5157, 0x2000, 0x10000000, 256, 0, 1, 0xE48BFF56).ljust(512))
     return path
@@ -28,8 +28,10 @@ def uf2(tmp_path):
 
 @pytest.fixture
 def mount(tmp_path):
-    """Call it with a name and the text of INFO_UF2.TXT to mount a drive: the folder. None makes one that is no
-    boot ROM's."""
+    """Return a function that makes a drive with a name and the text of INFO_UF2.TXT, and returns its folder.
+
+    With None as the text it makes a drive that is not a boot ROM's.
+    """
 
     def mount(name, information):
         folder = tmp_path / "media" / name
@@ -46,7 +48,7 @@ def flashed(uf2, *folders):
 
 
 def refusal(uf2, *folders):
-    """What flash says when it writes nothing."""
+    """Return the message of flash, which must write nothing."""
     before = [sorted(folder.iterdir()) for folder in folders]
     with pytest.raises(flash.FlashError) as error:
         flashed(uf2, *folders)
@@ -139,7 +141,7 @@ def test_chip_that_restarts_before_the_drive_is_told_so_is_no_error(uf2, mount, 
 
 
 def run(script, *arguments):
-    """(status, what scripts/*script* said)."""
+    """Run scripts/*script*. Return (status, what it printed)."""
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / script, *arguments], capture_output=True, text=True, timeout=60
     )
@@ -149,11 +151,11 @@ def run(script, *arguments):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("flash.py", "MPS2_AN385"), "there is nothing to flash for MPS2_AN385"),
-        (("flash.py", "RPI_PICO", "/dev/absent"), "the board at /dev/absent could not be told"),
+        (("flash.py", "MPS2_AN385"), "MPS2_AN385 cannot be flashed"),
+        (("flash.py", "RPI_PICO", "/dev/absent"), "the board at /dev/absent did not enter BOOTSEL mode"),
         (("repl.py", "RPI_PICO"), "make emulate BOARD=RPI_PICO"),
-        (("repl.py", "RPI_PICO2"), "give the serial port of a real one as PORT=."),
-        (("repl.py", "MPS2_AN385", "/dev/ttyACM0"), "leave PORT= out"),
+        (("repl.py", "RPI_PICO2"), "set PORT= to the serial port of a real one."),
+        (("repl.py", "MPS2_AN385", "/dev/ttyACM0"), "omit PORT="),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(arguments, sentence):

@@ -1,8 +1,8 @@
-"""What runs tests_target tells a test that passes from one that fails, hangs or brings its machine down."""
+"""The harness for tests_target tells a test that passes from one that fails, hangs or brings its runner down."""
 
 import pytest
 
-from harness import imports, machines, target_files
+from harness import imports, runners, target_files
 
 SOURCE = """
 import micropython
@@ -40,10 +40,10 @@ def test_after_fault():
 
 
 @pytest.fixture(scope="module", params=["UNIX", "MPS2_AN385", "RPI_PICO"])
-def machine(request):
-    machine = machines.all_machines()[request.param]
-    yield machine
-    machine.stop()
+def runner(request):
+    runner = runners.all_runners()[request.param]
+    yield runner
+    runner.stop()
 
 
 @pytest.fixture
@@ -69,37 +69,37 @@ def test_reading_a_file(file, faulty_file):
     assert file.is_for("UNIX") and faulty_file.is_for("MPS2_AN385") and not faulty_file.is_for("UNIX")
 
 
-def test_results(machine, file):
-    assert machine.run(file, "test_pass") == (True, "seen\n")
-    passed, output = machine.run(file, "test_fail")
+def test_results(runner, file):
+    assert runner.run(file, "test_pass") == (True, "seen\n")
+    passed, output = runner.run(file, "test_fail")
     assert not passed and "one is not two" in output and "test_of_harness.py" in output
-    passed, output = machine.run(file, "test_heap_left_locked")
+    passed, output = runner.run(file, "test_heap_left_locked")
     assert not passed and "left locked" in output
-    assert machine.run(file, "test_pass") == (True, "seen\n")
+    assert runner.run(file, "test_pass") == (True, "seen\n")
 
 
-def test_hang(machine, file):
-    with pytest.raises(machines.MachineDown, match="test_hang.*within 3 s"):
-        machine.run(file, "test_hang")
-    with pytest.raises(machines.MachineDown, match="not run: .*test_hang"):
-        machine.run(file, "test_after_hang")
+def test_hang(runner, file):
+    with pytest.raises(runners.RunnerDown, match="test_hang.*within 3 s"):
+        runner.run(file, "test_hang")
+    with pytest.raises(runners.RunnerDown, match="not run: .*test_hang"):
+        runner.run(file, "test_after_hang")
 
 
-def test_next_file_finds_a_new_machine(machine, file, tmp_path):
-    with pytest.raises(machines.MachineDown):
-        machine.run(file, "test_hang")
+def test_next_file_finds_a_new_machine(runner, file, tmp_path):
+    with pytest.raises(runners.RunnerDown):
+        runner.run(file, "test_hang")
     other = tmp_path / "test_of_more.py"
     other.write_text(SOURCE)
-    assert machine.run(target_files.read(other), "test_pass") == (True, "seen\n")
+    assert runner.run(target_files.read(other), "test_pass") == (True, "seen\n")
 
 
 @pytest.mark.parametrize(("name", "message"), [("MPS2_AN385", "processor fault"), ("RPI_PICO", "HardFault of core 0")])
 def test_fault(faulty_file, name, message):
-    board = machines.all_machines()[name]
+    board = runners.all_runners()[name]
     try:
-        with pytest.raises(machines.MachineDown, match=message):
+        with pytest.raises(runners.RunnerDown, match=message):
             board.run(faulty_file, "test_fault")
-        with pytest.raises(machines.MachineDown, match="not run: "):
+        with pytest.raises(runners.RunnerDown, match="not run: "):
             board.run(faulty_file, "test_after_fault")
     finally:
         board.stop()

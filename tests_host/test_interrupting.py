@@ -1,4 +1,4 @@
-"""The serial line of the boards: Ctrl-C interrupts what runs, data arrive whole while timers run, nothing is polled."""
+"""The serial line of the boards: Ctrl-C interrupts, data arrives complete while timers run, and nothing is polled."""
 
 import pathlib
 import random
@@ -7,13 +7,13 @@ import zlib
 
 import pytest
 
-from emulator import MACHINES, Emulator
+from qemu import QEMU_MACHINES, Qemu
 from harness.console import END, INTERRUPT, PROMPT, Console
 from harness.ticks import TICKS
 from mpremote.transport_serial import SerialTransport
 
 MOST_SECONDS = 1.0  # from Ctrl-C to the prompt
-RUNS = b"\x07"  # what a program prints when it runs
+RUNS = b"\x07"  # a program prints this once it runs
 RING_SIZE = 1024  # of firmware/qemu/board.c
 
 LOOP = """
@@ -43,7 +43,7 @@ sys.stdin.read(1)
 
 HARD_TIMER = TICKS + "ticks = started(0, 5000, True)\n"
 
-# `receive` takes a number of bytes, and of milliseconds to wait before it reads.
+# receive(n, wait) waits for `wait` milliseconds, then reads `n` bytes.
 RECEIVE = """
 import binascii, micropython, sys, time
 def receive(n, wait):
@@ -59,15 +59,15 @@ def receive(n, wait):
 pytestmark = pytest.mark.xdist_group("interrupting")
 
 
-@pytest.fixture(scope="module", params=MACHINES)
+@pytest.fixture(scope="module", params=QEMU_MACHINES)
 def emulator(request):
-    with Emulator(request.param) as emulator:
+    with Qemu(request.param) as emulator:
         yield emulator
 
 
 @pytest.fixture
 def console(emulator):
-    """The raw REPL of a board that has just been reset."""
+    """Yield the raw REPL of a freshly reset board."""
     emulator.reset()
     with Console(emulator) as console:
         console.enter_raw_repl()
@@ -75,13 +75,13 @@ def console(emulator):
 
 
 def begin(console, source):
-    """Have the board execute `source`; return when it prints that it runs."""
+    """Start `source` on the board. Return when it prints that it runs."""
     console.begin(source)
     console.read_until(RUNS)
 
 
 def interrupt(console):
-    """What a program that runs has printed, and its traceback; Ctrl-C must end it in time."""
+    """Send Ctrl-C, which must end the running program in time. Return what it printed, and its traceback."""
     sent = time.monotonic()
     console.send(INTERRUPT)
     printed = console.end()
@@ -108,7 +108,7 @@ def test_control_c_interrupts_a_program(console, source):
 
 
 def test_control_c_again_and_again(console):
-    """Whatever the allocation has come to, the metadata are right; what it had is the program's to free."""
+    """The metadata is correct wherever an allocation was interrupted. What it had allocated, the program must free."""
     for i in range(20):
         begin(console, ALLOCATIONS)
         time.sleep(0.001 * i)
@@ -122,11 +122,11 @@ def test_a_program_catches_it(console):
 
 
 def test_what_comes_before_control_c_stays(console):
-    """Ctrl-C is taken out of what has been received, and nothing else."""
+    """Only Ctrl-C is removed from the received data."""
     begin(console, LOOP)
     console.send(b"1234")
     interrupt(console)
-    console.send(b"\x01")  # the prompt had the four as the begin of a program
+    console.send(b"\x01")  # the prompt has taken the four as the start of a program
     console.read_until(PROMPT)
     begin(console, LOOP)
     console.send(b"print(56")
@@ -137,7 +137,7 @@ def test_what_comes_before_control_c_stays(console):
 
 
 def test_control_c_as_data(console):
-    """With kbd_intr(-1) it is a character as any other; with another character, that one interrupts."""
+    """With kbd_intr(-1) it is an ordinary character; with another character, that one interrupts."""
     begin(console, RECEIVE + "receive(3, 0)")
     console.send(INTERRUPT * 3)
     assert console.end() == (f"{zlib.crc32(INTERRUPT * 3)}\n", "")
@@ -147,7 +147,7 @@ def test_control_c_as_data(console):
 
 
 def test_control_c_in_raw_paste_mode(console):
-    """It ends the upload: an end that the board announces, no output, KeyboardInterrupt; the prompt is usable."""
+    """It ends the upload: the board announces the end, prints nothing, raises KeyboardInterrupt; the prompt works."""
     console.send(b"\x05A\x01")
     assert console.read_until(b"R\x01") == b""
     window = console.read_until(b"\x01")
@@ -189,7 +189,7 @@ def test_more_than_the_board_has_room_for_waits_at_the_sender(console):
 
 
 def test_reading_with_interrupts_masked(console):
-    """Nobody but the program itself receives there."""
+    """There, only the program itself can receive."""
     begin(console, RECEIVE + "import machine\nmasked = machine.disable_irq()\nreceive(2000, 0)\n")
     data = random_bytes(2000)
     console.send(data)
@@ -204,7 +204,7 @@ def test_polling_the_input(console):
 
 
 def test_a_mounted_folder(emulator, console, tmp_path):
-    """mpremote mount: a file with every byte there is, both ways, while a hard timer runs."""
+    """mpremote mount transfers a file with every possible byte, both ways, while a hard timer runs."""
     console.close()
     data = bytes(range(256)) * 40 + random_bytes(20000)
     (tmp_path / "data").write_bytes(data)
@@ -222,7 +222,7 @@ def test_a_mounted_folder(emulator, console, tmp_path):
 
 
 def processor_seconds(process):
-    """Seconds that all threads of a process have run."""
+    """Return the processor seconds that all threads of a process have used."""
     tasks = pathlib.Path(f"/proc/{process.pid}/task").iterdir()
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 

@@ -1,7 +1,7 @@
-"""Retained frames of a Raspberry Pi Pico over all its resets, in the middle of a load on both cores, in the emulator.
+"""Retained frames of a Raspberry Pi Pico survive all its resets in the middle of a load on both cores, in the emulator.
 
-The load makes raw calls on both cores and, on core 0, retains and maps frames: what a reset may leave half done. Frames
-of the name "kept" have content with a checksum, written once.
+The load makes raw calls on both cores and retains and maps frames on core 0, all of which a reset can leave half done.
+The frames named "kept" have content that is written once, with a checksum.
 """
 
 import time
@@ -9,7 +9,8 @@ import zlib
 
 import pytest
 
-from emulator import emulator_of, memory_map
+from emulated_board import memory_map
+from emulators import emulator_of
 from harness.console import END, INTERRUPT, SECONDS, Console
 
 RESETS = 10
@@ -33,7 +34,7 @@ import binascii
 print(binascii.crc32(kept.view[:{BYTES}]))
 """
 
-# Stays in the calls on both cores for ever. Nothing is collected meanwhile: core 1 has no objects to make.
+# Keep making calls on both cores endlessly. The collector is off meanwhile: core 1 makes no objects.
 LOAD = """
 import _thread, gc, micropython
 region = physmem.region("sram")
@@ -67,7 +68,7 @@ _thread.start_new_thread(take, ())
 time.sleep_ms(5)
 """
 
-# Said by the program itself, in the middle of core 1's calls; None: by the RUN pin, in the middle of those of both.
+# Source with which the program resets itself during core 1's calls; None: by the RUN pin, during those of both cores.
 WAYS = {
     "reset": "machine.reset()",
     "watchdog": "machine.WDT(timeout=20)\ncore_0()",
@@ -95,7 +96,7 @@ class Board:
         self.console.enter_raw_repl()
 
     def begin(self):
-        """Ask for the kept frames: (fresh, what check and dropped say)."""
+        """Ask for the kept frames. Return (fresh, what check and dropped return)."""
         fresh, _, rest = self.console.execute(BEGIN).strip().partition(" ")
         return fresh == "True", rest
 
@@ -110,19 +111,19 @@ def board():
 
 
 def load(board):
-    """Begin the load, and let it run for some time."""
+    """Start the load, and let it run for some time."""
     board.console.begin(LOAD + "_thread.start_new_thread(core_1, ())\nprint('at it')\ncore_0()\n")
     board.console.read_until(b"at it")
 
 
 def reset(board, way):
     if WAYS[way]:
-        board.console.send(INTERRUPT)  # core 0 alone; core 1 goes on
+        board.console.send(INTERRUPT)  # only core 0; core 1 continues
         board.console.end()
         before = board.emulator.statistics()["nanoseconds"]
         board.console.send(f"import machine\n{WAYS[way]}".encode() + END)
         deadline = time.monotonic() + SECONDS
-        while board.emulator.statistics()["nanoseconds"] >= before:  # counted from the reset on
+        while board.emulator.statistics()["nanoseconds"] >= before:  # they count from the reset
             assert time.monotonic() < deadline, "there was no reset"
             time.sleep(0.01)
     else:
@@ -138,11 +139,12 @@ def test_power_on_is_fresh(board):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_kept_over_resets(board, way):
+def test_kept_over_resets(board, way, amount):
     fresh, _ = board.begin()
     assert fresh
     board.console.execute(WRITE)
-    for _ in range(RESETS):
+    assert amount > 0
+    for _ in range(amount):
         load(board)
         reset(board, way)
         assert board.begin() == (False, "[] []")
@@ -150,7 +152,7 @@ def test_kept_over_resets(board, way):
 
 
 def test_soft_resets_stop_core_1_anywhere(board):
-    """Ctrl-D ends core 1 wherever it is, in the critical section as well: the next boot, which takes the lock, does not
+    """Ctrl-D ends core 1 wherever it is, even in the critical section. The next boot, which takes the lock, does not
     wait for it."""
     board.begin()
     board.console.execute(WRITE)
@@ -168,7 +170,7 @@ def test_soft_reset_frees_a_lock_that_is_held(board):
     board.begin()
     board.console.execute(WRITE)
     board.console.execute(TAKE)
-    # The state of all spin locks, a bit each: RP2040 datasheet 2.3.1.7, SPINLOCK_ST.
+    # The states of all spin locks, one bit each: RP2040 datasheet 2.3.1.7, SPINLOCK_ST.
     assert board.console.execute("print(machine.mem32[0xD000005C] >> 31 & 1)").strip() == "1"
     board.console.soft_reset()
     assert board.begin() == (False, "[] []")

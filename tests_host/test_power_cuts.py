@@ -1,8 +1,9 @@
-"""Power may fail between any two stores of a call: the rows of a region are then those of before or of after it, and so
-is what the records say.
+"""If power fails between any two stores of a call, the rows of a region and the records are those from before the call
+or those from after it.
 
-Every store of every call on every map of a few frames or blocks, and of everything that changes a record. The counts of
-the cuts are printed. On the boards tests_target/test_cut_calls.py does it at the instructions of the machine code.
+The power is cut at every store of every call on every bitmap of a few frames or blocks, and of everything that changes
+a record. The numbers of cuts are printed. On the boards, tests_target/test_cut_calls.py cuts at the instructions of the
+machine code.
 """
 
 import random
@@ -14,15 +15,18 @@ from itertools import count
 from unittest import mock
 
 import physmem_engine as engine
+import physmem_state
 import pytest
-from power_cuts import Journal, maps, power_fails_after
+from models.power_cuts import Journal, maps, power_fails_after
 from support import fresh_physmem
 from uctypes import addressof, bytearray_at
 
 
 class Region:
-    """A region of `frames` frames of which all but some blocks are in use: `blocks` blocks of `size` frames from
-    `first` on. Calls of it are cut at every store."""
+    """A region of `frames` frames, all in use except `blocks` blocks of `size` frames from frame `first`.
+
+    Calls on the blocks are cut at every store.
+    """
 
     def __init__(self, frames, first, blocks, size):
         self.frames = frames
@@ -30,17 +34,17 @@ class Region:
         self.blocks = blocks
         self.size = size
         self.end = first + blocks * size
-        self.journal = Journal(engine.new_state(frames, 3))
+        self.journal = Journal(physmem_state.new_state(frames, 3))
         self.address = addressof(self.journal)
         self.alloc, self.alloc_aligned, self.alloc_at, self.free = engine.raw_calls(self.journal)
-        self.rows = slice(engine._ROW, self.journal[engine._PLANES])
+        self.rows = slice(engine.STATE_ROW, self.journal[engine.STATE_PLANES])
         self.empty = array("I", self.journal)
-        self.cut_calls = self.cuts = self.within = 0  # within: neither the rows of before nor those of after
+        self.cut_calls = self.cuts = self.within = 0  # within: rows that are neither those before nor those after
         self.sound_states = set()
-        self.recoveries = {}  # rows of before and after a recovery
+        self.recoveries = {}  # rows before a recovery -> rows after it
 
     def state_of(self, allocations):
-        """The state with these allocations of blocks."""
+        """Return the state with these allocations of blocks."""
         self.journal.begin(self.empty)
         edges = [(0, self.first), (self.end, self.frames - self.end)]
         for first, n in edges + [(self.frame(block), blocks * self.size) for block, blocks in allocations]:
@@ -51,7 +55,7 @@ class Region:
         return self.first + block * self.size
 
     def allocations(self):
-        """Every allocation of blocks: as a call and its arguments."""
+        """Generate every allocation of blocks, as a call and its arguments."""
         for blocks in range(1, self.blocks + 2):
             for n in {self.size * blocks - self.size + 1, self.size * blocks}:
                 yield self.alloc, (n,)
@@ -66,12 +70,12 @@ class Region:
                 yield self.alloc_at, (self.frame(block), blocks * self.size)
 
     def releases(self):
-        """Every release, good and bad, of blocks and of the frames before and behind."""
+        """Generate every release, good and bad, of blocks and of the frames before and after them."""
         for frame in (0, self.end, *[self.frame(block) for block in range(self.blocks)]):
             yield self.free, (frame,)
 
     def splits(self, allocations):
-        """Every split between blocks, and everything that can be joined, also with the frames before and behind."""
+        """Generate every split between blocks, and every join, including joins with the frames before and after."""
         in_use = {-1, self.blocks}
         for first, n in allocations:
             in_use.update(range(first, first + n))
@@ -80,7 +84,7 @@ class Region:
                 yield engine.split_or_join, (self.address, self.frame(block))
 
     def cut(self, before, call, arguments):
-        """Cut a call at every store, and return for each cut its rows and what they are after `recover`."""
+        """Cut a call at every store. Return for each cut its rows, and the rows after `recover`."""
         self.journal.begin(before)
         call(*arguments)
         after = array("I", self.journal)
@@ -92,7 +96,7 @@ class Region:
             state = array("I", state)
             cut = bytes(state[self.rows])
             free = count_free(state, self.rows)
-            freed = engine.recover(state)
+            freed = physmem_state.recover(state)
             recovered = bytes(state[self.rows])
             assert recovered in rows, (call, arguments, len(found))
             self.is_sound(state)
@@ -107,32 +111,32 @@ class Region:
         return rows, found
 
     def is_sound(self, state):
-        """`check` finds nothing, and `recover` nothing to change."""
+        """Assert that `check` finds nothing wrong and `recover` changes nothing."""
         if bytes(state) not in self.sound_states:
-            assert engine.check(state) == []
+            assert physmem_state.check(state) == []
             again = array("I", state)
-            assert engine.recover(again) == 0 and again == state
+            assert physmem_state.recover(again) == 0 and again == state
             self.sound_states.add(bytes(state))
 
     def cut_recoveries(self):
-        """Cut each recovery that was under way at every store: the next one comes to the same end. Return how often."""
+        """Cut each recovery at every store; the next recovery must give the same result. Return the number of cuts."""
         cuts = 0
         for cut, recovered in self.recoveries.items():
             before = array("I", self.empty)
             before[self.rows] = array("I", cut)
             self.journal.begin(before)
-            engine.recover(self.journal)
+            physmem_state.recover(self.journal)
             for state in self.journal.cuts(before):
                 cuts += 1
                 state = array("I", state)
-                engine.recover(state)
+                physmem_state.recover(state)
                 assert bytes(state[self.rows]) == recovered
                 self.is_sound(state)
         return cuts
 
 
 def count_free(state, rows):
-    """Frames that are free: bits of the first of the two rows."""
+    """Return the number of free frames: bits in the first of the two rows."""
     row = state[rows]
     return sum(word.bit_count() for word in row[: len(row) // 2])
 
@@ -148,8 +152,10 @@ REGIONS = {
 
 @pytest.mark.parametrize("name", REGIONS)
 def test_calls_of_a_region(name):
-    """An allocation that was cut is undone unless it was complete, a release that had begun is completed; a split is
-    one store. `recover` cut at every store of its own and begun again comes to the same end."""
+    """A cut allocation is undone unless it was complete, a release that has started is completed, a split is one store.
+
+    If `recover` itself is cut at any store and started again, it gives the same result.
+    """
     place, number_of_maps = REGIONS[name]
     region = Region(*place)
     tried = 0
@@ -175,13 +181,15 @@ def test_calls_of_a_region(name):
 PAGE = 4096
 SLOTS = 6
 RECORDS = 64 * (2 + SLOTS)  # bytes
-UNKNOWN = 0x40000000  # address that no region has
+UNKNOWN = 0x40000000  # address outside every region
 
 
 class Machine:
-    """A board whose memory outlives its resets: records, and three regions with frames of several sizes. What is done
-    is noted as facts: `names` are address, bytes and whether hardware has it, by name; `mapped` are address and number
-    of the frames without a name that hardware has, by label."""
+    """A board whose memory survives its resets: records, and three regions with frames of several sizes.
+
+    Facts record what was done: `names` maps a name to its address, its bytes and whether hardware owns it; `mapped`
+    maps a label to the address and number of frames without a name that hardware owns.
+    """
 
     def __init__(self):
         self.memory = bytearray(7 * PAGE)
@@ -203,7 +211,7 @@ class Machine:
         self.power_on(0)
 
     def power_on(self, content):
-        """Nothing is left: memory of zeros, or random."""
+        """Lose everything: memory becomes zeros, or random."""
         self.records[:] = random.Random(content).randbytes(RECORDS) if content else bytes(RECORDS)
         self.names = {}
         self.mapped = {}
@@ -212,7 +220,7 @@ class Machine:
         return dict(self.names), sorted(self.mapped.values())
 
     def reset(self):
-        """Boot; the objects of before are gone."""
+        """Boot; the old objects are gone."""
         self.owners = {}
         self.physmem = fresh_physmem()
         self.physmem.boot(self)
@@ -231,7 +239,7 @@ class Machine:
         self.names.pop(label, None)
 
     def leave(self, name):
-        """The end of a with-block."""
+        """Reach the end of a `with` block."""
         with self.owners.pop(name):
             pass
         del self.names[name]
@@ -259,11 +267,11 @@ class Machine:
             (self.owners.get(label) or quarantined[place]).unmap()
 
     def damage(self, slot):
-        """Flip a bit of the record in that slot; what it said must be forgotten by the step that follows."""
+        """Flip a bit of the record in that slot. The following step must forget what it said."""
         self.records[64 * (2 + slot) + 9] ^= 4
 
     def forget(self, name):
-        """Reset, so that the name whose record was damaged is dropped."""
+        """Reset, which must drop the name whose record was damaged."""
         del self.names[name]
         self.reset()
 
@@ -272,7 +280,7 @@ class Machine:
             getattr(self, step)(*arguments)
 
     def found(self):
-        """Facts, as the system says them after a reset; frames and records are consistent."""
+        """Return the facts as the system reports them after a reset. Assert that frames and records are consistent."""
         physmem = self.physmem
         assert physmem.check() == []
         names = {kept.name: (kept.addr, kept.nbytes, kept.mapped) for kept in physmem.retained()}
@@ -281,11 +289,11 @@ class Machine:
         expected = dict.fromkeys(used, 0)
         places = [(addr, nbytes) for addr, nbytes, _ in names.values()]
         for addr, nbytes in places:
-            region = physmem._find(addr)
+            region = sys.modules["physmem_system"].region_at(addr)
             expected[region.name] += -(-nbytes // region.frame_size)
         for addr, n in mapped:
-            expected[physmem._find(addr).name] += n
-        assert used == expected  # no frame is lost; as the records have disjoint frames, none is in use twice
+            expected[sys.modules["physmem_system"].region_at(addr).name] += n
+        assert used == expected  # no frame is lost; the records' frames are disjoint, so none is in use twice
         assert self.managed == self.pattern
         return names, mapped
 
@@ -299,7 +307,7 @@ def _code(source, path):
 
 
 def compiled_once(loader, source, path, **_):
-    """The code of a module, as the loader would compile it."""
+    """Return the code of a module as the loader would compile it."""
     return _code(source, path)
 
 
@@ -312,7 +320,7 @@ A_FEW = (
     ("map", "ring"),
 )
 
-# What is done before, and the step whose stores are cut.
+# The steps before, and the step whose stores are cut.
 OPERATIONS = {
     "first attach to zeros": ((("power_on", 0),), ("reset",)),
     "first attach to random memory": ((("power_on", 7),), ("reset",)),
@@ -354,8 +362,8 @@ OPERATIONS = {
     "free after unmap": ((("reset",), *A_FEW, ("unmap", "beta")), ("free", "beta")),
 }
 RECORD_STORES = 17  # 0 for the magic, 14 words, checksum, magic
-HEAD_STORES = 1 + RECORD_STORES  # the one that it replaces ends first
-STORES = {  # into the records, by the step
+HEAD_STORES = 1 + RECORD_STORES  # the head that it replaces is ended first
+STORES = {  # step -> stores into the records
     "retain": RECORD_STORES,
     "map": RECORD_STORES,
     "unmap": 1,
@@ -365,11 +373,10 @@ STORES = {  # into the records, by the step
     "reset": HEAD_STORES,
     "forget": HEAD_STORES + 1,
 }
-CUT_TWICE = 6  # every so many-th cut is followed by cuts of the attaching that follows
 
 
 def attach(machine, cut, expected, may_drop):
-    """Reset after a cut; the facts are some of the expected ones. Returns which."""
+    """Reset after a cut. Assert that the facts are one of the expected ones, and return which."""
     machine.records[:] = cut
     machine.reset()
     dropped = machine.physmem.dropped()
@@ -380,17 +387,19 @@ def attach(machine, cut, expected, may_drop):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_operations_on_records(name):
-    """Names, places and content are those of before or after; no two have a frame in common, no frame is lost, and
-    nothing is dropped. Nor are they others if the attaching that follows is cut in its turn."""
+def test_operations_on_records(name, amount):
+    """Names, places and contents are those before or after; no frame is shared or lost, and nothing is dropped.
+
+    That also holds if the attaching that follows is cut as well, after one in `amount` cuts.
+    """
     before, (step, *arguments) = OPERATIONS[name]
-    # A reset imports all modules anew: it need not compile them again, nor collect what else there is in this process.
+    # A reset imports all modules again. It need not compile them again, or collect everything else in this process.
     compiled = mock.patch.object(SourceFileLoader, "source_to_code", compiled_once)
     with mock.patch.dict(sys.modules), compiled, mock.patch("gc.collect"):
         machine = Machine()
 
         def run(stores):
-            """Do all, the last step with so many stores; return the facts of before it and the stores of it."""
+            """Do all steps, the last one with `stores` stores. Return the facts before it and its number of stores."""
             machine.power_on(0)
             machine.play(before)
             facts = machine.facts()
@@ -400,7 +409,7 @@ def test_operations_on_records(name):
 
         old, all_stores = run(None)
         new = machine.facts()
-        first = SLOTS + HEAD_STORES if name.startswith("first") else 0  # all slots are emptied, and there are two heads
+        first = SLOTS + HEAD_STORES if name.startswith("first") else 0  # all slots are cleared, and there are two heads
         assert all_stores == (0 if name == "retain what is there" else STORES[step] + first)
         seen = []
         twice = 0
@@ -408,7 +417,7 @@ def test_operations_on_records(name):
             assert run(stores) == (old, stores)
             cut = bytes(machine.records)
             seen.append(attach(machine, cut, [old, new], step == "forget"))
-            if stores % CUT_TWICE:
+            if stores % amount:
                 continue
             expected = [machine.found()]
             for second in count():
@@ -420,6 +429,6 @@ def test_operations_on_records(name):
                 attach(machine, bytes(machine.records), expected, step == "forget")
                 twice += 1
         if old != new:
-            assert seen == sorted(seen) and seen[-1] == 1, "it goes back to what was before"
+            assert seen == sorted(seen) and seen[-1] == 1, "a later cut gives the facts from before the step again"
             assert seen[0] == 0 or step == "forget"
-        print(f"{name}: {all_stores + 1} cuts, {twice} second ones in the attaching that followed")
+        print(f"{name}: {all_stores + 1} cuts, and {twice} more in the attaching that followed")

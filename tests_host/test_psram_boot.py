@@ -1,4 +1,4 @@
-"""A board whose PSRAM is smaller than its map says, or not there, comes up without the region, and says so."""
+"""A board whose PSRAM is smaller than its memory plan says, or missing, boots without the region, and says so."""
 
 import runpy
 import sys
@@ -6,32 +6,47 @@ import types
 
 import pytest
 
-from boards import boards_of
-from emulator import ROOT, memory_map
+from board_list import boards_of
+from emulated_board import ROOT, memory_map
 
 BASE = 0x11000000
 PSRAM_BOARDS = [board for board in boards_of("rp2") if "PSRAM_GC_END" in memory_map(board)]
-BOOT_STAGE = "import physmem_board\nSEEN = [region[0] for region in physmem_board.REGIONS]\n"
+
+
+class Physmem(types.ModuleType):
+    """Stands for the library: notes the memory plan that it boots with, and that the early phase ends."""
+
+    def boot(self, board):
+        self.board = board
+        self.phases = ["early"]
+
+    def boot_complete(self):
+        self.phases.append("booted")
 
 
 @pytest.fixture(params=PSRAM_BOARDS)
 def boot(request, monkeypatch, tmp_path):
-    """Call it with the bytes of PSRAM that the port's driver has found: the names of the regions that the boot stage
-    finds in the map of a board with PSRAM."""
+    """Call it with the bytes of PSRAM that the port's driver has found: the names of the regions that the library is
+    given for a board with PSRAM."""
 
     def boot(found):
+        plan = {name: value for name, value in memory_map(request.param).items() if name.isupper()}
         board = types.ModuleType("physmem_board")
-        vars(board).update(memory_map(request.param))
-        monkeypatch.setitem(sys.modules, "physmem_board", board)
+        vars(board).update(plan)
         psram = types.ModuleType("physmem_psram")
         psram.BASE, psram.LIMIT = BASE, BASE + (16 << 20)
         psram.end = lambda: BASE + found
-        monkeypatch.setitem(sys.modules, "physmem_psram", psram)
-        (tmp_path / "physmem_boot.py").write_text(BOOT_STAGE)
-        monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.delitem(sys.modules, "physmem_boot", raising=False)
+        physmem = Physmem("physmem")
+        for name, module in (("physmem_board", board), ("physmem_psram", psram), ("physmem", physmem)):
+            monkeypatch.setitem(sys.modules, name, module)
         runpy.run_path(str(ROOT / "firmware" / "rp2" / "physmem_boot_psram.py"))
-        return sys.modules["physmem_boot"].SEEN
+        assert physmem.phases == ["early", "booted"]
+        # All else is as in the board's memory plan, which stays as it is; boot() asks for names that need not be there.
+        for name, value in plan.items():
+            assert name == "REGIONS" or getattr(physmem.board, name) == value
+        assert getattr(physmem.board, "NO_SUCH_NAME", None) is None
+        assert {name: getattr(board, name) for name in plan} == plan
+        return [region[0] for region in physmem.board.REGIONS]
 
     return boot
 

@@ -1,7 +1,8 @@
-"""The public names: each call of the design's contract with its parameters, and a docstring at each of them.
+"""The public names: each call of the contract with its parameters, and a docstring at each of them.
 
-The table below is the contract, not what the code says of itself: name -> parameters in order, keyword-only ones after
-``*``. Names and meaning are fixed; parameters may be added, if they are optional.
+The names are those of tests_target/public_names.py, which tests_target/test_names.py holds against every runner. The
+tables below are the contract of their parameters, not what the code says of itself: name -> parameters in order,
+keyword-only ones after ``*``. Names and meaning are fixed; parameters may be added, if they are optional.
 """
 
 import ast
@@ -11,15 +12,19 @@ from pathlib import Path
 
 import physmem
 import pytest
+import public_names
+from physmem_frames import new_frames
 
+NAMES = public_names.TABLE + public_names.CHANGING + public_names.VOCABULARY
 LIBRARY = Path(__file__).resolve().parent.parent / "lib"
 
 CONSTRAINTS = "* align boundary low high require prefer forbid region owner"
 
 FUNCTIONS = {
     "init": "free reserved",
-    "boot": "",
+    "boot": "board",
     "boot_complete": "",
+    "early_heap": "",
     "regions": "",
     "region": "name",
     "allocate_frames": f"n {CONSTRAINTS}",
@@ -37,12 +42,14 @@ FUNCTIONS = {
     "dropped": "",
     "on_exhausted": "hook",
     "on_low": "region frames hook",
+    "debug": "* owners poison guard_frames assertions statistics",
     "mark": "",
-    "leaks": "",
+    "leaks": "since",
     "stats": "",
     "check": "",
-    "map": "",
-    "dump": "",
+    "map": "write",
+    "dump": "write",
+    "code_name": "code",
     "pages_to_order": "pages",
     "order_to_pages": "order",
     "order_to_bytes": "order",
@@ -84,6 +91,8 @@ ATTRIBUTES = {
 
 DEFAULTS = (
     ("init", "reserved", ()),
+    ("boot", "board", None),
+    ("leaks", "since", 0),
     ("allocate_frames_deferred", "at", None),
     ("Region", "frame_size", 4096),
     ("Region", "attrs", 0),
@@ -93,29 +102,20 @@ DEFAULTS = (
     ("allocate_frames", "owner", None),
 )
 
-_OTHER_NAMES = """
-    DMA FAST CACHED EXTERNAL RETAINED SHARED
-    ALLOCATED MAPPED UNMAPPED FREED MOVED
-    OUT_OF_MEMORY ZERO_ALLOCATION ALLOCATION_TOO_LARGE UNALIGNED_ADDRESS ADDRESS_OUT_OF_RANGE NOT_ALLOCATED
-    PhysMemError booted
-    BuddyAllocator PageFrame PageOrder PhysAddr AllocatorStats KernelError
-    PAGE_SIZE PAGE_SHIFT MIN_ORDER MAX_ORDER MAX_BLOCK_PAGES MAX_BLOCK_SIZE
-"""
-
 
 @pytest.fixture(scope="module")
 def system():
-    """A region and owned frames, to look at what their instances have."""
+    """Return a region and owned frames, to look at the attributes of instances."""
     region = physmem.Region("r", 0x1000_0000, 16 * 4096)
     return {
         "Region": region,
-        "AllocatedFrames": physmem.new_owner(region, region.alloc(2), 2, None),
+        "AllocatedFrames": new_frames(region, region.alloc(2), 2, None),
         "DeferredAllocAction": physmem.DeferredAllocAction(0),
     }
 
 
 def agrees(function, parameters):
-    """`function` takes the parameters of the contract, in order; whatever else it takes is optional."""
+    """Assert that `function` takes the parameters of the contract, in order, and that all others are optional."""
     signature = inspect.signature(function)
     wanted, keywords = parameters.partition("*")[::2]
     positional = [p for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"]
@@ -124,7 +124,17 @@ def agrees(function, parameters):
     only = {p.name: p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
     assert set(keywords) <= set(only), "keyword-only parameters"
     for parameter in [*positional[len(wanted) :], *only.values()]:
-        assert parameter.default is not parameter.empty, f"{parameter.name} is more than the contract asks for"
+        assert parameter.default is not parameter.empty, f"{parameter.name} is not in the contract and not optional"
+
+
+def test_the_names_are_those_of_the_contract():
+    """The module has no other public name, and no private one but Python's own."""
+    assert public_names.without_dunders(dir(physmem)) == sorted(public_names.TABLE)
+
+
+def test_every_function_has_its_parameters_in_the_contract():
+    functions = [name for name in NAMES if inspect.isfunction(getattr(physmem, name))]
+    assert sorted(functions) == sorted(FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -134,7 +144,7 @@ def test_functions(name):
 
 @pytest.mark.parametrize("name", ["allocate_frames_deferred", "allocate_frames_by_bytes_deferred"])
 def test_deferred_calls_take_all_constraints(name):
-    """`...` in the contract: what allocate_frames takes."""
+    """`...` in the contract stands for what allocate_frames takes."""
     agrees(getattr(physmem, name), f"{FUNCTIONS[name]} {CONSTRAINTS}")
 
 
@@ -163,7 +173,7 @@ def test_defaults(name, parameter, default):
     assert inspect.signature(function).parameters[parameter].default == default
 
 
-@pytest.mark.parametrize("name", _OTHER_NAMES.split())
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in FUNCTIONS])
 def test_constants_and_classes(name):
     assert hasattr(physmem, name)
 
@@ -186,7 +196,7 @@ def test_the_states_of_owners_are_five():
 
 
 def public(tree, prefix=""):
-    """Names and nodes of the public classes, functions and methods in a module's or a class's body."""
+    """Yield names and nodes of the public classes, functions and methods in the body of a module or class."""
     for node in tree.body:
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
             yield prefix + node.name, node
@@ -195,7 +205,7 @@ def public(tree, prefix=""):
 
 
 def decorators(node):
-    """The last name of each of a class's or function's decorators."""
+    """Return the last name of each decorator of a class or function."""
     return [ast.unparse(decorator).rpartition(".")[2] for decorator in node.decorator_list]
 
 
@@ -204,7 +214,7 @@ MODULES = sorted(path.stem for path in LIBRARY.glob("physmem*.py"))
 
 @pytest.mark.parametrize("module", MODULES)
 def test_docstrings(module):
-    """Every module, and every public class, function and method in it. MicroPython's assembler takes no docstring."""
+    """Every module and every public class, function and method has one, except in assembler, which cannot have one."""
     tree = ast.parse((LIBRARY / f"{module}.py").read_text())
     assert ast.get_docstring(tree), "the module itself"
     python = [(name, node) for name, node in public(tree) if "asm_thumb" not in decorators(node)]
@@ -213,5 +223,5 @@ def test_docstrings(module):
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module != "physmem_thumb"])
 def test_modules_import_by_themselves(module):
-    """Each in any order, under its own name; but for the code that only ARM runs."""
+    """In any order, each by its own name, except the code that only Arm runs."""
     assert importlib.import_module(module).__name__ == module

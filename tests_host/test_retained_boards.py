@@ -1,11 +1,14 @@
-"""The memory for records of each board keeps its content over resets: neither start-up code nor MicroPython nor physmem
-itself touches more of it than the records that it writes."""
+"""The memory for records of each board keeps its content over resets.
+
+Start-up code and MicroPython do not touch it, and physmem touches only the records that it writes.
+"""
 
 import pytest
 
-from emulator import BOOT_SECONDS, MACHINES, Emulator, memory_map
+from emulated_board import BOOT_SECONDS, memory_map
+from qemu import QEMU_MACHINES, Qemu
 
-# On the board: all bytes but the magic of each record, which stays 0, so that there is none.
+# Runs on the board: fill everything except the magic of each record, which stays 0 so that there are no records.
 FILL = """
 import uctypes
 import physmem, physmem_board
@@ -30,7 +33,7 @@ resets = max([int.from_bytes(memory[i + 4 : i + 8], "little") for i in (0, 64) i
 print(changed, resets, physmem.retained(), physmem.quarantined(), physmem.dropped(), physmem.check())
 """
 
-# The same pattern where start-up code does write: in the GC heap, which is part of .bss.
+# A pattern where start-up code does write: in the GC heap, which is part of .bss.
 FILL_HEAP = """
 import uctypes
 pattern = b"pattern in the heap " * 50
@@ -41,21 +44,21 @@ print(uctypes.addressof(block))
 AIRCR_RESET = "import machine; machine.mem32[0xE000ED0C] = 0x05FA0004"
 
 
-@pytest.fixture(scope="module", params=MACHINES)
+@pytest.fixture(scope="module", params=QEMU_MACHINES)
 def board(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
 def transport(board):
-    with Emulator(board) as emulator:
+    with Qemu(board) as emulator:
         transport = emulator.connect()
         yield transport
         transport.close()
 
 
 def reset_system(transport):
-    """Reset the processor and its peripherals, and enter the raw REPL of what comes up."""
+    """Reset the processor and its peripherals, and enter the raw REPL afterwards."""
     transport.exec_raw_no_follow(AIRCR_RESET)
     banner = transport.read_until(1, b">>> ", timeout=BOOT_SECONDS)
     assert b"MicroPython" in banner, banner
@@ -63,7 +66,7 @@ def reset_system(transport):
 
 
 def look(transport):
-    """(bytes that changed, number of resets, the lists as text) of the memory for records."""
+    """Return (bytes that changed, number of resets, the lists as text) of the memory for records."""
     changed, resets, lists = transport.exec(LOOK).decode().strip().split(" ", 2)
     return int(changed), int(resets), lists
 
@@ -71,7 +74,7 @@ def look(transport):
 def test_it_is_a_page_of_whole_records(board):
     base, size = memory_map(board)["RETAINED_RECORDS"]
     assert base % 64 == 0 and size % 64 == 0 and size >= 3 * 64
-    assert base + size <= 0x40000000  # addresses are small integers there
+    assert base + size <= 0x40000000  # addresses up to there are small integers
     assert all("RETAINED" in region[4].split() for region in memory_map(board)["REGIONS"])
 
 
@@ -88,7 +91,7 @@ def test_nothing_touches_it_over_a_reset(transport):
 
 
 def test_start_up_code_touches_what_it_initializes(transport):
-    """What the test above relies on: the reset is one of the whole system, and what it changes is seen."""
+    """The test above relies on this: the reset is a system reset, and its changes are seen."""
     address = int(transport.exec(FILL_HEAP))
     before = transport.exec(f"print(bytes(uctypes.bytearray_at({address}, 1000)) == pattern)")
     assert before.strip() == b"True"

@@ -1,6 +1,6 @@
-"""The emulator of the RP2040: a .uf2 file as shipped, under mpremote, through all kinds of resets, on two cores.
+"""The RP2040 emulator runs a .uf2 file as shipped, under mpremote, through all kinds of resets, on two cores.
 
-Expected values are those of the RP2040 datasheet; its sections stand beside them.
+Expected values come from the RP2040 datasheet; the numbers beside them are its sections.
 """
 
 import math
@@ -13,17 +13,18 @@ import sys
 import time
 
 import pytest
-import rp2040_emulator
+import pico
 from mpremote.transport import TransportError
 
-from emulator import ROOT, Rp2040Emulator, memory_map
+from emulated_board import ROOT, memory_map
+from pico import Pico
 
 BOARD = "RPI_PICO"
 SECONDS = 60
 
 pytestmark = pytest.mark.xdist_group("rp2040 emulator")
 
-# Retained memory that nothing has been put into: the last word of the first region.
+# Retained memory that nothing else uses: the last word of the first region.
 _, REGION_BASE, REGION_SIZE, _, _ = memory_map(BOARD)["REGIONS"][0]
 KEPT = REGION_BASE + REGION_SIZE - 4
 
@@ -36,7 +37,7 @@ class Board:
         self.transport = emulator.connect()
 
     def run(self, source, seconds=SECONDS):
-        """What *source* prints on the board. Raises RuntimeError with the traceback."""
+        """Execute *source* on the board. Return what it printed. Raise RuntimeError with the traceback if it fails."""
         output, error = self.transport.exec_raw(source, seconds)
         if error:
             raise RuntimeError(error.decode())
@@ -46,13 +47,13 @@ class Board:
         self.transport.enter_raw_repl(soft_reset=True)
 
     def restart(self):
-        """Reset by the RUN pin, on a new connection: a fault has ended the last one."""
+        """Reset by the RUN pin and connect again: a fault has ended the last connection."""
         self.emulator.reset()
         self.transport.close()
         self.transport = self.emulator.connect()
 
     def reset_by(self, source):
-        """Have the board execute *source*, which resets it, and wait until it is there again."""
+        """Execute *source*, which resets the board, and wait until the board is up again."""
         self.transport.exec_raw_no_follow(source)
         self.transport.read_until(1, b"\r\n>>> ", SECONDS)
         self.transport.enter_raw_repl(soft_reset=False)
@@ -60,8 +61,8 @@ class Board:
 
 @pytest.fixture(scope="module")
 def shared():
-    """Serves all tests; one that spoils the board resets it."""
-    with Rp2040Emulator(BOARD) as emulator:
+    """Yield the board that all tests share. A test that breaks it must reset it."""
+    with Pico(BOARD) as emulator:
         board = Board(emulator)
         yield board
         board.transport.close()
@@ -69,7 +70,7 @@ def shared():
 
 @pytest.fixture
 def board(shared):
-    """The board after a soft reset; after a test that has left it busy, after one by its RUN pin."""
+    """Return the board after a soft reset; after a test that left it busy, after a reset by its RUN pin."""
     try:
         shared.soft_reset()
     except (OSError, TransportError):
@@ -94,7 +95,7 @@ def mpremote(terminal, *arguments):
 def test_mpremote_on_a_pseudo_terminal(tmp_path):
     there, back = tmp_path / "there.txt", tmp_path / "back.txt"
     there.write_text("".join(f"{i}: kept in flash\n" for i in range(300)))
-    with Rp2040Emulator(BOARD, interactive=True) as emulator:
+    with Pico(BOARD, interactive=True) as emulator:
         assert emulator.url.startswith("/dev/")
         assert mpremote(emulator.url, "exec", "print(6 * 7)") == "42\n"
         mpremote(emulator.url, "fs", "cp", str(there), ":there.txt")
@@ -108,21 +109,21 @@ def test_mpremote_on_a_pseudo_terminal(tmp_path):
 
 def test_a_fresh_emulator_has_an_empty_file_system(shared):
     shared.run("open('left.txt', 'w').close()")
-    with Rp2040Emulator(BOARD) as emulator:
+    with Pico(BOARD) as emulator:
         assert Board(emulator).run("import os; print(os.listdir('/'))") == "[]\n"
 
 
 def test_flash_is_saved_and_loaded(shared, tmp_path):
     shared.run("with open('kept.txt', 'w') as file: file.write('kept')")
     shared.emulator.save_flash(tmp_path / "flash")
-    with Rp2040Emulator(BOARD) as emulator:
+    with Pico(BOARD) as emulator:
         emulator.load_flash(tmp_path / "flash")
         emulator.reset()
         assert Board(emulator).run("print(open('kept.txt').read())") == "kept\n"
 
 
 def test_flash_is_nor(board):
-    """Programming clears bits and sets none; erasing a sector sets those of that sector alone."""
+    """Programming only clears bits; erasing a sector sets the bits of only that sector."""
     source = """
 import rp2
 flash = rp2.Flash()
@@ -149,17 +150,18 @@ print(begins())
 
 
 def test_a_file_that_is_no_firmware(tmp_path, monkeypatch):
-    """The reason is said, and nothing waits for a board that will never come."""
+    """The error tells the reason, and nothing waits for a board that will never come up."""
     (tmp_path / "firmware.uf2").write_bytes(b"nothing" * 512)
-    monkeypatch.setattr(rp2040_emulator, "firmware", lambda board: tmp_path / "firmware.elf")
-    with pytest.raises(RuntimeError, match=r"ended at once.*firmware\.uf2 is no \.uf2 file"):
-        Rp2040Emulator(BOARD).start()
+    monkeypatch.setattr(pico, "firmware", lambda board: tmp_path / "firmware.elf")
+    with pytest.raises(RuntimeError, match=r"exited at once.*firmware\.uf2 is not a \.uf2 file"):
+        Pico(BOARD).start()
 
 
 def test_make_emulate():
-    """As somebody at a terminal sees it: mpremote's REPL, which Ctrl-] leaves."""
+    """A user at a terminal gets mpremote's REPL, and Ctrl-] leaves it."""
     ours, theirs = pty.openpty()
-    program = subprocess.Popen([sys.executable, ROOT / "scripts" / "emulate.py", BOARD], stdin=theirs, stdout=theirs)
+    command = [sys.executable, ROOT / "scripts" / "repl.py", BOARD, "--emulate"]
+    program = subprocess.Popen(command, stdin=theirs, stdout=theirs)
     seen = b""
     try:
         for typed, answer in ((b"", b"Use Ctrl-]"), (b"\r", b">>> "), (b"print(6 * 7)\r", b"\r\n42\r\n>>> ")):
@@ -204,7 +206,7 @@ RESETS = {
 def test_resets_from_inside_keep_sram_and_flash(board, how):
     board.run(f"{KEEP}mem32[KEPT] = 0x600DCAFE; mem32[0x40058018] = 77; open('{how}', 'w').close()")
     board.reset_by(RESETS[how])
-    # 4.7.4: the watchdog's reset is recorded, and its scratch registers (here number 3) stay.
+    # 4.7.4: the watchdog's reset is recorded, and its scratch registers (here number 3) are kept.
     printed = board.run(f"{KEEP}print(hex(mem32[KEPT]), mem32[0x40058018], reset_cause())")
     assert printed == f"0x600dcafe 77 {WDT_RESET}\n"
     assert board.run(f"import os; print('{how}' in os.listdir())") == "True\n"
@@ -222,14 +224,14 @@ def test_the_run_pin_keeps_sram_and_flash(board):
 
 
 def test_a_reset_clears_what_the_firmware_clears(board):
-    """Start-up code runs: what is in .bss begins as zero, so the names that a program made are gone."""
+    """Start-up code runs and clears .bss, so the names that a program made are gone."""
     board.run("import micropython; micropython.alloc_emergency_exception_buf(100); left = 1")
     board.reset_by(RESETS["machine.reset"])
     assert board.run("print('left' in globals())") == "False\n"
 
 
 def test_sysresetreq_resets_the_core_alone(board):
-    """2.4.2.9: not the watchdog, whose record of an earlier reset stays. The firmware starts again, SRAM stays."""
+    """2.4.2.9: the watchdog keeps its record of an earlier reset. The firmware starts again, and SRAM is kept."""
     board.run(f"{KEEP}mem32[KEPT] = 0x600DCAFD; left = 1")
     board.reset_by(RESETS["machine.reset"])
     board.reset_by("from machine import mem32; mem32[0xE000ED0C] = 0x05FA0004")
@@ -307,7 +309,7 @@ def test_marks_count_instructions_exactly(board):
     ]
     assert counts == [0, 7, 2000]
     cycles = [after["cycles"] - before["cycles"] for before, after in zip(marks[::2], marks[1::2], strict=True)]
-    assert cycles == [0, 7, 1000 + 999 * 2 + 1]  # Cortex-M0+ manual 3.3: a branch that is taken has 2 cycles
+    assert cycles == [0, 7, 1000 + 999 * 2 + 1]  # Cortex-M0+ manual 3.3: a taken branch has 2 cycles
 
 
 # ---- two cores
@@ -353,7 +355,7 @@ def test_a_soft_reset_stops_core_1(board):
 
 
 def test_fifos(board):
-    """2.3.1.4: 8 words; RDY goes with the last one, a ninth is lost and sets WOF; a read from nothing sets ROE."""
+    """2.3.1.4: 8 words; the last clears RDY; a ninth is lost and sets WOF; a read of an empty FIFO sets ROE."""
     source = (
         TWO_CORES
         + """
@@ -366,8 +368,8 @@ def fill(p) -> int:
             seen += 1
         fifo[1] = 100 + i
     return seen
-# Masked, because the SDK's handler of the FIFO's interrupt would take the words; machine.disable_irq() would take the
-# mutex of the two cores too.
+# Mask interrupts, because the SDK's handler of the FIFO's interrupt would take the words. machine.disable_irq() would
+# also take the mutex of the two cores.
 @micropython.asm_thumb
 def mask():
     cpsid(0)
@@ -417,7 +419,7 @@ def count(p, q, times: int, locked: int, pause: int):
     lock = ptr32(p)
     counter = ptr32(q)
     for i in range(times):
-        for j in range(i % pause):  # or the cores would fall into step
+        for j in range(i % pause):  # otherwise the cores would fall into step
             pass
         if locked:
             while not lock[0]:
@@ -445,7 +447,7 @@ def both(times, locked):
 
 
 def test_spin_locks_exclude(board):
-    """2.3.1.3. Two cores count together: with the lock they lose nothing, without it they do."""
+    """2.3.1.3. Two cores count together: with the lock no count is lost, without it some are."""
     board.emulator.reset_statistics()
     board.run(SPIN_LOCKS + "mem32[LOCK] = 0")
     assert board.run("print(both(10000, 1))") == "20000\n"
@@ -492,7 +494,7 @@ def test_the_longest_time_a_lock_is_held(board):
 
 
 def test_each_core_has_its_divider(board):
-    """2.3.1.5: dividend and divisor at 0xD0000060, quotient at 0xD0000070, of the core that asks."""
+    """2.3.1.5: dividend and divisor at 0xD0000060, quotient at 0xD0000070, of the core that accesses them."""
     source = (
         TWO_CORES
         + """
@@ -541,7 +543,7 @@ def aligned(size):
 
 @pytest.mark.parametrize("selected", [0, 1])
 def test_dma_ring(board, selected):
-    """2.5.1.1: RING_SIZE 4 wraps the read (RING_SEL 0) or write address every 16 bytes, and nothing else is touched."""
+    """2.5.1.1: RING_SIZE 4 wraps the read (RING_SEL 0) or write address every 16 bytes and touches nothing else."""
     source = (
         DMA
         + f"""
@@ -571,7 +573,7 @@ dma.close()
 
 
 def test_dma_chain(board):
-    """2.5.2.2: the end of one channel's transfers starts the next one; each raises its interrupt."""
+    """2.5.2.2: when one channel ends, the next one starts; each raises its interrupt."""
     source = (
         DMA
         + """
@@ -591,8 +593,10 @@ a.close(); b.close()
 
 
 def test_dma_channels_that_start_one_another_for_ever(board):
-    """The cores go on meanwhile, and an abort ends it (2.5.5.3). A channel runs for longer than it takes to look at
-    both: they are seen at work at nearly every look, whatever the looks' rhythm."""
+    """The cores continue meanwhile, and an abort ends it (2.5.5.3).
+
+    A channel runs for longer than it takes to look at both, so nearly every look sees one at work.
+    """
     source = (
         DMA
         + """
@@ -631,7 +635,7 @@ dma.close()
 
 @pytest.mark.parametrize("timer", [0, 3])
 def test_dma_pacing_timer(board, timer):
-    """2.5.5.1: X / Y of the system clock, here 1 / 12500 of 125 MHz: 100 transfers in 10 ms."""
+    """2.5.5.1: the rate is X / Y of the system clock, here 1 / 12500 of 125 MHz: 100 transfers in 10 ms."""
     source = (
         DMA
         + f"""
@@ -671,7 +675,7 @@ dma.close()
 
 
 def test_dma_bus_error(board):
-    """2.5.7: READ_ERROR and AHB_ERROR, bits 30 and 31 of CTRL; the channel halts."""
+    """2.5.7: it sets READ_ERROR and AHB_ERROR, bits 30 and 31 of CTRL, and the channel halts."""
     source = (
         DMA
         + """
@@ -726,12 +730,12 @@ dma.close()
 
 
 def test_sleeping_takes_its_time(board):
-    """By default simulated time does not outrun the clock on the wall; with --unpaced it does."""
+    """By default simulated time does not outrun real time; with --unpaced it does."""
     program = "import time; before = time.ticks_ms(); time.sleep(2); print(time.ticks_diff(time.ticks_ms(), before))"
     start = time.monotonic()
     assert 2000 <= int(board.run(program)) <= 2010
     assert time.monotonic() - start > 1.9
-    with Rp2040Emulator(BOARD, options=("--unpaced",)) as emulator:
+    with Pico(BOARD, options=("--unpaced",)) as emulator:
         unpaced = Board(emulator)
         start = time.monotonic()
         assert 2000 <= int(unpaced.run(program)) <= 2010
@@ -741,8 +745,8 @@ def test_sleeping_takes_its_time(board):
 def test_the_emulator_ends_with_its_parent():
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from emulator import Rp2040Emulator\n"
-        f"emulator = Rp2040Emulator('{BOARD}'); emulator.start(); print(emulator.process.pid, flush=True)\n"
+        "from pico import Pico\n"
+        f"emulator = Pico('{BOARD}'); emulator.start(); print(emulator.process.pid, flush=True)\n"
         "import os; os.kill(os.getpid(), 9)"
     )
     child = subprocess.run([sys.executable, "-c", program, ROOT / "scripts"], capture_output=True, text=True)

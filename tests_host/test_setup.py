@@ -1,4 +1,4 @@
-"""When the set-up cannot go on it says one sentence and leaves nothing that spoils the next try."""
+"""When the set-up fails, it prints one sentence and leaves nothing behind that would break the next try."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-from emulator import ROOT
+from emulated_board import ROOT
 
 VERSION = "1.25.0+ds-1"
 ARCHIVE = "micropython_1.25.0+ds.orig.tar.xz"
@@ -18,7 +18,7 @@ SHELL_TOOLS += " tail tar touch xz make nproc uname"
 
 @pytest.fixture
 def tools(tmp_path):
-    """A folder to use as PATH, with the tools of a bare system in it and nothing else."""
+    """Return a folder to use as PATH that contains only the tools of a bare system."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in SHELL_TOOLS.split():
@@ -36,7 +36,7 @@ def add_tool(folder, name, script):
 
 
 def run(script, *arguments, path=None, **environment):
-    """Run scripts/*script*: (status, all that it said)."""
+    """Run scripts/*script*. Return (status, everything it printed)."""
     environment = dict(os.environ, **environment)
     if path:
         environment["PATH"] = str(path)
@@ -46,7 +46,7 @@ def run(script, *arguments, path=None, **environment):
 
 
 def sentence(output):
-    """The one sentence of the failure."""
+    """Return the sentence that reports the failure; there must be exactly one."""
     sentences = [line for line in output.splitlines() if line.startswith("physmem: ")]
     assert len(sentences) == 1, output
     assert sentences[0].endswith(".")
@@ -54,7 +54,7 @@ def sentence(output):
 
 
 class Mirror:
-    """A stand-in for apt-get that hands out an archive, or fails."""
+    """A stub of apt-get that delivers an archive, or fails."""
 
     def __init__(self, tools, folder):
         self.tools = tools
@@ -68,7 +68,7 @@ class Mirror:
         self.serve(f"cp {self.archive} {ARCHIVE}")
 
     def serve(self, download):
-        """Make *download* the shell command that apt-get downloads with."""
+        """Make *download* the shell command that apt-get runs to download."""
         add_tool(
             self.tools,
             "apt-get",
@@ -88,10 +88,12 @@ def mirror(tools, tmp_path):
 
 @pytest.fixture
 def fetch(tools, mirror, tmp_path):
-    """Call it to fetch: (status, output). The tree is fetch.tree, the cache fetch.cache."""
+    """Return a function that fetches and returns (status, output); its `tree` and `cache` are the folders."""
 
     def fetch(sha256=None):
-        return run("fetch_micropython.sh", VERSION, sha256 or mirror.sha256, fetch.cache, fetch.tree, path=tools)
+        return run(
+            "fetch_sources.sh", "micropython", VERSION, sha256 or mirror.sha256, fetch.cache, fetch.tree, path=tools
+        )
 
     fetch.cache = tmp_path / "cache"
     fetch.tree = tmp_path / "build" / "micropython"
@@ -160,7 +162,7 @@ PACKAGES = {"pico-sdk-source": "2.1.1-1", "tinyusb-source": "0.18.0+dfsg-1"}
 
 
 class SdkMirror:
-    """A stand-in for apt-get that hands out packages of the Pico SDK and of TinyUSB, or fails."""
+    """A stub of apt-get that delivers packages of the Pico SDK and TinyUSB, or fails."""
 
     def __init__(self, tools, folder):
         self.tools = tools
@@ -176,7 +178,7 @@ class SdkMirror:
         self.serve(f"cp {folder}/on_the_mirror/$package.deb $file")
 
     def make(self, name):
-        """Make the package *name* of what is in its folder; returns its SHA-256."""
+        """Build the package *name* from the contents of its folder. Return its SHA-256."""
         control = self.folder / name / "DEBIAN"
         control.mkdir(exist_ok=True)
         (control / "control").write_text(
@@ -191,7 +193,7 @@ class SdkMirror:
         return hashlib.sha256((self.folder / "on_the_mirror" / f"{name}.deb").read_bytes()).hexdigest()
 
     def serve(self, download):
-        """Make *download* the shell command that apt-get downloads with: $package as $file."""
+        """Make *download* the shell command that apt-get runs to download $package as $file."""
         add_tool(
             self.tools,
             "apt-get",
@@ -216,13 +218,13 @@ def sdk_mirror(tools, tmp_path):
 
 @pytest.fixture
 def fetch_sdk(tools, sdk_mirror, tmp_path):
-    """The same as fetch, for the Pico SDK."""
+    """Do the same as `fetch`, for the Pico SDK."""
 
     def fetch_sdk(**sha256):
         arguments = []
         for name, version in PACKAGES.items():
             arguments += [version, sha256.get(name.partition("-")[0], sdk_mirror.sha256(name))]
-        return run("fetch_pico_sdk.sh", *arguments, fetch_sdk.cache, fetch_sdk.tree, path=tools)
+        return run("fetch_sources.sh", "pico-sdk", *arguments, fetch_sdk.cache, fetch_sdk.tree, path=tools)
 
     fetch_sdk.cache = tmp_path / "cache"
     fetch_sdk.tree = tmp_path / "build" / "pico-sdk"
@@ -303,7 +305,7 @@ def test_missing_tools_are_installed_by_name(tools, tmp_path):
     add_tool(tools, "apt-get", f'echo "$@" >>{calls}')
     add_tool(tools, "id", "echo 0")
     status, output = run("install_packages.sh", tmp_path / "log", path=tools)
-    # This stand-in installs nothing, and the script looks after the installation.
+    # The stub installs nothing, and the script checks again after installing.
     assert status == 1 and "still not usable" in sentence(output)
     assert "install -y --no-install-recommends" in calls.read_text() and "qemu-system-arm" in calls.read_text()
     assert "Missing Debian packages:" in output
@@ -311,6 +313,22 @@ def test_missing_tools_are_installed_by_name(tools, tmp_path):
 
 def test_nothing_is_installed_when_nothing_is_missing(tmp_path):
     assert run("install_packages.sh", tmp_path / "log") == (0, "")
+
+
+def test_a_single_program_is_looked_for_by_its_name(tools, tmp_path):
+    add_tool(tools, "apt-get", "exit 1")
+    add_tool(tools, "id", "echo 1000")
+    status, output = run("install_packages.sh", tmp_path / "log", "debootstrap", path=tools)
+    assert status == 1 and "apt-get install debootstrap'" in sentence(output)
+    add_tool(tools, "debootstrap", "")
+    assert run("install_packages.sh", tmp_path / "log", "debootstrap", path=tools) == (0, "")
+
+
+def test_bare_systems_need_root(tools, tmp_path):
+    add_tool(tools, "id", "echo 1000")
+    status, output = run("fresh.sh", tmp_path, "trixie", path=tools)
+    assert status == 1 and "run 'make fresh' as root" in sentence(output)
+    assert not (tmp_path / "fresh").exists()
 
 
 def test_requirements_that_cannot_be_installed_are_reported_and_the_next_try_works(tmp_path):
@@ -326,7 +344,7 @@ def test_requirements_that_cannot_be_installed_are_reported_and_the_next_try_wor
 
 @pytest.fixture
 def checkout(tmp_path):
-    """Call it with a minor version to make a MicroPython checkout of that version."""
+    """Return a function that makes a MicroPython checkout with the given minor version."""
 
     def make(minor):
         for folder in ("py", "ports/qemu", "mpy-cross"):
@@ -341,30 +359,30 @@ def checkout(tmp_path):
 
 
 def test_own_checkout_must_be_one(tmp_path):
-    status, output = run("check_micropython.sh", tmp_path)
-    assert status == 1 and "is no MicroPython checkout" in sentence(output)
+    status, output = run("check_checkout.sh", "micropython", tmp_path)
+    assert status == 1 and "is not a MicroPython checkout" in sentence(output)
 
 
 def test_own_checkout_must_be_recent(checkout):
-    status, output = run("check_micropython.sh", checkout(24))
+    status, output = run("check_checkout.sh", "micropython", checkout(24))
     assert status == 1 and "MicroPython 1.24" in sentence(output) and "v1.25.0" in sentence(output)
 
 
 @pytest.mark.parametrize("minor", [25, 28, 100])
 def test_own_checkout_is_taken(checkout, minor):
-    assert run("check_micropython.sh", checkout(minor)) == (0, "")
+    assert run("check_checkout.sh", "micropython", checkout(minor)) == (0, "")
 
 
 def test_make_refuses_a_wrong_checkout(tmp_path):
     done = subprocess.run(
         ["make", "-C", ROOT, "own_micropython", f"MICROPYTHON_DIR={tmp_path}"], capture_output=True, text=True
     )
-    assert done.returncode != 0 and "is no MicroPython checkout" in sentence(done.stderr)
+    assert done.returncode != 0 and "is not a MicroPython checkout" in sentence(done.stderr)
 
 
 @pytest.fixture
 def own_sdk(tmp_path):
-    """Call it with a version to make a Pico SDK of that version."""
+    """Return a function that makes a Pico SDK of the given version."""
 
     def make(major, minor):
         (tmp_path / "pico_sdk_init.cmake").write_text("")
@@ -384,26 +402,26 @@ def with_tinyusb(folder):
 
 
 def test_own_sdk_must_be_one(tmp_path):
-    status, output = run("check_pico_sdk.sh", tmp_path, tmp_path)
-    assert status == 1 and "is no Pico SDK" in sentence(output)
+    status, output = run("check_checkout.sh", "pico-sdk", tmp_path, tmp_path)
+    assert status == 1 and "is not a Pico SDK" in sentence(output)
 
 
 @pytest.mark.parametrize(("major", "minor"), [(1, 5), (2, 0)])
 def test_own_sdk_must_be_recent(own_sdk, tmp_path, major, minor):
-    status, output = run("check_pico_sdk.sh", with_tinyusb(own_sdk(major, minor)), tmp_path / "absent")
+    status, output = run("check_checkout.sh", "pico-sdk", with_tinyusb(own_sdk(major, minor)), tmp_path / "absent")
     assert status == 1 and f"Pico SDK {major}.{minor}" in sentence(output) and "2.1.0" in sentence(output)
 
 
 @pytest.mark.parametrize(("major", "minor"), [(2, 1), (2, 10), (3, 0)])
 def test_own_sdk_is_taken(own_sdk, tmp_path, major, minor):
-    assert run("check_pico_sdk.sh", with_tinyusb(own_sdk(major, minor)), tmp_path / "absent") == (0, "")
+    assert run("check_checkout.sh", "pico-sdk", with_tinyusb(own_sdk(major, minor)), tmp_path / "absent") == (0, "")
 
 
 def test_tinyusb_may_be_micropythons_but_must_be_somewhere(own_sdk, tmp_path):
     sdk = own_sdk(2, 1)
-    status, output = run("check_pico_sdk.sh", sdk, tmp_path / "absent")
+    status, output = run("check_checkout.sh", "pico-sdk", sdk, tmp_path / "absent")
     assert status == 1 and "TinyUSB" in sentence(output) and "submodule" in sentence(output)
-    assert run("check_pico_sdk.sh", sdk, with_tinyusb(tmp_path / "micropython")) == (0, "")
+    assert run("check_checkout.sh", "pico-sdk", sdk, with_tinyusb(tmp_path / "micropython")) == (0, "")
 
 
 def make(*arguments):
@@ -412,14 +430,14 @@ def make(*arguments):
 
 def test_make_refuses_a_wrong_sdk(tmp_path):
     done = make("own_pico_sdk", f"PICO_SDK_PATH={tmp_path}")
-    assert done.returncode != 0 and "is no Pico SDK" in sentence(done.stderr)
+    assert done.returncode != 0 and "is not a Pico SDK" in sentence(done.stderr)
 
 
 @pytest.mark.parametrize("goal", ["firmware", "flash", "run", "repl"])
 def test_make_knows_the_boards_of_the_folders_and_no_others(goal):
     done = make("-n", goal, "BOARD=ABSENT")
     assert done.returncode != 0
-    assert "there is no board ABSENT: give one of MPS2_AN385 " in done.stderr
+    assert "there is no board ABSENT: set BOARD= to one of MPS2_AN385 " in done.stderr
     assert " RPI_PICO " in done.stderr and " UNIX" not in done.stderr
 
 
@@ -431,7 +449,7 @@ def test_make_runs_no_board_that_has_no_emulator():
 
 @pytest.fixture
 def own_copy(tmp_path):
-    """The scripts in a place of their own, with a MicroPython whose builds fail."""
+    """Return a MicroPython tree whose builds fail."""
     tree = tmp_path / "micropython"
     (tree / "mpy-cross").mkdir(parents=True)
     (tree / "mpy-cross" / "Makefile").write_text("$(BUILD)/mpy-cross:\n\techo the first error; false\n")

@@ -1,22 +1,22 @@
-"""What `make soak` does, in little: it finds nothing wrong, finds what is wrong, and goes on where it was."""
+"""A short `make soak` finds no mismatch where there is none, finds one where there is, and continues after a stop."""
 
 import io
 import json
 
 import pytest
-import soak
-from placement_model import OUT_OF_MEMORY, PlacementModel
+from campaigns import soak
+from models.placement_model import OUT_OF_MEMORY, PlacementModel
 from rich.console import Console
-from soak_operations import OPERATIONS_OF_CHUNK, segments
+from campaigns.soak_operations import OPERATIONS_OF_CHUNK, segments
 
 
 def test_two_chunks_on_the_unix_port():
-    """100,000 operations."""
+    """These are 100,000 operations."""
     assert [soak.mismatches_of(chunk) for chunk in (1000, 1001)] == [[], []]
 
 
 def test_the_operations_of_a_chunk():
-    """A chunk has what it should have, and is the same each time."""
+    """A chunk has the operations it should have, and is the same each time."""
     chunk = list(segments(7))
     assert sum(len(segment) for segment in chunk) == OPERATIONS_OF_CHUNK
     assert [segment.operations for segment in chunk] == [segment.operations for segment in segments(7)]
@@ -28,14 +28,14 @@ def test_the_operations_of_a_chunk():
 
 
 def test_sizes_of_regions():
-    """Each size that is named is there within as many chunks, and others of up to 4,096 frames."""
+    """Each listed size occurs within as many chunks, and so do others of up to 4,096 frames."""
     sizes = {segment.frames for chunk in range(4) for segment in segments(chunk)}
     assert sizes >= {1, 31, 32, 33, 100, 1000, 4095, 4096} and max(sizes) == 4096 and len(sizes) > 12
 
 
 @pytest.fixture
 def wrong_engine(monkeypatch):
-    """Answers of the unix port with one of them changed: `monkeypatch` of segment 2, by what the test chooses."""
+    """Return a function that changes one answer of the unix port, in segment 2, as the test chooses."""
 
     def choose(operation, which):
         answers_of = soak.UnixEngine.answers
@@ -84,7 +84,7 @@ def console():
 
 
 def test_it_goes_on_where_it_was(tmp_path):
-    """A chunk with a mismatch is not done; the others are not run again; a changed source begins anew."""
+    """A chunk with a mismatch is not done, the others are not run again, and a changed source starts from the first."""
     state = tmp_path / "soak.json"
     shown = console()
     assert soak.soak(4, state, one_bad_chunk, shown) == ["chunk 2: wrong"]
@@ -100,11 +100,11 @@ def test_it_goes_on_where_it_was(tmp_path):
 
 
 def test_the_model_on_a_worked_example():
-    """Free runs, by address: 5 frames from 0 on, 40 from 10 on, 35 from 60 on, 35 from 100 on; frame 1 has number 4."""
+    """Free runs by address: 5 frames from 0, 40 from 10, 35 from 60, 35 from 100; frame 1 has frame number 4."""
     model = PlacementModel(135, 3)
     assert [model.alloc_at(*used) for used in ((5, 5), (50, 10), (95, 5))] == [5, 50, 95]
     assert model.runs() == [(0, 5), (10, 50), (60, 95), (100, 135)]
-    assert model.largest() == 40 and model.largest(32) == 34  # from frame 61, number 64, on
+    assert model.largest() == 40 and model.largest(32) == 34  # from frame 61, which has frame number 64
     assert [model.place(n, 1) for n in (1, 5, 6, 33, 40, 41)] == [0, 0, 10, 10, 10, -1]
     assert [model.place(4, align) for align in (1, 4, 8, 64)] == [0, 1, 13, 61]
     assert [model.place(33, align) for align in (4, 16, 64, 128)] == [13, 13, 61, -1]

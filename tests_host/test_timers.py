@@ -1,10 +1,10 @@
-"""What only the host sees of the boards' timers: what they print, what a soft reset leaves, the prompt meanwhile."""
+"""The boards' timers as only the host sees them: what they print, a soft reset, and the prompt while they run."""
 
 import time
 
 import pytest
 
-from emulator import MACHINES, Emulator
+from qemu import QEMU_MACHINES, Qemu
 from harness.ticks import TICKS
 
 RESETS = 20
@@ -26,9 +26,9 @@ print(ticks, timer)
 pytestmark = pytest.mark.xdist_group("timers")
 
 
-@pytest.fixture(scope="module", params=MACHINES)
+@pytest.fixture(scope="module", params=QEMU_MACHINES)
 def transport(request):
-    with Emulator(request.param) as emulator:
+    with Qemu(request.param) as emulator:
         transport = emulator.connect()
         yield transport
         transport.serial.close()
@@ -63,7 +63,7 @@ def test_callbacks_run_while_the_prompt_waits(transport):
     before = execute(transport, "print(hard.seen, soft.seen)").split()
     time.sleep(0.5)
     after = execute(transport, "print(hard.seen, soft.seen)").split()
-    # Most of the seconds pass at the prompt; a tenth of the ticks that are due cannot come while a command runs.
+    # Most of the seconds pass at the prompt: the ticks during a command cannot be even a tenth of what is due.
     assert int(after[0]) - int(before[0]) > 1000 and int(after[1]) - int(before[1]) > 250
 
 

@@ -1,7 +1,7 @@
 """Both cores of the Raspberry Pi Pico and an interrupt allocate and free at once: two_cores_workload.py.
 
-The spin lock's statistics are the emulator's, exact. How long it may be held is derived from what the bench has counted
-(docs/bench.md): the calls are the same Thumb-1 instructions on both chips.
+The emulator's statistics of the spin lock are exact. How long a core may hold it is derived from the counts of the
+bench (docs/bench.md): the calls are the same Thumb-1 instructions on both chips.
 """
 
 import json
@@ -9,8 +9,8 @@ import pathlib
 
 import pytest
 
-from bench_gate import read_baseline
-from emulator import emulator_of
+from bench.gate import read_baseline
+from emulators import emulator_of
 from harness.console import Console
 
 OPERATIONS = 950_000
@@ -20,16 +20,16 @@ SPIN_LOCK = "31"
 FRAMES = 63
 MOST_AT_ONCE = 32  # frames of an allocation
 
-WORKLOAD = (pathlib.Path(__file__).parent / "two_cores_workload.py").read_text()
+WORKLOAD = (pathlib.Path(__file__).parent / "programs" / "two_cores_workload.py").read_text()
 
-# What a search by constraints costs that is done with the lock held, and what it costs then to take the frames.
+# Count a search by constraints as it is done with the lock held, and then taking the frames.
 CONSTRAINED_CALLS = """
-import micropython, physmem_engine as engine
+import micropython, physmem_engine as engine, physmem_region, physmem_state
 from uctypes import addressof
 @micropython.asm_thumb
 def mark():
     data(2, 0xBE50)
-state = engine.new_state(63, physmem.region("sram").number, False)
+state = physmem_state.new_state(63, physmem_region.first_number(physmem.region("sram")), False)
 address = addressof(state)
 alloc, _, _, free = engine.raw_calls(state)
 held, seed = [], 1
@@ -46,7 +46,7 @@ for _ in range(300):
     frame = engine.search_within(address, n, 1, 4, 8, 48)
     mark()
     if frame >= 0:
-        engine.serve(address, frame, n)
+        engine._flip(address, frame, n)
     mark()
     if frame >= 0:
         free(frame)
@@ -56,7 +56,7 @@ pytestmark = pytest.mark.xdist_group("two_cores")
 
 
 class Board:
-    """A Pico that has the workload, and its console."""
+    """A Pico with the workload, and its console."""
 
     def __init__(self):
         self.emulator = emulator_of("RPI_PICO", options=("--unpaced",))
@@ -73,7 +73,7 @@ class Board:
         self.emulator.stop()
 
     def run(self, operations, constrained, is_locked=True):
-        """What the workload says, and what the emulator says of the spin lock meanwhile; None if nobody read it."""
+        """Run the workload. Return its result, and the emulator's statistics of the spin lock (None if never read)."""
         self.emulator.reset_statistics()
         output = self.console.execute(f"run({operations}, {constrained}, {is_locked})", SECONDS)
         try:
@@ -90,7 +90,7 @@ def board():
 
 
 def greatest(figures):
-    """The greatest number in a tree of figures."""
+    """Return the greatest number in a tree of figures."""
     if isinstance(figures, dict):
         return max((greatest(figure) for figure in figures.values()), default=0)
     if isinstance(figures, list):
@@ -99,8 +99,10 @@ def greatest(figures):
 
 
 def longest_raw_call():
-    """Instructions of the dearest raw call for up to MOST_AT_ONCE frames that docs/bench.md has. Nobody holds the lock
-    for longer: at most it is a search that was disturbed, done once more, and the change of the map."""
+    """Return the instructions of the most expensive raw call for up to MOST_AT_ONCE frames in docs/bench.md.
+
+    The lock is never held for longer: at most for one repeated search and the change of the bitmap.
+    """
     bounds = []
     for figures in read_baseline().values():
         # Keyed by "n, align".
@@ -124,27 +126,26 @@ def assert_nothing_is_wrong(result, lock):
         assert worker["owned"] > 0, worker
     assert result["check"] == []
     assert result["free"] == FRAMES
-    # Each search that finds nothing is counted, however many fail at once.
+    # Each search that finds nothing is counted, even if several fail at once.
     assert result["failed"] == sum(worker["out_of_memory"] for worker in workers)
-    assert result["least_heap"] > 20000, "the heap was nearly full: what has failed may have been that"
-    # All three have been at it, and each core has found the other one there.
+    assert result["least_heap"] > 20000, "the heap was nearly full, so failures may be due to that"
+    # All three have worked, and each core has met the other one.
     assert min(worker["operations"] for worker in workers) > sum(worker["operations"] for worker in workers) // 20
     assert workers[2]["calls"] > 0
     assert min(lock["acquisitions"]) > 0
     assert min(lock["waits"]) > 0
 
 
-def test_a_million_operations(board):
-    result, lock = board.run(OPERATIONS, False)
+def test_a_million_operations(board, amount):
+    result, lock = board.run(amount, False)
     print(json.dumps(result), lock)
-    assert sum(worker["operations"] for worker in result["workers"]) >= OPERATIONS
+    assert sum(worker["operations"] for worker in result["workers"]) >= amount > 0
     assert_nothing_is_wrong(result, lock)
     assert max(lock["longest_instructions"]) <= longest_raw_call()
 
 
 def test_constraints(board):
-    """The same with requests by constraints: a search in viper's code, done once more with the lock held if the map has
-    changed under it."""
+    """Do the same with constraints: a search in viper code, repeated with the lock held if the bitmap has changed."""
     result, lock = board.run(CONSTRAINED_OPERATIONS, True)
     print(json.dumps(result), lock)
     assert_nothing_is_wrong(result, lock)
@@ -158,8 +159,7 @@ def test_constraints(board):
 
 
 def test_without_the_spin_lock_it_is_found():
-    """The workload finds what it is to find: with interrupts masked and nothing else, the cores get into each other's
-    way."""
+    """The workload does find overlaps: if calls only mask interrupts, the cores get into each other's way."""
     with Board() as board:
         result, _ = board.run(OPERATIONS, False, is_locked=False)
     print(json.dumps(result))

@@ -1,13 +1,13 @@
-"""A watchdog that nobody feeds resets the board: what is retained is there, what is mapped is in quarantine."""
+"""A watchdog that is not fed resets the board: retained frames are still there, mapped frames are in quarantine."""
 
 import pytest
 
-from emulator import Emulator
+from qemu import Qemu
 
 PROMPT = b"\r\n>>> "
 SECONDS = 20
 
-# The CMSDK watchdog of each machine, in QEMU's hw/arm/mps2.c and hw/arm/armsse.c.
+# The CMSDK watchdog of each QEMU machine: QEMU's hw/arm/mps2.c and hw/arm/armsse.c.
 WATCHDOGS = {"MPS2_AN385": 0x40008000, "MPS2_AN500": 0x40008000, "MPS2_AN505": 0x50081000}
 
 BEFORE = """
@@ -19,7 +19,7 @@ scratch = physmem.allocate_frames(30)
 print((log.addr, ring.addr))
 """
 
-# Counts down twice: the first time it raises NMI, whose handler prints the registers and waits; the second it resets.
+# It counts down twice: first it raises NMI, whose handler prints the registers and waits; then it resets the board.
 HANG = """
 from machine import mem32
 mem32[{base:#x} + 0xC00] = 0x1ACCE551
@@ -42,7 +42,7 @@ print((wrong, log.fresh, same, log.addr, [frames.addr for frames in held], used)
 
 @pytest.mark.parametrize("board", WATCHDOGS)
 def test_memory_over_a_watchdog_reset(board):
-    with Emulator(board) as emulator:
+    with Qemu(board) as emulator:
         transport = emulator.connect()
         log, ring = eval(transport.exec(BEFORE))
         transport.exec_raw_no_follow(HANG.format(base=WATCHDOGS[board]))

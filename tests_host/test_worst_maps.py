@@ -1,14 +1,14 @@
-"""The dearest raw calls that the search has found cost what is written down, and no more than they may.
+"""The most expensive raw calls that the search has found cost what is recorded, and no more than they may.
 
-Counted on MPS2_AN385 under QEMU, each in a new region that raw calls have brought to the map. `make adversary` finds
-them and writes benchmarks/worst_maps.json.
+They are counted on MPS2_AN385 under QEMU, each in a new region whose bitmap is made by raw calls. `make adversary`
+finds them and writes benchmarks/studies/worst_maps.json.
 """
 
 from itertools import product
 
-import adversary
+from studies import adversary
 import pytest
-from bench_board import BenchBoard, compile_modules
+from bench.board import BenchBoard, compile_modules
 
 TOLERANCE = 0.02
 ROWS = adversary.read_rows()
@@ -26,7 +26,7 @@ def board():
 
 @pytest.fixture(scope="module")
 def instructions(board):
-    """What a row costs now, as a function of the row; counted once."""
+    """Return a function that returns what a row costs now; each row is counted once."""
     counted = {}
 
     def count(row):
@@ -65,23 +65,23 @@ def test_each_power_of_two_is_bounded(call, n):
 def test_a_window_is_tried_with_every_map(board):
     width = 4
     maps = ["".join(letters) for letters in product(".[=", repeat=width) if ".=" not in "".join(letters)]
-    # Each map is asked for alloc(n) of 1 .. width, for alloc_aligned(n, align) with 2, 4 and 8, for free of each of its
-    # allocations, and for alloc_at of each run of free frames.
+    # On each map these calls are tried: alloc(n) for 1 .. width, alloc_aligned(n, align) with 2, 4 and 8, free of each
+    # of its allocations, and alloc_at of each run of free frames.
     calls = 0
     for letters in maps:
         runs = sum(letters[i : i + n] == "." * n for n in range(1, width + 1) for i in range(width - n + 1))
         starts = letters.count("[") + (letters[0] == "=")
         calls += width * 4 + runs + starts
     frames = 8
-    tried, called, dearest = board.run("adversary_search.exhaustive", frames, False, 0, width, 2)
+    tried, called, costliest = board.run("adversary_search.exhaustive", frames, False, 0, width, 2)
     assert (tried, called) == (len(maps), calls)
-    assert set(dearest) == {
+    assert set(costliest) == {
         *((call, n) for call in ("alloc", "alloc_aligned", "alloc_at", "free") for n in (0, 1, 2, 4)),
     }
 
 
 def test_a_search_finds_what_costs_more(board):
-    # A region of 64 frames with nothing allocated is a start that is easily beaten.
+    # A single allocation in a region of 64 frames is a start that is easily beaten.
     kind, frames, empty = ("free", 1), 64, b"[" + b"." * 63
     before = board.run("adversary_search.climb", kind, frames, False, 1, 0, (0, (0,), empty))
     after = board.run("adversary_search.climb", kind, frames, False, 1, 200, before)

@@ -1,4 +1,4 @@
-"""Runs the test files under CPython as the machines run them: each with a physmem that has just booted."""
+"""Run the test files under CPython as the runners run them: each with a physmem that has just booted."""
 
 import gc
 import importlib
@@ -17,7 +17,7 @@ _modules = pytest.StashKey()
 
 
 def _fresh_modules():
-    """Names and modules that belong to one machine's run: the library, its boot stage, the helpers of tests."""
+    """Return names and modules of one runner's run: the library, its boot stage, the helpers of the tests."""
     return {
         name: module
         for name, module in sys.modules.items()
@@ -28,7 +28,7 @@ def _fresh_modules():
 
 
 def _replace_fresh_modules(modules):
-    """Put *modules* in the place of the fresh modules there are; return those."""
+    """Replace the fresh modules with *modules*; return the ones that were there."""
     before = _fresh_modules()
     for name in before:
         del sys.modules[name]
@@ -37,7 +37,7 @@ def _replace_fresh_modules(modules):
 
 
 def _boot():
-    """What firmware/boot_stage.c does: a failed boot is printed, and whatever needs it fails by itself."""
+    """Do what firmware/boot_stage.c does: print a failed boot. Every test that needs the boot then fails on its own."""
     try:
         importlib.import_module("physmem_boot")
     except Exception:
@@ -70,7 +70,7 @@ def pytest_itemcollected(item):
 @pytest.fixture(autouse=True, scope="module")
 def modules_of_this_file(request):
     outside = _replace_fresh_modules(request.node.stash[_modules])
-    # An allocation that fails has the collector run first: it need not look at all that other tests have left.
+    # A failed allocation runs the collector. It need not scan everything that other tests have left behind.
     gc.collect()
     gc.freeze()
     yield
@@ -79,7 +79,7 @@ def modules_of_this_file(request):
 
 @pytest.fixture(autouse=True)
 def time_limit(request):
-    """The time limit that the test has on the machines."""
+    """Enforce the time limit that the test has on the runners."""
     seconds = target_files.read(request.node.path).timeout
 
     def give_up(signal_number, frame):

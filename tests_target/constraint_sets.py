@@ -1,23 +1,23 @@
-"""Requests with every combination of small sets of constraints, and where they may lie: 16 frames, brute force.
+"""Requests with every combination of small sets of constraints, and where brute force says they fit among 16 frames.
 
-The 16 frames lie at `first` in a region of `frames` frames. A request is a tuple ``(phase, n, align, boundary, low,
-high)`` in frames: `phase` is the number of the region's first frame, its address divided by the frame size; the `n`
-frames lie from the frame `low` on and before `high`; the number of the first is a multiple of `align`; they do not
-cross a multiple of `boundary`, 0 for none.
+The 16 frames start at `first` in a region of `frames` frames. A request is a tuple ``(phase, n, align, boundary, low,
+high)`` in frames. `phase` is the number of the region's first frame: its address divided by the frame size. The `n`
+frames lie at or after frame `low` and before `high`. The number of the first is a multiple of `align`. They do not
+cross a multiple of `boundary`; 0 means no boundary.
 """
 
-FRAMES = 16  # that may be free
+FRAMES = 16  # the only frames that may be free
 
 PHASES = (0, 3)
 COUNTS = (1, 2, 3, 5, 9, 16)
 ALIGNS = (1, 4, 8)
 BOUNDARIES = (0, 8, 16)
-LOWS = (0, 5)  # 0: from the region's first frame on; else counted from the first of the 16
-HIGHS = (16, 12)  # 16: up to the region's last frame; else counted from the first of the 16
+LOWS = (0, 5)  # 0: from the region's first frame; otherwise counted from the first of the 16
+HIGHS = (16, 12)  # 16: up to the region's last frame; otherwise counted from the first of the 16
 
 
 def meets(frame, phase, n, align, boundary, low, high):
-    """Whether `n` frames from `frame` on are where the request wants them, if they are free: the definition."""
+    """Return whether `n` frames starting at `frame` meet the request if they are free. This is the definition."""
     numbers = range(phase + frame, phase + frame + n)
     if numbers[0] % align:
         return False
@@ -29,8 +29,8 @@ def meets(frame, phase, n, align, boundary, low, high):
 def requests(first, frames):
     """Return, for each phase, a list of ``(n, align, boundary, low, high, places)`` of all combinations.
 
-    Bit i of `places` says that the request is met by the n frames from the i-th of the 16 on, if they are free. A
-    boundary below n, which no frames could keep, is the mistake SizeMismatch and is left out.
+    Bit i of `places` says that n frames starting at the i-th of the 16 meet the request, if they are free. A boundary
+    below n is left out: no frames could respect it, and the library rejects it as SizeMismatch.
     """
     table = []
     for phase in PHASES:

@@ -1,4 +1,4 @@
-"""A small system over memory of the heap, for the tests of physmem_debug, which write to frames that are not theirs."""
+"""A small system in heap memory, for the tests of physmem_debug, which write to frames they do not own."""
 
 from support import fresh_physmem
 from uctypes import addressof, bytearray_at
@@ -7,8 +7,10 @@ FRAME = 64
 
 
 class DebugSystem:
-    """A fresh `physmem` with one region for each ``(name, frames, attribute names)``, in frames of FRAME bytes; `debug`
-    is the module physmem_debug. Each region begins at a multiple of 16 frames."""
+    """A fresh `physmem` with one region for each ``(name, frames, attribute names)``, in frames of FRAME bytes.
+
+    `debug` is the module physmem_debug. Each region starts at a multiple of 16 frames.
+    """
 
     def __init__(self, *layout):
         self.physmem = p = fresh_physmem()
@@ -29,34 +31,34 @@ class DebugSystem:
         return self.physmem.region(name)
 
     def byte(self, region, frame, offset):
-        """The byte `offset` bytes from the begin of the frame on, as a bytearray of one; and its address."""
+        """Return the byte at `offset` bytes from the start of the frame, as a bytearray of one, and its address."""
         addr = region.base + frame * FRAME + offset
         return bytearray_at(addr, 1), addr
 
     def write(self, region, frame, offset):
-        """Change one byte as somebody would whose frames these are not; returns its address."""
+        """Change one byte, as a caller that does not own the frame would. Return its address."""
         byte, addr = self.byte(region, frame, offset)
         byte[0] ^= 0x10
         return addr
 
     def sentence(self):
-        """The only sentence that check() has to say."""
+        """Return the only sentence that check() reports."""
         found = self.physmem.check()
         assert len(found) == 1, found
         return found[0]
 
     def leaks(self, since=0):
-        """The leaks as ``(region's name, first, count, owner)``."""
+        """Return the leaks as ``(region's name, first, count, owner)``."""
         return [(leak.region.name, leak.first, leak.count, leak.owner) for leak in self.physmem.leaks(since)]
 
 
 class FailingWrapper:
-    """For Region.wrap: changes nothing, and raises MemoryError once if it `fails`."""
+    """For `wrap_calls`: changes nothing, and raises MemoryError once if `fails` is set."""
 
     def __init__(self):
         self.fails = False
 
-    def __call__(self, region, calls):
+    def __call__(self, region, state, calls):
         if self.fails:
             self.fails = False
             raise MemoryError("no heap for a wrapper")

@@ -1,9 +1,9 @@
-"""A hard interrupt after a number of steps of the processor, once or every so many.
+"""A hard interrupt after a number of processor steps, once or periodically.
 
-A step is an instruction on QEMU's boards, with the options of QEMU below: 64 ns each, by the clock of machine.Timer.
-ports/rp2 has no hard timers; there a step is a clock cycle, and what interrupts is a DMA channel that has made its
-transfers: one each cycle, or for the periodic interrupt one at each request of a pacing timer (RP2040 datasheet, 2.5).
-`once` needs no heap.
+On QEMU's boards, with the QEMU options below, a step is one instruction: 64 ns on the clock of machine.Timer. ports/rp2
+has no hard timers. There a step is a clock cycle, and the interrupt comes from a DMA channel that has finished its
+transfers: one transfer per cycle, or one per request of a pacing timer for the periodic interrupt (RP2040 datasheet,
+2.5). `once` needs no heap.
 """
 
 import sys
@@ -11,15 +11,32 @@ import sys
 from physmem_board import NAME
 from support import scaled
 
-# A test file that uses this module has the constant QEMU = ("-icount", "shift=6,sleep=off"): QEMU counts instructions
-# and makes the time out of them, so that an interrupt may come before any, and comes before the same one in each run.
+# A test file that uses this module defines QEMU = ("-icount", "shift=6,sleep=off"). QEMU then derives time from the
+# number of instructions, so an interrupt can come before any instruction, and before the same one in every run.
 
-# For tests that have a call interrupted at each of its steps, from before it until after it. On one board it is each,
-# on the others, where the same code runs, every third, on a slow one fewer.
+# Tests interrupt a call at each of its steps, from before it until after it. One board tries every step. The others run
+# the same code and try every third step, a slow board fewer.
 STEP = 1 if NAME == "MPS2_AN385" else scaled(3, 3, 29)
-STRIDE = 50  # steps: so fast goes the search for the last interrupt before the call
+STRIDE = 50  # steps: stride of the search for the last interrupt before the call
 LEAST_DURING = 100  # steps; a raw call takes more
 MARGIN = 5  # interrupts after the call
+LATEST_START = 10000  # of a call, in steps
+
+
+def last_before(comes_before):
+    """Return the number of steps that a sweep over a call starts with: a multiple of STRIDE after which the interrupt
+    still comes before the call, while it no longer does STRIDE later.
+
+    ``comes_before(steps)`` makes the call, interrupted after so many steps, and says whether that was before the call.
+    After 0 steps it is on every machine: the interrupt is requested before `once` has returned.
+    """
+    steps = 0
+    assert comes_before(steps)
+    while comes_before(steps + STRIDE):
+        steps += STRIDE
+        assert steps < LATEST_START
+    return steps
+
 
 if sys.platform == "rp2":
     from array import array
@@ -27,7 +44,7 @@ if sys.platform == "rp2":
     from machine import mem32
     from rp2 import DMA
 
-    PACING_TIMER = 0x50000420  # DMA TIMER0: so many requests in so many cycles, 16 bits each
+    PACING_TIMER = 0x50000420  # DMA TIMER0: requests and cycles, a ratio, 16 bits each
     STEPS_OF_REQUEST = 500
     INTERRUPT_STATUS = 0x5000040C  # DMA INTS0
     AT_PACING_TIMER, AT_ONCE = 0x3B, 0x3F  # TREQ_SEL
@@ -38,7 +55,7 @@ if sys.platform == "rp2":
         _channel.pack_ctrl(inc_read=False, inc_write=False, irq_quiet=False, treq_sel=request)
         for request in (AT_ONCE, AT_PACING_TIMER)
     ]
-    _channel.irq()  # makes what the first call would need heap for
+    _channel.irq()  # allocates now what the first call would need heap for
     _channel.config(read=_word, write=_word)
     mem32[PACING_TIMER] = 1 << 16 | STEPS_OF_REQUEST
     _periodic = [None]
@@ -48,18 +65,18 @@ if sys.platform == "rp2":
         channel.active(True)
 
     def once(steps, callback):
-        """Have ``callback(object)`` called in a hard interrupt, `steps` from now."""
+        """Call ``callback(object)`` in a hard interrupt, `steps` steps from now."""
         _channel.irq(handler=callback, hard=True)
         _channel.config(count=steps + 1, ctrl=_once, trigger=True)
 
     def every(steps, callback):
-        """The same again and again until `stop`, with so many steps, from 500, in between."""
+        """Do the same periodically until `stop`, every `steps` steps; at least 500."""
         _periodic[0] = callback
         _channel.irq(handler=_call_and_begin_anew, hard=True)
         _channel.config(count=steps // STEPS_OF_REQUEST, ctrl=_every, trigger=True)
 
     def stop():
-        """No interrupt comes any more."""
+        """Stop all interrupts."""
         _channel.irq(handler=None)
         _channel.ctrl = 0
         _channel.active(False)
@@ -78,13 +95,13 @@ else:
         return LEAST_TICKS + steps * NS_PER_STEP * (TIMER_HZ // 1000000) // 1000
 
     def once(steps, callback):
-        """Have ``callback(object)`` called in a hard interrupt, `steps` from now."""
+        """Call ``callback(object)`` in a hard interrupt, `steps` steps from now."""
         _timer.init(mode=Timer.ONE_SHOT, period=_ticks(steps), tick_hz=TIMER_HZ, callback=callback, hard=True)
 
     def every(steps, callback):
-        """The same again and again until `stop`, with so many steps, from 500, in between."""
+        """Do the same periodically until `stop`, every `steps` steps; at least 500."""
         _timer.init(period=_ticks(steps), tick_hz=TIMER_HZ, callback=callback, hard=True)
 
     def stop():
-        """No interrupt comes any more."""
+        """Stop all interrupts."""
         _timer.deinit()

@@ -1,18 +1,19 @@
-"""A machine with a memory map of its own, whose memory the test holds, so that it keeps its content over resets.
+"""A machine with its own memory plan, whose memory the test holds, so that its content survives resets.
 
-A reset is a physmem imported anew that boots over the same memory. Regions at addresses of one's own choice need no
-memory as long as nobody reads or writes their frames: the library does not.
+A reset is a freshly imported physmem that boots over the same memory. Regions at made-up addresses need no memory as
+long as nothing reads or writes their frames. The library does not.
 """
 
+import physmem_board
 from support import fresh_physmem
 from uctypes import addressof
 
 FRAME = 256
-RECORD = 64  # bytes of a record; the first two of the memory for records count the resets
+RECORD = 64  # bytes of a record; the first two records of the memory count the resets
 
 
 class KeptMemory:
-    """`nbytes` bytes from the address `base` on, a multiple of `align`; `view` is what is in them."""
+    """`nbytes` bytes at the address `base`, a multiple of `align`; `view` is their content."""
 
     def __init__(self, nbytes, align):
         self._memory = bytearray(nbytes + align)
@@ -22,8 +23,10 @@ class KeptMemory:
 
 
 class KeptMachine:
-    """A machine with `regions`, as REGIONS of a memory map, but that a base of None is memory that is kept; and with
-    `records` bytes for records. Both may be changed between two resets."""
+    """A machine with `regions`, as REGIONS of a memory plan, and `records` bytes for records.
+
+    A base of None means memory that is kept. You may change regions and records between two resets.
+    """
 
     def __init__(self, *regions, records=4096):
         self._held = []
@@ -38,43 +41,44 @@ class KeptMachine:
         self.occupied = []
 
     def begin(self):
-        """Reset, up to the early phase: returns physmem with the heap locked."""
+        """Reset, up to the early phase. Return physmem with the heap locked."""
 
         class Board:
             REGIONS = tuple(self.regions)
             OCCUPIED = tuple(self.occupied)
             RETAINED_RECORDS = self.records
+            SPIN_LOCK = getattr(physmem_board, "SPIN_LOCK", 0)
 
         physmem = fresh_physmem()
         physmem.boot(Board)
         return physmem
 
     def reset(self):
-        """Reset, and end the early phase: returns physmem."""
+        """Reset and end the early phase. Return physmem."""
         physmem = self.begin()
         physmem.boot_complete()
         return physmem
 
     def power_off(self):
-        """The records lose their content."""
+        """Lose the content of the records."""
         for i in range(len(self.memory_of_records.view)):
             self.memory_of_records.view[i] = 0xA5
 
 
 def one_region(frames=32, frame_size=FRAME, records=4096):
-    """A machine with one RETAINED region, "ram"."""
+    """Return a machine with one RETAINED region, "ram"."""
     return KeptMachine(("ram", None, frames * frame_size, frame_size, "RETAINED"), records=records)
 
 
 def without_records(*regions):
-    """A machine whose memory map has no RETAINED_RECORDS."""
+    """Return a machine whose memory plan has no RETAINED_RECORDS."""
     machine = KeptMachine(*regions)
     machine.records = None
     return machine
 
 
 def kept(machine, physmem):
-    """All that a refused call must leave as it was: the records byte for byte, who has which frames, what is listed."""
+    """Return what a refused call must not change: the bytes of the records, who has which frames, what is listed."""
     return (
         bytes(machine.memory_of_records.view),
         [(region.name, list(region.runs())) for region in physmem.regions()],
@@ -84,7 +88,7 @@ def kept(machine, physmem):
 
 
 def pattern(nbytes, seed):
-    """Bytes that are others for each `seed`."""
+    """Return `nbytes` bytes that differ for each `seed`."""
     content = bytearray(nbytes)
     for i in range(nbytes):
         content[i] = (i * 11 + seed * 37 + (i >> 8)) & 0xFF
@@ -92,5 +96,5 @@ def pattern(nbytes, seed):
 
 
 def used(physmem):
-    """Frames in use of all regions that are not reserved."""
+    """Return the number of frames in use in all regions that are not reserved."""
     return physmem.stats()[None]["used"]

@@ -1,16 +1,16 @@
-"""A plain model of the public API: what must succeed, what must be refused with which code, and what must come back.
+"""A plain model of the public API: what must succeed, what must be refused with which code, and what is returned.
 
-A region is a row of owners, one byte for each frame: 0 for a free frame, else the token of the allocation that has it.
-Where n frames fit is found by trying one frame after the other. There are no bits, no classes and no summaries here,
-and no address is predicted: any place that meets the request is right.
+A region is a row of bytes, one for each frame: 0 for a free frame, otherwise the token of the allocation that has it.
+To find where n frames fit, the model tries one frame after another. There are no bits, classes or summaries here, and
+no address is predicted: any place that meets the request is right.
 """
 
-DEFAULT_FRAME_SIZE = 4096  # of regions that are made for unknown addresses, from the docstring of allocate_frames_at
+DEFAULT_FRAME_SIZE = 4096  # of regions made for unknown addresses; from the docstring of allocate_frames_at
 _TOKENS = 255
 
 
 class ModelAllocation:
-    """Frames that belong together: `token` marks them in the row of their region. An empty one has no mark."""
+    """Frames that belong together. `token` marks them in the row of their region; an empty allocation has no mark."""
 
     def __init__(self, region, first, count, token, owner):
         self.region = region
@@ -22,7 +22,7 @@ class ModelAllocation:
 
 
 class ModelRegion:
-    """One region; `base` and `end` in bytes, `failed` requests, `peak` frames."""
+    """One region: `base` and `end` in bytes, `failed` requests, `peak` frames."""
 
     def __init__(self, name, base, frames, frame_size, attrs, reserved):
         self.name = name
@@ -44,11 +44,12 @@ class ModelRegion:
         return self.base + len(self.owners) * self.frame_size
 
     def is_free(self, first, n):
-        """Whether the `n` frames from `first` on are the region's and free."""
+        """Return whether the `n` frames starting at `first` lie in the region and are free."""
         return first >= 0 and first + n <= self.frames and not any(self.owners[first : first + n])
 
     def meets(self, first, n, align=0, boundary=0, low=0, high=None):
-        """Whether the place meets the constraints, all in bytes of address; whether it is free is another matter."""
+        """Return whether the place meets the constraints, all in bytes of address. Whether it is free is another
+        matter."""
         addr = self.base + first * self.frame_size
         end = addr + n * self.frame_size
         if align and addr % align:
@@ -58,7 +59,7 @@ class ModelRegion:
         return addr >= low and (high is None or end <= high)
 
     def has_place(self, n, align=0, boundary=0, low=0, high=None):
-        """Whether there are `n` free frames that meet the constraints: each frame is tried."""
+        """Return whether `n` free frames meet the constraints. Each frame is tried."""
         if n > self.frames:
             return False
         row = bytes(self.owners)
@@ -83,7 +84,7 @@ class ModelRegion:
             self.owners[frame] = token
 
     def free_runs(self):
-        """The longest runs of free frames, ``(first, count)``, by address."""
+        """Return the longest runs of free frames, ``(first, count)``, by address."""
         runs = []
         for frame, owner in enumerate(self.owners):
             if not owner:
@@ -98,7 +99,7 @@ class Model:
     """All regions and the live allocations of a system."""
 
     def __init__(self, regions, reserved_attribute, address_limit):
-        """`regions` are the system's own, just made by init, all of their frames free."""
+        """Model the system's own `regions`, which init has just made with all of their frames free."""
         self.regions = []
         self.reserved_attribute = reserved_attribute
         self.address_limit = address_limit
@@ -121,7 +122,7 @@ class Model:
     # What must happen.
 
     def suitable(self, require=0, forbid=0, region=None):
-        """The regions that a request may go to: reserved ones are handed out by address only."""
+        """Return the regions that a request may go to. Reserved ones are only handed out by address."""
         return [
             found
             for found in self.regions
@@ -132,7 +133,7 @@ class Model:
         ]
 
     def refusal(self, size, align=0, boundary=0, low=0, high=None, require=0, prefer=0, forbid=0):
-        """The code of a request that is a mistake whatever the regions are, or None."""
+        """Return the code of a request that is a mistake in any set of regions, or None."""
         if size == 0:
             return "ZeroAllocation"
         if size < 0:
@@ -146,13 +147,13 @@ class Model:
         return None
 
     def able(self, suitable, count_in, align=0, boundary=0, low=0, high=None):
-        """Those of the `suitable` regions that have a place for ``count_in(region)`` frames."""
+        """Return those of the `suitable` regions that have a place for ``count_in(region)`` frames."""
         return [region for region in suitable if region.has_place(count_in(region), align, boundary, low, high)]
 
     def refusal_at(self, addr, n, nbytes):
-        """The codes with one of which a request for frames at `addr` is refused; () if it is granted.
+        """Return the codes that may refuse a request for frames at `addr`; () if it is granted.
 
-        Of two reasons that hold at once either may be named.
+        If two reasons hold at once, either code is right.
         """
         size = nbytes if n is None else n
         if size == 0:
@@ -179,7 +180,7 @@ class Model:
         return tuple(codes)
 
     def frames_at(self, addr, n, nbytes):
-        """The region that contains `addr`, or None; the frame in it; the number of frames asked for."""
+        """Return the region that contains `addr`, or None; the frame in it; the number of frames requested."""
         region = self.region_at(addr)
         frame_size = region.frame_size if region else DEFAULT_FRAME_SIZE
         if n is None:
@@ -190,7 +191,7 @@ class Model:
     # What has happened.
 
     def make_room_at(self, addr, count):
-        """Extend the reserved region at `addr`, or make one, so that it has `count` frames from there on."""
+        """Extend the reserved region at `addr`, or make one, so that it has `count` frames starting there."""
         region = self.region_at(addr)
         if region is None:
             base = addr - addr % DEFAULT_FRAME_SIZE
@@ -217,7 +218,7 @@ class Model:
         self.tokens.append(allocation.token)
 
     def split(self, allocation, counts):
-        """Note a split into parts of these `counts`, and return them in order; the allocation ends."""
+        """Note a split into parts of these `counts` and return them in order. The allocation ends."""
         parts = []
         first = allocation.first
         self.tokens.append(allocation.token)
@@ -247,6 +248,6 @@ class Model:
         self.tokens.append(other.token)
 
     def start_at(self, region, frame):
-        """Whether an allocation begins with `frame`."""
+        """Return whether an allocation starts at `frame`."""
         owner = region.owners[frame]
         return bool(owner) and (frame == 0 or region.owners[frame - 1] != owner)

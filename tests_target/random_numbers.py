@@ -1,14 +1,14 @@
-"""Random numbers that are the same on every machine, made without heap.
+"""Random numbers that are the same on every board and interpreter, made without heap.
 
-CPython's and MicroPython's `random` differ, and a product of 32 bits does not fit a small integer of a 32-bit port
-(2**30 - 1 at most), so this is the generator of Wichmann and Hill (Applied Statistics 31, algorithm AS 183): three
-multiplicative generators modulo primes of 15 bits, every product below 2**23. Their states are put together as
-integers here, not added as fractions.
+CPython's and MicroPython's `random` differ, and a 32-bit product does not fit a small integer of a 32-bit port (2**30 -
+1 at most). So this is the generator of Wichmann and Hill (Applied Statistics 31, algorithm AS 183): three
+multiplicative generators modulo primes of 15 bits, every product below 2**23. Here their states are combined as
+integers, not added as fractions.
 """
 
 
 class RandomNumbers:
-    """A sequence that depends on `seed`, an integer, alone."""
+    """A sequence that depends only on `seed`, an integer."""
 
     def __init__(self, seed):
         self.x = 1 + seed % 30268

@@ -1,8 +1,8 @@
-"""Random operations of the whole public API on a small system, each held against the model.
+"""Random operations of the whole public API on a small system, each compared with the model.
 
 `choose(bound)` decides everything: an integer of 0 .. `bound` - 1, from a seeded generator or from hypothesis. The
-system has regions of several frame sizes, over memory of the heap where the contents are watched, and beside that
-regions at high addresses without memory, which nothing touches: every address there is a big integer.
+system has regions of several frame sizes. Some lie in heap memory, where the contents are checked. Others lie at high
+addresses without memory, where nothing is touched and every address is a big integer.
 """
 
 import sys
@@ -17,11 +17,11 @@ _HIGH = 0xC0000000
 _WINDOW = 0xD0000000
 _UNKNOWN_FRAMES = 10  # between the end of the window and the next region
 _FRAME = 4096
-_ADDRESS_LIMIT = 1 << 32 if sys.maxsize < 1 << 32 else 1 << 52  # physical addresses of Arm: 32 bits, 52 on 64-bit hosts
+_ADDRESS_LIMIT = 1 << 32 if sys.maxsize < 1 << 32 else 1 << 52  # Arm's physical addresses: 32 bits, 52 on 64-bit hosts
 
 
 class Mistake(Exception):
-    """The library did something else than the model says."""
+    """The library did something other than the model says."""
 
 
 def expect(truth, *what):
@@ -30,7 +30,7 @@ def expect(truth, *what):
 
 
 class Owned:
-    """A live allocation: of the model, and the AllocatedFrames, None if it was made by a raw call."""
+    """A live allocation of the model and its AllocatedFrames, or None if a raw call made it."""
 
     def __init__(self, allocation, frames):
         self.allocation = allocation
@@ -40,8 +40,8 @@ class Owned:
 class RandomOperations:
     """One system of `physmem`, a module in which nothing was initialized, and its model.
 
-    The memory begins at a multiple of `alignment` bytes. With one beyond every alignment and boundary that is asked
-    for, the same choices lead to the same outcome wherever the heap is.
+    The memory starts at a multiple of `alignment` bytes. If that is larger than every alignment and boundary requested,
+    the same choices lead to the same outcome wherever the heap is.
     """
 
     def __init__(self, physmem, choose, alignment=1):
@@ -49,7 +49,7 @@ class RandomOperations:
         self.choose = choose
         self.live = []
         self.ended = []  # AllocatedFrames that were freed, split or merged
-        self.pair = None  # what a call under a locked heap returned, and the code it was refused with
+        self.pair = None  # what a call under a locked heap returned, and the code that refused it
         self.code = None
         self.granted = 0
         self.refused = 0
@@ -99,7 +99,7 @@ class RandomOperations:
         return items[self.choose(len(items))]
 
     def size(self):
-        """A number of frames: mostly small."""
+        """Return a number of frames: mostly small."""
         kind = self.choose(16)
         if kind < 10:
             return 1 + self.choose(4)
@@ -112,11 +112,11 @@ class RandomOperations:
         return self.one_of((0, 0, 0, 0, p.DMA, p.FAST, p.EXTERNAL, p.DMA | p.EXTERNAL, p.SHARED, p.RETAINED))
 
     def region(self):
-        """A region of the model that is not reserved."""
+        """Return a region of the model that is not reserved."""
         return self.one_of([region for region in self.model.regions if not region.reserved])
 
     def constraints(self):
-        """A dict of some of the keyword arguments of allocate_frames."""
+        """Return a dict of some of the keyword arguments of allocate_frames."""
         keywords = {}
         choose = self.choose
         if choose(3) == 0:
@@ -141,7 +141,7 @@ class RandomOperations:
             keywords["owner"] = self.one_of(("display", "camera"))
         return keywords
 
-    # Calls, and what comes back.
+    # Calls and what they return.
 
     def attempt(self, function, *arguments, **keywords):
         """Call and return ``(result, None)``, or ``(None, code)``; "" is the code of MemoryError."""
@@ -151,14 +151,14 @@ class RandomOperations:
             self.refused += 1
             return None, ""
         except self.physmem.PhysMemError as error:
-            expect(str(error), "an error without a sentence")
+            expect(str(error), "an error without a message")
             self.refused += 1
             return None, error.code
         self.granted += 1
         return result, None
 
     def enter(self, frames, region, first, count, owner):
-        """Hold against the model what an allocating call returned, and enter it."""
+        """Compare what an allocating call returned with the model, and enter it."""
         expect(frames.state == self.physmem.ALLOCATED, "state", frames.state)
         expect(frames.region is self.physmem.region(region.name), "region", frames.region)
         expect(frames.owner == owner, "owner", frames.owner)
@@ -169,7 +169,7 @@ class RandomOperations:
         self.write(self.live[-1])
 
     def marks(self, owned):
-        """The view of the frames and the positions in it that are watched; none for regions without memory."""
+        """Return the view of the frames and the positions in it that are checked; none for regions without memory."""
         allocation = owned.allocation
         if owned.frames is None or allocation.count == 0 or allocation.region.name not in self.backed:
             return None, ()
@@ -234,7 +234,8 @@ class RandomOperations:
         self.judge(frames, code, None, nbytes, keywords)
 
     def deferred(self):
-        """The frames are usable at once, and the action does its work once; at times with the heap locked."""
+        """Allocate deferred: the frames are usable at once and the action does its work once; sometimes with the heap
+        locked."""
         if self.choose(3) == 0:
             addr, n, nbytes = self.place()
             if nbytes is None:
@@ -260,11 +261,12 @@ class RandomOperations:
             self.judge(frames, code, n, None, keywords)
         if pair:
             action = pair[1]
-            action.commit()  # if the scheduler was not first
+            action.commit()  # if the scheduler has not done it
             expect(not action.pending and action.commit() is False, "an action is committed once")
 
     def attempt_locked(self, n):
-        """Call allocate_frames_deferred(n) with the heap locked, and set `pair` or `code`: a result would need heap."""
+        """Call allocate_frames_deferred(n) with the heap locked and set `pair` or `code`: returning a result would need
+        heap."""
         self.pair = self.code = None
         try:
             self.pair = self.physmem.allocate_frames_deferred(n)
@@ -274,7 +276,7 @@ class RandomOperations:
             self.code = error.code
 
     def judge(self, frames, code, n, nbytes, keywords):
-        """Hold the outcome of a request for frames anywhere against the model."""
+        """Compare the outcome of a request for frames anywhere with the model."""
         model = self.model
         request = ("request", n, nbytes, keywords)
         constraints = {}
@@ -306,11 +308,11 @@ class RandomOperations:
             region = model.named(frames.region.name)
             expect(region in able, *(("granted in", region.name) + request))
             favoured = [found for found in able if found.attrs & prefer == prefer]
-            expect(not favoured or region in favoured, *(("not what is preferred:", region.name) + request))
+            expect(not favoured or region in favoured, *(("not what `prefer` names:", region.name) + request))
             count = count_in(region)
             expect(region.meets(frames.first, count, **constraints), *((frames,) + request))
             self.enter(frames, region, frames.first, count, keywords.get("owner"))
-        # Each region that was tried in vain counts one failed request, those that are too small for it do not.
+        # Each region that was searched in vain counts one failed request. Those too small for the request do not.
         for region in model.regions:
             counted = self.physmem.region(region.name).failed - region.failed
             may_count = region in tried and region not in able and count_in(region) <= region.frames
@@ -321,7 +323,7 @@ class RandomOperations:
             region.failed += counted
 
     def place(self):
-        """An address and a size: in a region, in the window and the unknown frames after it, or nowhere."""
+        """Return an address and a size: in a region, in the window and the unknown frames after it, or nowhere."""
         kind = self.choose(8)
         if kind < 4:
             region = self.region()
@@ -331,7 +333,7 @@ class RandomOperations:
         else:
             addr = self.one_of((-1, -_FRAME, self.model.address_limit - _FRAME, self.model.address_limit, 1 << 70))
             if addr == self.model.address_limit - _FRAME:
-                return addr, 2, None  # the frame itself could be had: the system would grow
+                return addr, 2, None  # the frame itself could be allocated, and the system would grow
         if self.choose(2):
             return addr, self.size() if self.choose(8) == 0 else 1 + self.choose(3), None
         return addr, None, self.one_of((0, -1)) if self.choose(16) == 0 else 1 + self.choose(2 * _FRAME)
@@ -345,7 +347,7 @@ class RandomOperations:
         self.judge_at(frames, code, addr, n, nbytes, "somebody")
 
     def judge_at(self, frames, code, addr, n, nbytes, owner):
-        """Hold the outcome of a request for frames at an address against the model."""
+        """Compare the outcome of a request for frames at an address with the model."""
         codes = self.model.refusal_at(addr, n, nbytes)
         if codes:
             expect(code in codes, "at", addr, n, nbytes, "refused with", code, "instead of", codes)
@@ -356,9 +358,9 @@ class RandomOperations:
         self.enter(frames, region, (addr - region.base) // region.frame_size, count, owner)
 
     def raw_allocate(self):
-        """The raw calls: the answer is a frame of a place that fits, or the documented code.
+        """Make a raw call: it returns a frame of a place that fits, or the documented code.
 
-        Of two reasons for a refusal that hold at once either may be answered.
+        If two reasons for a refusal hold at once, either code is right.
         """
         p = self.physmem
         model_region = self.region()
@@ -378,7 +380,7 @@ class RandomOperations:
                 codes.append(p.ADDRESS_OUT_OF_RANGE)
             if not codes and not model_region.is_free(frame, n):
                 codes.append(p.ADDRESS_NOT_FREE)
-            expect(codes or answer == frame, "alloc_at", frame, n, "answered", answer)
+            expect(codes or answer == frame, "alloc_at", frame, n, "returned", answer)
         else:
             if kind == 1:
                 align = 1 << self.choose(8) if self.choose(16) else 6
@@ -391,7 +393,7 @@ class RandomOperations:
                 codes.append(p.OUT_OF_MEMORY)
                 model_region.failed += 1
         if codes:
-            expect(answer in codes, "raw allocation of", n, align, "answered", answer, "instead of", codes)
+            expect(answer in codes, "raw allocation of", n, align, "returned", answer, "instead of", codes)
             self.refused += 1
             return
         expect(answer >= 0 and model_region.meets(answer, n, align * model_region.frame_size), "raw", n, align, answer)
@@ -399,7 +401,7 @@ class RandomOperations:
         self.live.append(Owned(self.model.allocated(model_region, answer, n), None))
 
     def raw_free(self):
-        """The raw free of a frame that begins no allocation is refused, and changes no byte."""
+        """Free, by a raw call, a frame where no allocation starts: it is refused and changes no byte."""
         p = self.physmem
         model_region = self.region()
         region = p.region(model_region.name)
@@ -409,7 +411,7 @@ class RandomOperations:
             frame = self.one_of((frame, frame, frame + (1 << 20), frame - (1 << 32), 1 << 64))
             expect(region.free(frame) == p.ADDRESS_OUT_OF_RANGE, "free of", frame, "beyond")
         elif not self.model.start_at(model_region, frame):
-            expect(region.free(frame) == p.NOT_ALLOCATED, "free of", frame, "that begins nothing")
+            expect(region.free(frame) == p.NOT_ALLOCATED, "free of", frame, "where nothing starts")
             expect(region.free(frame + (1 << 32)) == p.ADDRESS_OUT_OF_RANGE, "free of a wide number")
         else:
             self.free_raw_ones()
@@ -424,7 +426,7 @@ class RandomOperations:
             self.end(self.one_of(raw))
 
     def inspect(self):
-        """The chooser sees the free runs of the model, in order, and gets what it picks."""
+        """Inspect: the chooser sees the free runs of the model, in order, and gets what it picks."""
         p = self.physmem
         runs = []
         for region in self.model.regions:
@@ -461,7 +463,7 @@ class RandomOperations:
             self.end(self.one_of(self.live))
 
     def end(self, owned):
-        """Free a live allocation in the way that is its own; mapped ones refuse and are unmapped first."""
+        """Free a live allocation in the way it was made. Mapped ones refuse and are unmapped first."""
         allocation, frames = owned.allocation, owned.frames
         self.read(owned)
         if frames is None:
@@ -509,7 +511,7 @@ class RandomOperations:
             self.parted(owned, parts, code, refusal, (i, n, count - i - n))
 
     def parted(self, owned, parts, code, refusal, counts):
-        """Hold the outcome of a split into `counts` frames against the model; `refusal` is its code, "" for none."""
+        """Compare the outcome of a split into `counts` frames with the model; `refusal` is its code, "" for none."""
         if owned.allocation.mapped:
             refusal = "NotPermitted"
         if refusal:
@@ -534,7 +536,7 @@ class RandomOperations:
         if one is None:
             return
         if self.choose(4):
-            # Two at random are rarely adjacent: take one that is, if there is one.
+            # Two random owners are rarely adjacent: take one that is, if there is one.
             for owned in self.live:
                 if owned.frames is not None and self.model.can_merge(one.allocation, owned.allocation):
                     other = owned
@@ -569,7 +571,7 @@ class RandomOperations:
             expect(frames.state == (self.physmem.MAPPED if allocation.mapped else self.physmem.UNMAPPED), frames.state)
 
     def use_an_ended_one(self):
-        """Frames that were freed, split or merged refuse everything."""
+        """Check that frames that were freed, split or merged refuse everything."""
         if not self.ended:
             return
         frames = self.one_of(self.ended)
@@ -584,10 +586,10 @@ class RandomOperations:
         )
         function, arguments = self.one_of(calls)
         code = self.attempt(function, *arguments)[1]
-        expect(code == "NotAllocated", "frames that are", frames.state, "answered", code)
+        expect(code == "NotAllocated", "frames that are", frames.state, "raised", code)
 
     def statistics(self):
-        """stats() and every region's own numbers are the model's."""
+        """Check that stats() and every region's own numbers match the model."""
         table = self.physmem.stats()
         totals = {"frames": 0, "free": 0, "used": 0, "peak": 0, "failed": 0, "total_bytes": 0, "used_bytes": 0}
         expect(len(table) == len(self.model.regions) + 1, "regions", sorted([str(name) for name in table]))
@@ -612,7 +614,7 @@ class RandomOperations:
         self.granted += 1
 
     def check(self):
-        """check() finds nothing, and every region has exactly the allocations and free runs of the model."""
+        """Check that check() finds nothing and every region has exactly the allocations and free runs of the model."""
         expect(self.physmem.check() == [], self.physmem.check())
         expect([found.name for found in self.physmem.regions()] == [region.name for region in self.model.regions])
         for region in self.model.regions:
@@ -629,7 +631,7 @@ class RandomOperations:
         self.statistics()
 
     def counts(self):
-        """Used frames, peak and failed requests of every region are the model's."""
+        """Check that used frames, peak and failed requests of every region match the model."""
         for region in self.model.regions:
             found = self.physmem.region(region.name)
             counts = (found.used_frames, found.peak_used, found.failed)
@@ -637,8 +639,8 @@ class RandomOperations:
             expect(counts == expected, "used, peak, failed of", region.name, counts, "instead of", expected)
 
     def run(self, operations, check_after=100):
-        """Do so many operations, with `counts` after each and `check` after each `check_after` of them, free what is
-        left and check again."""
+        """Do `operations` operations, with `counts` after each and `check` after every `check_after` of them. Then free
+        what is left and check again."""
         for i in range(1, operations + 1):
             self.one()
             self.counts()

@@ -1,7 +1,7 @@
-"""Runs one test function at a time on a device, for tests_host/harness/machines.py.
+"""Runs one test function at a time on a device, for tests_host/harness/runners.py.
 
-What a test prints passes through; the last line of its run is `RESULT pass SECONDS` or `RESULT fail SECONDS`, with the
-traceback of a failure before it.
+Whatever a test prints passes through. The last line of its run is `RESULT pass SECONDS` or `RESULT fail SECONDS`; the
+traceback of a failure comes before it.
 """
 
 import gc
@@ -14,7 +14,7 @@ RESULT = "physmem-test-result"
 
 
 def run(file, function):
-    """Run *function* of the test module *file* and print the result; never raises."""
+    """Run *function* of the test module *file* and print the result. Never raises."""
     gc.collect()
     start = time.ticks_ms()
     outcome = "fail"
@@ -34,6 +34,6 @@ def run(file, function):
 
 
 def serve():
-    """Run the tests named on standard input, a line with file and function each, until it ends."""
+    """Run the tests named on standard input, one line with file and function each, until it ends."""
     for line in sys.stdin:
         run(*line.split())

@@ -1,14 +1,14 @@
-"""What micropython.schedule has been given: waiting for it, and keeping it waiting, on CPython and on MicroPython."""
+"""Waiting for what micropython.schedule was given, and keeping it waiting, on CPython and on MicroPython."""
 
 import sys
 
 import micropython
 
-QUEUE = 8 if sys.platform == "rp2" else 4  # calls that wait at most: MICROPY_SCHEDULER_DEPTH of the port
+QUEUE = 8 if sys.platform == "rp2" else 4  # calls that can wait at most: MICROPY_SCHEDULER_DEPTH of the port
 
 
 def run_scheduled():
-    """Return when all that was scheduled until now has been called."""
+    """Return when everything scheduled so far has been called."""
     run = getattr(micropython, "run_scheduled", None)
     if run is not None:
         run()
@@ -18,8 +18,10 @@ def run_scheduled():
 
 
 def with_scheduler_locked(function):
-    """Call ``function()`` as the scheduler does: what it schedules waits until it has returned. Return what it returns,
-    or raise what it raises."""
+    """Call ``function()`` as the scheduler does: what it schedules waits until it has returned.
+
+    Return what it returns, or raise what it raises.
+    """
     outcome = []
 
     def call(_):
@@ -38,7 +40,7 @@ def with_scheduler_locked(function):
 
 
 def fill_queue(function):
-    """Schedule ``function(None)`` until the queue is full; return how often."""
+    """Schedule ``function(None)`` until the queue is full. Return how often."""
     for i in range(QUEUE + 1):
         try:
             micropython.schedule(function, None)

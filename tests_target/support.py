@@ -1,21 +1,21 @@
-"""What several test files share; runs on CPython and on MicroPython."""
+"""What several test files share. Runs on CPython and on MicroPython."""
 
 import gc
 import sys
 
-IS_FAST = sys.platform not in ("qemu", "rp2", "pyboard", "mimxrt")
+IS_FAST = sys.platform not in ("qemu", "rp2")
 IS_SLOW = sys.platform == "rp2"  # a twentieth as fast as a board under QEMU, with a fourth of its heap
 
 
 def scaled(many, few, fewest=None):
-    """How often to try: `many` times on a PC, `few` times on a board, `fewest` on a slow one if it is given."""
+    """Return how often to try: `many` times on a PC, `few` on a board, `fewest` on a slow one if it is given."""
     if IS_FAST:
         return many
     return fewest if IS_SLOW and fewest is not None else few
 
 
 def sample(items, few):
-    """All of a sequence's items, as a list; on a slow board every `few`-th, from the first."""
+    """Return all items of a sequence as a list; on a slow board every `few`-th, starting with the first."""
     return [items[i] for i in range(0, len(items), few if IS_SLOW else 1)]
 
 
@@ -26,18 +26,49 @@ def raises(exception_type, function, *arguments, code=None, **keywords):
     except exception_type as error:
         if code is not None:
             assert error.code == code, "code %r instead of %r: %s" % (error.code, code, error)
-        assert str(error), "an error without a sentence"
+        assert str(error), "an error without a message"
         return error
     raise AssertionError("%r returned %r, did not raise %s" % (function, result, exception_type.__name__))
 
 
 def fresh_physmem():
-    """Import physmem anew, as after a reset: no system, no regions; the modules that depend on it come along."""
+    """Import a fresh physmem, as after a reset: no system, no regions. The modules that depend on it are dropped as
+    well."""
     for name in list(sys.modules):
         if name.startswith("physmem") and name != "physmem_board":
             del sys.modules[name]
     if IS_SLOW:
-        gc.collect()  # what is left of it would lie in the way of large blocks
+        gc.collect()  # what is left of the old one would lie in the way of large blocks
     import physmem
+    import physmem_board
+    import physmem_state
 
+    # What `boot` does first: there are tests that make regions and have no board.
+    physmem_state.use_spin_lock(getattr(physmem_board, "SPIN_LOCK", 0))
     return physmem
+
+
+def without_a_system():
+    """Forget the regions of physmem, as if neither `init` nor `boot` had been called.
+
+    A fresh import for each of many cases takes too long on a board.
+    """
+    system = sys.modules["physmem_system"]
+    system._initialized = False
+    system.enter([])
+
+
+class InHandler:
+    """Within ``with``, physmem believes that it runs in an interrupt handler."""
+
+    def __enter__(self):
+        self._asked = []  # the modules that ask, and what they ask
+        for name, module in list(sys.modules.items()):
+            if name.startswith("physmem") and hasattr(module, "in_handler"):
+                self._asked.append((module, module.in_handler))
+                module.in_handler = lambda: 1
+        return self
+
+    def __exit__(self, exception_type, exception, traceback):
+        for module, in_handler in self._asked:
+            module.in_handler = in_handler

@@ -1,6 +1,6 @@
 """AllocatedFrames: states, splits, merges, views of the memory, deferred actions.
 
-Runs on the system that the machine booted with, so that views read and write real memory.
+Runs on the system that the board booted with, so that views read and write real memory.
 """
 
 import physmem
@@ -9,10 +9,10 @@ from snapshot import of_system
 from support import raises
 
 PhysMemError = physmem.PhysMemError
-SPARES = 32  # owners that are there when the heap is locked
+SPARES = 32  # spare owners, for when the heap is locked
 
 # Every method in every state: the state after it, or the code of its error. Source: the states of Theseus' frames
-# (Allocated -> Mapped -> Unmapped -> freed), and that nothing is left of what was freed, split or merged.
+# (Allocated -> Mapped -> Unmapped -> freed). Nothing is left of frames that were freed, split or merged.
 METHODS = ("free", "map", "unmap", "split_at", "split_range", "merge", "merged", "enter", "exit", "view", "one")
 STATES = {
     physmem.ALLOCATED: (
@@ -60,7 +60,7 @@ STATES = {
 
 
 def in_state(state):
-    """Two neighbours of one frame each, the first in `state`; and what to free at the end."""
+    """Return two adjacent owners of one frame each, the first in `state`, and what to free at the end."""
     both = physmem.allocate_frames(2)
     first, second = both.split_at(1)
     rest = [first, second]
@@ -100,7 +100,7 @@ def call(method, frames, other, rest):
 
 
 def test_every_method_in_every_state():
-    """The table above: where a method is refused, nothing changes, neither the owner nor the metadata."""
+    """The table above. Where a method is refused, neither the owner nor the metadata changes."""
     used = physmem.stats()[None]["used"]
     for state, outcomes in STATES.items():
         for method, outcome in zip(METHODS, outcomes):
@@ -124,7 +124,7 @@ def test_every_method_in_every_state():
 
 
 def test_what_owners_say():
-    """region, first, count, addr, nbytes, owner, len, state: all of the same frames."""
+    """region, first, count, addr, nbytes, owner, len and state all describe the same frames."""
     for region in physmem.regions():
         if region.attrs & physmem.RESERVED:
             continue
@@ -139,7 +139,7 @@ def test_what_owners_say():
 
 
 def test_with_gives_back():
-    """At the end of the block, also by an error, also if freed or split before; mapped frames are not given back."""
+    """The end of the block frees, also after an error or after an earlier free or split. Mapped frames stay mapped."""
     before = of_system(physmem)[0]
     used = physmem.stats()[None]["used"]
     with physmem.allocate_frames(2) as frames:
@@ -174,7 +174,7 @@ def test_with_gives_back():
 
 
 def test_iteration():
-    """One AllocatedFrame for each frame, in order, any number of times; the owner stays the owner."""
+    """Iteration gives one AllocatedFrame for each frame, in order, any number of times. The owner stays the owner."""
     with physmem.allocate_frames(4) as frames:
         size = frames.region.frame_size
         for _ in range(2):
@@ -191,7 +191,7 @@ def test_iteration():
 
 
 def test_views_are_the_memory():
-    """What is written through one view is read through another, in every region, in the first and the last byte."""
+    """What you write through one view, you read through another, in every region, in the first and the last byte."""
     for region in physmem.regions():
         if region.attrs & physmem.RESERVED:
             continue
@@ -211,7 +211,7 @@ def test_views_are_the_memory():
 
 
 def test_views_stay_within_their_frames():
-    """Filling one owner's frames leaves those of its neighbours as they were."""
+    """Filling one owner's frames leaves the frames of its neighbours unchanged."""
     frames = physmem.allocate_frames(3)
     left, middle, right = frames.split_range(1, 1)
     for part in (left, right):
@@ -224,7 +224,7 @@ def test_views_stay_within_their_frames():
 
 
 def test_views_cannot_grow():
-    """A memoryview has no append: the memory cannot move into the heap."""
+    """A memoryview has no append, so the memory cannot move into the heap."""
     with physmem.allocate_frames(1) as frames:
         assert not hasattr(frames.view, "append") and not hasattr(frames.view, "extend")
 
@@ -235,8 +235,10 @@ def test_views_cannot_grow():
 
 
 def test_split_at_every_place():
-    """Slice semantics of Theseus: at 0 (none, all), at the end (all, none), else both parts in order; freed in any
-    order, everything is free again."""
+    """Splits follow Theseus and slices: at 0 (none, all), at the end (all, none), otherwise both parts in order.
+
+    Freed in any order, everything is free again.
+    """
     used = physmem.stats()[None]["used"]
     for count in (1, 2, 5, 33, 40):
         for i in range(count + 1):
@@ -258,7 +260,8 @@ def test_split_at_every_place():
 
 
 def test_split_range_everywhere():
-    """(before, extract, after) for every range within five frames; the extract has the frames that were asked for."""
+    """split_range returns (before, extract, after) for every range within five frames; the extract is the range asked
+    for."""
     used = physmem.stats()[None]["used"]
     for i in range(5):
         for n in range(1, 6 - i):
@@ -276,7 +279,7 @@ def test_split_range_everywhere():
 
 
 def test_merge_in_either_order():
-    """A part takes over its neighbour on either side; the whole is one allocation again, and its bytes are the same."""
+    """A part takes over its neighbour on either side. The whole is one allocation again; its bytes are unchanged."""
     for order in ((0, 1, 2), (1, 0, 2), (1, 2, 0), (2, 1, 0)):
         frames = physmem.allocate_frames(6)
         first, region = frames.first, frames.region
@@ -292,7 +295,7 @@ def test_merge_in_either_order():
 
 
 def test_merge_of_two_allocations():
-    """Neighbours need not come from one split; the owner is the one that takes over."""
+    """Neighbours need not come from one split. The owner that takes over keeps its tag."""
     region = physmem.region("sram")
     spot = physmem.allocate_frames(5, region=region)
     addr = spot.addr
@@ -307,7 +310,7 @@ def test_merge_of_two_allocations():
 
 
 def test_what_does_not_merge():
-    """Owners with a gap, or of two regions where the board has two, both stay as they are."""
+    """Owners with a gap between them, or of two regions if the board has two, do not merge and both stay unchanged."""
     region = physmem.region("sram")
     left, gap, right = physmem.allocate_frames(3, region=region).split_range(1, 1)
     pairs = [(left, right), (right, left), (gap, gap)]
@@ -326,7 +329,7 @@ def test_what_does_not_merge():
 
 
 def test_empty_owners():
-    """What a split at the ends gives: no frames, no bytes, nothing to free, and it merges with either neighbour."""
+    """A split at an end gives an owner of no frames and no bytes. It frees nothing and merges with either neighbour."""
     frames = physmem.allocate_frames(3)
     first = frames.first
     empty, rest = frames.split_at(0)
@@ -344,11 +347,14 @@ def test_empty_owners():
 
 
 def test_deferred_actions():
-    """The frames are usable at once. The action is committed by hand, by `with`, by itself, or dropped; committed
-    twice, it has nothing left to do. What is dropped costs no frame."""
+    """The frames are usable at once. You commit the action by hand or by `with`, the scheduler commits it, or you drop
+    it.
+
+    A second commit has nothing left to do. A dropped action costs no frame.
+    """
     used = physmem.stats()[None]["used"]
 
-    def commit():  # with the scheduler locked, so that it does not come first
+    def commit():  # with the scheduler locked, so that it does not commit first
         frames, action = physmem.allocate_frames_deferred(2, owner="driver")
         frames.view[0] = 1
         assert (frames.count, frames.owner, frames.state) == (2, "driver", physmem.ALLOCATED)
@@ -371,8 +377,11 @@ def test_deferred_actions():
 
 
 def test_many_deferred_actions_that_nobody_commits():
-    """A hundred dropped actions, or as many as the board has frames for, with the heap unlocked: more than there are
-    spare owners, all granted, none lost."""
+    """A hundred dropped actions (fewer if the board has fewer frames) with the heap unlocked are all granted, none
+    lost.
+
+    There are more of them than spare owners.
+    """
     used = physmem.stats()[None]["used"]
     half = min(50, physmem.stats()[None]["free"] // 2)
     owners = [physmem.allocate_frames_deferred(1)[0] for _ in range(half)]
@@ -385,7 +394,7 @@ def test_many_deferred_actions_that_nobody_commits():
 
 
 def test_an_action_of_freed_frames():
-    """Freeing before committing is fine: the action still has its bookkeeping to do."""
+    """You may free before committing: the action still has its bookkeeping to do."""
 
     def commit():
         frames, action = physmem.allocate_frames_deferred(1)

@@ -1,10 +1,12 @@
-"""Bad input at every public call: the documented error, a sentence with the number in it, and nothing lost.
+"""Bad input at every public call: the documented error, a message with the number in it, and nothing lost.
 
-A table for each group of calls names the argument, the error and its code as the docstrings give them. Every refused
-call is framed by two snapshots of the whole system, which must be identical (snapshot.py).
+A table for each group of calls gives the argument, the error and its code, as the docstrings do. Every refused call is
+framed by two snapshots of the whole system, which must be identical (snapshot.py).
 
-Values of a wrong type are a TypeError; a bool is an integer, as everywhere in Python.
+A value of a wrong type is a TypeError. A bool is an integer, as everywhere in Python.
 """
+
+import sys
 
 import physmem_board
 from snapshot import of_region, of_system
@@ -21,7 +23,7 @@ UNKNOWN = 0x70000000
 
 
 def system():
-    """A system with four free regions and one reserved, some of it in use: (physmem, the owners)."""
+    """Return a system with four free regions and one reserved, some of it in use: (physmem, the owners)."""
     physmem = fresh_physmem()
     physmem.init(
         [
@@ -42,13 +44,13 @@ def system():
 
 
 class Refusals:
-    """Calls that must be refused by one system."""
+    """Calls that one system must refuse."""
 
     def __init__(self, physmem):
         self.physmem = physmem
 
     def __call__(self, error, code, function, *arguments, says=None, **keywords):
-        """The call raises `error` with `code`, says the number `says`, and changes nothing."""
+        """Check that the call raises `error` with `code`, states the number `says`, and changes nothing."""
         before = of_system(self.physmem)
         raised = raises(error, function, *arguments, code=code, **keywords)
         if says is not None:
@@ -61,7 +63,7 @@ class Refusals:
         self(self.physmem.PhysMemError, code, function, *arguments, says=says, **keywords)
 
     def wrong_types(self, function, *arguments, **keywords):
-        """The call without its last argument, or with one keyword to fill in as `keyword=`, takes integers only."""
+        """Check that the call takes only integers as its last argument, or as the keyword that `keyword=` names."""
         keyword = keywords.pop("keyword", None)
         for value in keywords.pop("values", NO_INTEGERS):
             if keyword:
@@ -72,7 +74,7 @@ class Refusals:
 
 
 def anywhere(physmem):
-    """The calls that take a size and find a place: (call, bytes in the unit of its size)."""
+    """Return the calls that take a size and find a place: (call, bytes in the unit of its size)."""
     return (
         (physmem.allocate_frames, 1),
         (physmem.allocate_frames_by_bytes, PAGE),
@@ -82,7 +84,7 @@ def anywhere(physmem):
 
 
 def at_address(physmem):
-    """The calls that take an address and a size, in this order: (call, bytes in the unit of its size)."""
+    """Return the calls that take an address and a size, in this order: (call, bytes in the unit of its size)."""
     return (
         (physmem.allocate_frames_at, 1),
         (physmem.allocate_frames_by_bytes_at, PAGE),
@@ -106,7 +108,7 @@ def test_sizes():
 
 
 def test_none_is_no_size():
-    """None is not a number of frames or bytes: a TypeError, as for any other type."""
+    """None is not a number of frames or bytes: a TypeError, like any other type."""
     physmem, _ = system()
     refused = Refusals(physmem)
     for call, _ in anywhere(physmem):
@@ -116,7 +118,7 @@ def test_none_is_no_size():
 
 
 def test_align():
-    """`align` is a power of two of bytes; one that no free address is a multiple of is exhaustion."""
+    """`align` is a power of two, in bytes. If no free address is a multiple of it, memory is exhausted."""
     physmem, _ = system()
     refused = Refusals(physmem)
     for call, unit in anywhere(physmem):
@@ -128,7 +130,7 @@ def test_align():
 
 
 def test_boundary():
-    """`boundary` is a power of two of bytes and no smaller than what must not cross it."""
+    """`boundary` is a power of two, in bytes, and not smaller than what must not cross it."""
     physmem, _ = system()
     refused = Refusals(physmem)
     for call, unit in anywhere(physmem):
@@ -162,7 +164,7 @@ def test_windows():
 
 
 def test_high_that_is_no_integer_and_above_all_memory():
-    """A float is no address, whatever its value."""
+    """A float is not an address, whatever its value."""
     physmem, _ = system()
     refused = Refusals(physmem)
     for call, unit in anywhere(physmem):
@@ -170,7 +172,7 @@ def test_high_that_is_no_integer_and_above_all_memory():
 
 
 def test_attributes():
-    """Attributes that no region has, asked for and forbidden at once, and of a wrong type."""
+    """Attributes that no region has, that are both required and forbidden, and of a wrong type."""
     physmem, _ = system()
     refused = Refusals(physmem)
     for call, unit in anywhere(physmem):
@@ -184,7 +186,7 @@ def test_attributes():
 
 
 def test_attributes_that_do_not_exist():
-    """Bits beyond the last attribute mean nothing in `require`, `prefer` and `forbid`: a mistake in each."""
+    """Bits beyond the last attribute mean nothing: a mistake in `require`, `prefer` and `forbid`."""
     physmem, _ = system()
     refused = Refusals(physmem)
     for call, unit in anywhere(physmem):
@@ -205,14 +207,14 @@ def test_regions_that_are_not_there():
             refused(TypeError, None, call, unit, region=region)
     for name in ("nowhere", "", None, 3, 1 << 70, 1.5, []):
         refused.mistake("InvalidArgument", physmem.region, name)
-    assert "psram" in str(raises(physmem.PhysMemError, physmem.region, "nowhere"))  # it says which there are
+    assert "psram" in str(raises(physmem.PhysMemError, physmem.region, "nowhere"))  # it lists the names there are
 
 
 def test_addresses():
     """Addresses: negative, beyond the physical ones, in use, reserved and in use, running into something else."""
     physmem, _ = system()
     refused = Refusals(physmem)
-    limit = 1 << physmem.ADDRESS_BITS
+    limit = 1 << sys.modules["physmem_system"].ADDRESS_BITS
     for call, unit in at_address(physmem):
         for addr in (-1, -PAGE, -(1 << 70), limit, limit + PAGE, 1 << 70):
             refused.mistake("AddressOutOfRange", call, addr, unit)
@@ -231,7 +233,7 @@ def test_addresses():
         refused.mistake("AddressOutOfRange", call, SRAM + 60 * PAGE, 5 * unit, says=60)  # past the end of a free region
         refused.mistake("AddressNotFree", call, SRAM - PAGE, 2 * unit)  # from unknown into a free region
         refused.mistake("AddressNotFree", call, REGISTERS - PAGE, 2 * unit)  # from unknown into a reserved one
-        refused.mistake("AddressNotFree", call, PSRAM - 4 * PAGE, 200 * unit)  # over all of one
+        refused.mistake("AddressNotFree", call, PSRAM - 4 * PAGE, 200 * unit)  # over the whole of a region
         refused.mistake("AddressNotFree", call, REGISTERS + PAGE, 3 * unit)  # extends a reserved one into a free one
         for value in NO_INTEGERS[1:]:
             refused(TypeError, None, call, value, unit)
@@ -255,17 +257,17 @@ def test_sizes_at_addresses():
 
 
 def test_more_frames_at_an_unknown_address_than_a_region_can_have():
-    """2**30 frames of 4 KiB end beyond 32 bits of address; where addresses have more, no region has so many frames."""
+    """2**30 frames of 4 KiB end beyond 32 bits of address. Where addresses are wider, no region has so many frames."""
     physmem, _ = system()
     refused = Refusals(physmem)
-    code = "AddressOutOfRange" if physmem.ADDRESS_BITS == 32 else "AllocationTooLarge"
+    code = "AddressOutOfRange" if sys.modules["physmem_system"].ADDRESS_BITS == 32 else "AllocationTooLarge"
     for n in (1 << 30, 1 << 31, 1 << 32):
         refused.mistake(code, physmem.allocate_frames_at, UNKNOWN, n)
         refused.mistake(code, physmem.allocate_frames_deferred, n, UNKNOWN)
 
 
 def test_dma_ring():
-    """A ring is a power of two of bytes."""
+    """The size of a ring is a power of two, in bytes."""
     physmem, _ = system()
     refused = Refusals(physmem)
     refused.mistake("ZeroAllocation", physmem.dma_ring, 0)
@@ -279,19 +281,19 @@ def test_dma_ring():
 
 
 def test_dma_ring_without_dma():
-    """No region that DMA reaches: no ring."""
+    """Without a region that DMA reaches, there is no ring."""
     physmem = fresh_physmem()
     physmem.init([("core", SRAM, 16 * PAGE, PAGE, "FAST")])
     Refusals(physmem).mistake("InvalidArgument", physmem.dma_ring, PAGE, says=physmem.DMA)
 
 
 def answering(choice):
-    """A chooser that answers `choice`."""
+    """Return a chooser that returns `choice`."""
     return lambda region, first, count: choice
 
 
 def test_choosers():
-    """What a chooser of inspect_then_allocate may answer, and what not. The first run is frames 0 to 7 of sram."""
+    """What a chooser of inspect_then_allocate may and may not return. The first run is frames 0 to 7 of sram."""
     physmem, _ = system()
     refused = Refusals(physmem)
     inspect = physmem.inspect_then_allocate
@@ -328,7 +330,7 @@ def test_a_pick_that_is_gone_is_refused():
 
 
 def test_pictures_that_cannot_be_written():
-    """`map` and `dump` take a function of a line."""
+    """`map` and `dump` take a function that takes a line."""
     physmem, _ = system()
     refused = Refusals(physmem)
     for picture in (physmem.map, physmem.dump):
@@ -336,7 +338,7 @@ def test_pictures_that_cannot_be_written():
             refused(TypeError, None, picture, write)
 
 
-# Arguments of Region that are refused, in place of those of Region("r", 4096, 8192, 4096, 0): (which, value, code).
+# Arguments that Region refuses, each in place of one of Region("r", 4096, 8192, 4096, 0): (which, value, code).
 REGION_MISTAKES = (
     ("base", -PAGE, "AddressOutOfRange"),
     ("base", -(1 << 70), "AddressOutOfRange"),
@@ -379,7 +381,7 @@ def test_making_regions():
         return physmem.Region(**arguments)
 
     for which, value, code in REGION_MISTAKES:
-        says = None if value == 0 or code == "AllocationTooLarge" else value  # that one counts frames
+        says = None if value == 0 or code == "AllocationTooLarge" else value  # that message counts frames
         refused.mistake(code, make, which, value, says=says)
     for which in ("base", "size", "frame_size", "attrs"):
         refused.wrong_types(make, which)
@@ -389,7 +391,7 @@ def test_making_regions():
 
 
 def test_questions_to_a_region():
-    """addr, frame and largest_free raise; is_free and count know that a frame out of range is neither."""
+    """addr, frame and largest_free raise. is_free and count find a frame out of range neither free nor allocated."""
     physmem, _ = system()
     refused = Refusals(physmem)
     sram = physmem.region("sram")
@@ -407,7 +409,7 @@ def test_questions_to_a_region():
 
 
 def test_raw_calls():
-    """Raw calls answer a negative code, never raise for an integer, and leave the metadata as it was byte for byte."""
+    """Raw calls return a negative code, never raise for an integer, and leave the metadata unchanged byte for byte."""
     physmem, _ = system()
     region = physmem.Region("raw", 3 * PAGE, 64 * PAGE)  # its first address that 64 frames divide is beyond its end
     assert region.alloc_at(8, 4) == 8
@@ -459,7 +461,7 @@ def test_raw_calls():
     before = of_region(region)
     for call, arguments, code in table:
         answer = call(*arguments)
-        assert answer == code, "%r answered %s" % (arguments, physmem.code_name(answer))
+        assert answer == code, "%r returned %s" % (arguments, physmem.code_name(answer))
         assert of_region(region) == before, arguments
     for call, arguments in (
         (region.alloc, ()),
@@ -477,7 +479,7 @@ def test_raw_calls():
 
 
 def test_a_double_free_is_refused():
-    """The raw call answers a code, the owner raises; in between somebody else has a part of the frames."""
+    """The raw call returns a code and the owner raises, even after another caller was given part of the frames."""
     physmem, owners = system()
     refused = Refusals(physmem)
     region = physmem.region("sram")
@@ -492,8 +494,10 @@ def test_a_double_free_is_refused():
 
 
 def test_an_owner_does_not_free_what_became_somebody_elses():
-    """Frames freed by a raw call behind their owner's back and allocated again: the owner's `free` finds that the
-    allocation is not its own, says so, and changes nothing, as PhysMemError promises."""
+    """Frames are freed by a raw call behind their owner's back and allocated again.
+
+    The owner's `free` finds that the allocation is not its own, says so, and changes nothing, as PhysMemError promises.
+    """
     physmem, owners = system()
     region = owners[0].region
     assert region.free(owners[0].first) == 4
@@ -528,7 +532,7 @@ def test_owners_that_are_gone():
 
 
 def test_owners_that_are_mapped():
-    """What hardware holds cannot be freed, split or merged, nor mapped twice; what it does not hold, not unmapped."""
+    """Frames that hardware owns cannot be freed, split, merged or mapped again. Others cannot be unmapped."""
     physmem, owners = system()
     refused = Refusals(physmem)
     mapped = physmem.allocate_frames_at(PSRAM + 2 * PAGE, 4)  # follows owners[1]
@@ -549,7 +553,7 @@ def test_owners_that_are_mapped():
 
 
 def test_splits_and_merges():
-    """Places to split that are not within the frames; merges of what is not adjacent, not of one region, no owner."""
+    """Splits at places outside the frames; merges of frames not adjacent or of two regions, and of non-owners."""
     physmem, owners = system()
     refused = Refusals(physmem)
     frames = owners[0]  # four frames
@@ -577,7 +581,7 @@ def test_actions_know_only_their_own_state():
     """An action that was committed, or never had anything to do, does nothing."""
     physmem, _ = system()
     _, action = physmem.allocate_frames_deferred(1)
-    action.commit()  # if the scheduler was not first
+    action.commit()  # if the scheduler has not done it
     assert not action.pending
     before = of_system(physmem)
     assert action.commit() is False
@@ -585,7 +589,7 @@ def test_actions_know_only_their_own_state():
 
 
 def test_everything_before_init():
-    """No call that needs the system works before there is one, and none of them makes one."""
+    """Before init, no call that needs the system works, and none of them makes one."""
     physmem = fresh_physmem()
     for call, arguments in (
         (physmem.allocate_frames, (1,)),
@@ -607,7 +611,7 @@ def test_everything_before_init():
     assert physmem.allocate_frames(1).addr == SRAM
 
 
-# Entries for `init` that are refused: (entry, error, code).
+# Entries that `init` refuses: (entry, error, code).
 INIT_MISTAKES = (
     ((-PAGE, 2 * PAGE), None, "AddressOutOfRange"),
     ((SRAM, -PAGE), None, "AddressOutOfRange"),
@@ -641,7 +645,7 @@ INIT_MISTAKES = (
 
 
 def test_init():
-    """A wrong entry among good ones, free or reserved: no system; the next `init` works."""
+    """One wrong entry among good ones, free or reserved, makes no system. The next `init` works."""
     physmem = fresh_physmem()
     for entry, error, code in INIT_MISTAKES:
         for reserved in (False, True):
@@ -660,7 +664,7 @@ def test_init():
 
 
 def test_init_with_regions_beyond_the_physical_addresses():
-    """A Region works on its own anywhere in 64 bits; the system's memory lies within the physical addresses."""
+    """A standalone Region works anywhere in 64 bits. The system's memory lies within the physical addresses."""
     physmem = fresh_physmem()
     far = physmem.Region("far", 1 << 60, PAGE)
     assert far.alloc(1) == 0
@@ -670,7 +674,7 @@ def test_init_with_regions_beyond_the_physical_addresses():
 
 
 def test_boot():
-    """A memory map that is none, or has a wrong entry: an error, an unlocked heap, and a system that can be booted."""
+    """A bad memory plan, or a plan with a wrong entry: an error, an unlocked heap, and a system that can still boot."""
     physmem = fresh_physmem()
 
     class Map:

@@ -1,44 +1,46 @@
 """The early phase: from boot() to boot_complete() the heap is locked and nothing allocates on it.
 
-Between the two, the tests themselves must not allocate either: no tuples, no text, no new names of the module, no
-bound methods. What they need is made before; what they learn is judged after. CPython cannot lock its heap: there the
-same calls run, and what depends on the lock is left out.
+Between the two, the tests themselves must not allocate either: no tuples, no text, no new module names, no bound
+methods. They make what they need before, and judge what they saw after. CPython cannot lock its heap: it runs the same
+calls and leaves out what depends on the lock.
 """
 
 import gc
 import sys
+from array import array
 
 import micropython
 import physmem as machine
 from snapshot import of_system
 from support import fresh_physmem, raises
+from uctypes import addressof
 
 LOCKS = sys.implementation.name == "micropython"
-OWNERS = 32  # how many the early phase has, after Theseus' arrays of 32
+OWNERS = 32  # spare owners of the early phase, after Theseus' arrays of 32
 FRAME = 256
 
 
 class Board:
-    """A memory map: two regions over memory from the heap, and what firmware uses, where nobody reads or writes."""
+    """A memory plan: two regions in heap memory, and occupied memory that nothing reads or writes."""
 
     REGIONS = (("sram", None, 64 * FRAME, FRAME, "DMA FAST"), ("psram", None, 32 * FRAME, FRAME, "DMA EXTERNAL"))
     OCCUPIED = (("firmware", 0, 8192), ("stack", 0x3000, 4096))
 
 
 def booted():
-    """A new system in its early phase."""
+    """Return a new system in its early phase."""
     physmem = fresh_physmem()
     physmem.boot(Board)
     return physmem
 
 
 def heap():
-    """Bytes of heap in use; 0 where nobody counts."""
+    """Return bytes of heap in use; 0 on CPython, which does not count them."""
     return gc.mem_alloc() if LOCKS else 0
 
 
 def finish(physmem):
-    """End the early phase; the heap is unlocked as often as it was locked."""
+    """End the early phase. The heap is unlocked as often as it was locked."""
     physmem.boot_complete()
     assert physmem.booted
     assert len(bytearray(100)) == 100  # MemoryError if the heap were locked
@@ -47,8 +49,8 @@ def finish(physmem):
 
 
 def test_the_machine_s_own_boot():
-    """The system that this machine booted with: nothing was allocated from the moment the pools existed, as the
-    machine itself measured it."""
+    """The system this board booted with allocated nothing from the moment the pools existed, as the board itself
+    measured."""
     assert machine.booted
     begin, end = machine.early_heap()
     assert begin == end
@@ -87,7 +89,7 @@ def test_the_map_of_this_machine():
 
 
 def test_a_map_of_one_s_own():
-    """What the early phase begins with."""
+    """How the early phase starts with a memory plan of your own."""
     physmem = booted()
     try:
         early = physmem.booted
@@ -103,7 +105,7 @@ def test_a_map_of_one_s_own():
 
 
 def test_nothing_is_allocated():
-    """gc.mem_alloc() is the same from boot() to boot_complete() while everything that may be called is called."""
+    """gc.mem_alloc() stays the same from boot() to boot_complete() through every call that is allowed there."""
     physmem = booted()
     try:
         before = heap()
@@ -139,7 +141,7 @@ def test_nothing_is_allocated():
 
 
 def test_raw_calls_without_limit():
-    """Raw calls need no owner: every frame singly, many times over, and the refusals in between."""
+    """Raw calls need no owner: every single frame, many times over, with refusals in between."""
     physmem = booted()
     unexpected = 0
     try:
@@ -160,11 +162,11 @@ def test_raw_calls_without_limit():
     assert unexpected == 0
     assert before == after
     assert sram.free_frames == 64 and sram.check() == []
-    assert sram.failed == 10  # of the requests that the region could ever meet
+    assert sram.failed == 10  # requests that the region could ever meet
 
 
 def test_32_owners_and_not_one_more():
-    """The owner after the last is a clear MemoryError, and the frames that it would have had stay free."""
+    """The request after the last owner is a clear MemoryError, and its frames stay free."""
     owners = [None] * (OWNERS + 1)
     refused = None
     free = 0
@@ -204,8 +206,10 @@ def test_32_owners_and_not_one_more():
 
 
 def test_deferred_allocation():
-    """Frames at once, bookkeeping after: boot_complete does what is pending; before, there is no heap for a commit, and
-    the scheduler tries in vain."""
+    """You get the frames at once; boot_complete() does the pending bookkeeping.
+
+    Before that there is no heap for a commit, and the scheduler tries in vain.
+    """
     physmem = booted()
     early_code = None
     pending = 0
@@ -237,7 +241,7 @@ def test_deferred_allocation():
 
 
 def test_early_owners_stay_valid():
-    """What was allocated early is used, split, merged and freed late; its memory keeps what was written."""
+    """You can use, split, merge and free later what you allocated early. Its memory keeps what was written."""
     physmem = booted()
     try:
         frames = physmem.allocate_frames(4, region="sram", owner=7)
@@ -258,7 +262,7 @@ def test_early_owners_stay_valid():
 
 
 def test_split_and_merge_in_the_early_phase():
-    """Splitting takes owners from the pool and changes no heap; the parts are whole again after."""
+    """Splitting takes owners from the pool and uses no heap. The parts can be merged again."""
     physmem = booted()
     try:
         before = heap()
@@ -293,8 +297,10 @@ def test_range_split_in_the_early_phase():
 
 
 def test_splits_without_owners_left():
-    """With 32 to 29 owners taken: a split that needs more than are left is a MemoryError, and the frames still belong
-    to the owner that was to be split."""
+    """With 32 to 29 owners taken, a split that needs more than are left is a MemoryError.
+
+    The frames still belong to the owner that was to be split.
+    """
     if not LOCKS:
         return
     for taken in (OWNERS, OWNERS - 1, OWNERS - 2, OWNERS - 3):
@@ -324,7 +330,7 @@ def test_splits_without_owners_left():
 
 
 def test_errors_in_the_early_phase():
-    """Errors there carry their code though no sentence can be made, and lose nothing."""
+    """Errors there carry their code although there is no heap for a message, and nothing is lost."""
     codes = [None] * 8
     exhausted = 0
     physmem = booted()
@@ -391,7 +397,7 @@ def test_errors_in_the_early_phase():
 
 
 def at_addresses(base):
-    """Frames at addresses in the early phase, in a region at `base`: granted, in use, unknown."""
+    """Allocate frames at addresses in the early phase, in a region at `base`: granted, in use, unknown."""
 
     class Fixed:
         REGIONS = (("memory", base, 64 * 4096, 4096, ""),)
@@ -432,18 +438,20 @@ def at_addresses(base):
 
 
 def test_at_addresses_in_the_early_phase():
-    """Addresses that are small integers on every machine: nothing about them needs heap."""
+    """Addresses that are small integers on every board need no heap."""
     at_addresses(0x20100000)
 
 
 def test_at_high_addresses_in_the_early_phase():
-    """Addresses that are big integers on boards, as MPS2_AN500's PSRAM has: arithmetic on them takes heap, so the way
-    from an address to a frame must do without."""
+    """Addresses that are big integers on boards, like those of MPS2_AN500's PSRAM.
+
+    Arithmetic on them takes heap, so the way from an address to a frame must do without it.
+    """
     at_addresses(0x60000000)
 
 
 def test_boot_complete_any_number_of_times():
-    """The second call and all after do nothing; none unlocks a heap that somebody else has locked."""
+    """The second call and all later ones do nothing. None unlocks a heap that another caller has locked."""
     physmem = booted()
     frames = physmem.allocate_frames(1)
     finish(physmem)
@@ -468,7 +476,7 @@ def test_boot_complete_any_number_of_times():
 
 
 def test_boot_is_for_once():
-    """A second boot is refused in the early phase, after it, and after init(); nothing is locked by it."""
+    """A second boot is refused in the early phase, after it, and after init(). It locks nothing."""
     physmem = booted()
     code = None
     try:
@@ -479,7 +487,7 @@ def test_boot_is_for_once():
         finish(physmem)
     assert code == "NotPermitted"
     error = raises(physmem.PhysMemError, physmem.boot, Board, code="NotPermitted")
-    assert "4" in str(error)  # how many regions there are
+    assert "4" in str(error)  # the number of regions
     finish(physmem)
     physmem = fresh_physmem()
     physmem.init([(0x20100000, FRAME * 64)])
@@ -488,7 +496,7 @@ def test_boot_is_for_once():
 
 
 def test_without_an_early_phase():
-    """After init() there is nothing to end: boot_complete() only says that the system is booted."""
+    """After init() there is nothing to end: boot_complete() only marks the system as booted."""
     physmem = fresh_physmem()
     raises(physmem.PhysMemError, physmem.boot_complete, code="NotInitialized")
     assert not physmem.booted
@@ -499,7 +507,7 @@ def test_without_an_early_phase():
 
 
 def test_after_a_boot_that_failed():
-    """A wrong map: an error before anything is locked; a right one boots after it."""
+    """A wrong memory plan is an error before anything is locked. A right one boots afterwards."""
 
     class Wrong:
         REGIONS = Board.REGIONS + (("bad", 0x20100000, 4096, 48, ""),)
@@ -514,8 +522,51 @@ def test_after_a_boot_that_failed():
     assert physmem.allocate_frames(1).count == 1
 
 
+class SpinLocked(Board):
+    """A plan with a spin lock in memory that nobody else writes to, so that it always reads as free once it was freed.
+
+    The functions of hosts take no lock, and have addresses that do not fit the lock word: there a number stands for it.
+    """
+
+    register = array("I", [0])
+    SPIN_LOCK = addressof(register) if sys.maxsize < 1 << 32 else 0x40000000
+
+
+def lock_word(physmem):
+    """Return the lock word of a new SHARED region."""
+    region = physmem.Region("shared", 0x20300000, 4096, attrs=physmem.SHARED)
+    return region._state[sys.modules["physmem_engine"].STATE_LOCK]
+
+
+def test_the_spin_lock_of_a_board():
+    """Regions have the spin lock of the plan that boot() is given, which is free from then on. With another plan they
+    have none, and a plan that is refused leaves none behind."""
+
+    class Refused(SpinLocked):
+        REGIONS = Board.REGIONS + (("bad", 0x20100000, 4096, 48, ""),)
+
+    physmem = fresh_physmem()
+    freed = []
+    if SpinLocked.SPIN_LOCK == 0x40000000:
+        sys.modules["physmem_engine"].free_spin_lock = freed.append
+    else:
+        SpinLocked.register[0] = 0  # somebody has it
+    raises(physmem.PhysMemError, physmem.boot, Refused, code="InvalidArgument")
+    assert lock_word(physmem) == 1 and not sys.modules["physmem_state"].has_spin_lock()
+    SpinLocked.register[0] = 0
+    physmem.boot(SpinLocked)
+    finish(physmem)
+    assert freed == [0x40000000] * 2 or SpinLocked.register[0] != 0
+    assert lock_word(physmem) == SpinLocked.SPIN_LOCK | 1 and sys.modules["physmem_state"].has_spin_lock()
+    assert physmem.allocate_frames_deferred(1)[0].free() == 1
+    physmem = fresh_physmem()
+    physmem.boot(Board)
+    finish(physmem)
+    assert lock_word(physmem) == 1
+
+
 def test_occupied_memory_that_is_empty_or_in_pieces():
-    """OCCUPIED ranges may be empty, overlap, or cover a region: what they name is in use, the rest is handed out."""
+    """OCCUPIED ranges may be empty, overlap, or cover a region: their memory is in use, the rest is handed out."""
 
     class Pieces:
         REGIONS = (("sram", 0x20100000, 16 * FRAME, FRAME, "DMA"), ("lost", 0x20200000, 4096, 4096, ""))
@@ -537,7 +588,7 @@ def test_occupied_memory_that_is_empty_or_in_pieces():
 
 
 def test_the_metadata_lies_outside_of_the_memory_it_describes():
-    """The words of each region's state are in no memory that is handed out."""
+    """The words of each region's state are not in memory that is handed out."""
     for region in machine.regions():
         begin, end = region.address, region.address + 4 * len(region._state)
         for other in machine.regions():

@@ -1,23 +1,23 @@
-"""In a region behind a data cache no two allocations share a line of it, for lines of 32 and of 64 bytes.
+"""In a region behind a data cache no two allocations share a cache line, for lines of 32 and of 64 bytes.
 
-When DMA writes into a line that the processor has written to as well, one of the two loses what it wrote; so whatever
-is handed out in CACHED memory begins and ends at the border of a line.
+If DMA writes into a line that the processor has also written to, one of the two writes is lost. So every allocation in
+CACHED memory starts and ends at a line boundary.
 """
 
 from random_numbers import RandomNumbers
 from support import fresh_physmem, raises, scaled
 
-BASE = 0x60000000  # on boards with 32 bits a big integer
+BASE = 0x60000000  # a big integer on 32-bit boards
 LINES = (32, 64)
 
 
 def lines_of(addr, nbytes, line):
-    """The numbers of the cache lines that hold these bytes."""
+    """Return the numbers of the cache lines that hold these bytes."""
     return range(addr // line, (addr + nbytes - 1) // line + 1)
 
 
 def test_frames_smaller_than_a_line_are_refused():
-    """In a CACHED region, whatever else it is; in others, frames may be smaller."""
+    """Frames smaller than a line are refused in any CACHED region. In other regions they may be smaller."""
     physmem = fresh_physmem()
     for line in (32, 64, 128, 4096):
         for frame_size in (32, 64, 128, 256, 4096):
@@ -49,13 +49,13 @@ def test_a_line_is_a_power_of_two():
 
 
 def test_a_line_of_32_bytes_is_the_default():
-    """Cortex-M7's: the smallest frame is such a line."""
+    """The default line is Cortex-M7's, 32 bytes: the smallest frame is one line."""
     physmem = fresh_physmem()
     assert physmem.Region("r", BASE, 4096, 32, physmem.CACHED).frames == 128
 
 
 class Board:
-    """A memory map as physmem_board.py has it, with a region whose frames are of 32 bytes."""
+    """A memory plan as in physmem_board.py, with a region whose frames have 32 bytes."""
 
     OCCUPIED = ()
 
@@ -66,7 +66,7 @@ class Board:
 
 
 def test_a_board_names_its_line():
-    """boot() refuses a CACHED region with frames smaller than the board's line, and has done nothing then."""
+    """boot() refuses a CACHED region with frames smaller than the board's line, and changes nothing."""
     physmem = fresh_physmem()
     raises(physmem.PhysMemError, physmem.boot, Board("DMA CACHED", 64), code="InvalidArgument")
     assert physmem.regions() == [] and not physmem.booted
@@ -78,7 +78,7 @@ def test_a_board_names_its_line():
 
 
 class Lines:
-    """What is live, and which lines of `line` bytes it lies in: each line belongs to one."""
+    """The live allocations and which lines of `line` bytes they occupy: each line belongs to one allocation."""
 
     def __init__(self, line):
         self.line = line

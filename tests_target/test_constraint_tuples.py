@@ -1,7 +1,7 @@
-"""Every tuple of constraint_sets on seeded maps: the engine's answer is brute force's, on each machine.
+"""Every tuple of constraint_sets on seeded bitmaps: the engine agrees with brute force, on every board.
 
-All maps of 16 frames are in tests_host/exhaustive_cases.py; here is a sample that runs everywhere, through the calls of
-a Region: in bytes of address, with frames of 256 bytes.
+tests_host/programs/exhaustive_cases.py has all bitmaps of 16 frames. This is a sample that runs everywhere, through the
+calls of a Region: in bytes of address, with frames of 256 bytes.
 """
 
 import physmem
@@ -12,14 +12,14 @@ from support import scaled
 FRAME_SIZE = 256
 MAPS = scaled(400, 24, 4)  # at each place
 
-# Where the 16 frames lie: (frames of the region, the first of the 16); 32 frames are a word of the engine's, 1,024 a
-# group. The number of a region's first frame, modulo 32, is the phase of the constraint tuples.
+# Where the 16 frames lie: (frames of the region, the first of the 16). The engine has words of 32 frames and groups of
+# 1,024. The number of a region's first frame, modulo 32, is the phase of the constraint tuples.
 PLACES = ((16, 0), (64, 24), (48, 29), (1100, 1015))
-BASE = 0x60000000  # on boards with 32 bits a big integer, and a multiple of every alignment
+BASE = 0x60000000  # a big integer on 32-bit boards, and a multiple of every alignment
 
 
 def numbers_of_maps(numbers):
-    """Generate seeded maps, bit i for free frame i: the emptiest and the fullest, and of every density."""
+    """Generate seeded bitmaps, bit i for free frame i: the emptiest, the fullest, and every density in between."""
     yield 0
     yield (1 << FRAMES) - 1
     for i in range(MAPS - 2):
@@ -28,7 +28,7 @@ def numbers_of_maps(numbers):
 
 
 def set_map(region, first, free):
-    """Allocate the frames of the 16 that are not free, each by itself; return them."""
+    """Allocate, one by one, those of the 16 frames that are not free. Return them."""
     used = [first + i for i in range(FRAMES) if not free >> i & 1]
     for frame in used:
         assert region.alloc_at(frame, 1) == frame
@@ -36,7 +36,7 @@ def set_map(region, first, free):
 
 
 def lowest_place(free, n, places):
-    """The lowest of the `places` from which `n` frames are free, found frame by frame; None if there is none."""
+    """Return the lowest of `places` with `n` free frames, found frame by frame; None if there is none."""
     for i in range(FRAMES):
         if places >> i & 1:
             wanted = (1 << n) - 1 << i
@@ -46,7 +46,7 @@ def lowest_place(free, n, places):
 
 
 def compare_all_requests(region, first, free, rows):
-    """Make each request of the map, and give back at once what was granted; return how many were."""
+    """Make each request on the bitmap and free at once what was granted. Return how many were granted."""
     base, granted, failed = region.base, 0, region.failed
     for n, align, boundary, low, high, places in rows:
         answer = region.allocate_within(
@@ -64,7 +64,7 @@ def compare_all_requests(region, first, free, rows):
 
 
 def test_every_tuple_on_seeded_maps():
-    """Granted exactly if brute force finds a place, and at the lowest; else counted as failed once."""
+    """Each request gets the lowest place that brute force finds. If there is none, it counts as failed once."""
     numbers = RandomNumbers(17)
     cases = granted = 0
     for frames, first in PLACES:

@@ -1,20 +1,22 @@
 """Where allocations land: alignment, boundaries, windows, attributes, regions, rings, addresses.
 
-For each request brute force lists every place that the free frames, by a plain list of booleans, allow; the answer must
-be one of them, and there must be an answer when there is a place.
+For each request brute force lists every place that the free frames allow, using a plain list of booleans. The result
+must be one of them, and there must be a result if there is a place.
 """
+
+import sys
 
 from random_numbers import RandomNumbers
 from support import fresh_physmem, raises, scaled
 
 PAGE = 4096
 SRAM = 0x20100000
-PSRAM = 0x60000000  # on boards with 32 bits a big integer
+PSRAM = 0x60000000  # a big integer on 32-bit boards
 MEGABYTE = 1 << 20
 
 
 def board(physmem):
-    """A system like a board's: fast SRAM, large PSRAM, core-coupled memory without DMA, a reserved range."""
+    """Make a system like a board's: fast SRAM, large PSRAM, core-coupled memory without DMA, a reserved range."""
     physmem.init(
         [
             ("psram", PSRAM, 4 * MEGABYTE, PAGE, "DMA EXTERNAL CACHED"),
@@ -27,7 +29,7 @@ def board(physmem):
 
 
 class Map:
-    """A region with some of its frames in use, and which of them are free as a list of booleans."""
+    """A region with some of its frames in use, and a list of booleans that says which are free."""
 
     def __init__(self, physmem, region, numbers, most):
         self.region = region
@@ -40,7 +42,7 @@ class Map:
                 self.free[first : first + n] = [False] * n
 
     def places(self, n, align, boundary, low, high):
-        """Every first frame where `n` frames are free and the address keeps the constraints, all in bytes."""
+        """Return every first frame where `n` frames are free and the address meets the constraints, all in bytes."""
         size = self.region.frame_size
         found = []
         for first in range(self.region.frames - n + 1):
@@ -58,8 +60,10 @@ class Map:
 
 
 def test_every_constraint_at_once():
-    """Seeded maps and requests with every mixture of align, boundary, low and high, by frames and by bytes: granted
-    exactly when brute force finds a place, and at one of its places."""
+    """Seeded maps and requests with every mixture of align, boundary, low and high, by frames and by bytes.
+
+    A request is granted exactly when brute force finds a place, and at one of its places.
+    """
     numbers = RandomNumbers(5)
     granted = refused = 0
     for _ in range(scaled(60, 3)):
@@ -106,7 +110,7 @@ def test_every_constraint_at_once():
 
 
 def test_alignment_is_of_the_address():
-    """A region whose base is not aligned: frame 0 is not the answer."""
+    """In a region whose base is not aligned, frame 0 is not aligned either: the address counts, not the index."""
     physmem = fresh_physmem()
     physmem.init([("r", SRAM + 3 * PAGE, 64 * PAGE)])
     for k in range(6):
@@ -120,7 +124,7 @@ def test_alignment_is_of_the_address():
 
 
 def test_alignment_beyond_the_region():
-    """An alignment larger than any region: only an address that is a multiple of it will do. 0 is one of all."""
+    """With an alignment larger than any region, only an address that is a multiple of it will do. 0 is one."""
     physmem = fresh_physmem()
     physmem.init([("r", 0x40000000 - PAGE, 2 * PAGE)])
     assert physmem.allocate_frames(1, align=1 << 30).addr == 0x40000000
@@ -131,7 +135,7 @@ def test_alignment_beyond_the_region():
 
 
 def test_alignment_of_any_size_at_address_zero():
-    """0 is a multiple of every power of two, also of those with more frames than the engine counts (2**29)."""
+    """0 is a multiple of every power of two, even of those with more frames than the engine counts (2**29)."""
     physmem = fresh_physmem()
     physmem.init([("r", 0, 4 * PAGE)])
     for bits in (41, 42, 51, 70):
@@ -140,16 +144,30 @@ def test_alignment_of_any_size_at_address_zero():
         owner.free()
 
 
+# The boundary is 2 * middle. The four frames cross `middle`, but no multiple of the boundary:
+# |
+# |   0                middle - 64        middle       middle + 64            2 * middle
+# |   :                     +---------+---------+---------+---------+              :
+# |   :                     | frame 0 | frame 1 | frame 2 | frame 3 |              :
+# |   :                     +---------+---------+---------+---------+              :
+# |   ^                                                                            ^
 def test_boundaries_larger_than_the_engine_counts():
-    """A boundary of 2**30 frames and more is crossed at its own multiples only, not at those of 2**29 frames."""
+    """A boundary of 2**30 frames or more is crossed only at its own multiples, not at those of 2**29 frames."""
     physmem = fresh_physmem()
-    if physmem.ADDRESS_BITS == 32:
-        return  # 2**29 frames of 32 bytes are more than all addresses
+    if sys.modules["physmem_system"].ADDRESS_BITS == 32:
+        return  # 2**29 frames of 32 bytes exceed the address space
     middle = 32 << 29
     physmem.init([("r", middle - 64, 128, 32)])
     assert physmem.allocate_frames(4, boundary=middle << 1).count == 4
 
 
+# The region has the pages 1 to 62. ^ marks multiples of the boundary. Three pages fit twice into each piece:
+# |
+# |   page  0  1                    8                      16    56                      64
+# |         :  +--------+--------+--+--------+--------+-----+     +--------+--------+--+  :
+# |         :  |   3    |   3    |  |   3    |   3    |     | ... |   3    |   3    |  |  :
+# |         :  +--------+--------+--+--------+--------+-----+     +--------+--------+--+  :
+# |         ^                       ^                       ^     ^                       ^
 def test_boundary_keeps_within():
     """Frames with a boundary never cross a multiple of it, and use up all that fits."""
     physmem = fresh_physmem()
@@ -162,12 +180,22 @@ def test_boundary_keeps_within():
             break
     for owner in owners:
         assert owner.addr // (8 * PAGE) == (owner.addr + owner.nbytes - 1) // (8 * PAGE)
-    # Frames 1 to 7, six times 8, 7 * 8 to 62 of 64: two threes in each of the eight, by hand.
+    # By hand: the boundary cuts frames 1 to 62 into eight pieces, 1 to 7, then six of 8, then 56 to 62. Two threes fit
+    # into each.
     assert len(owners) == 16
 
 
+# Two frames fit between the first `low` and `high`. A byte less at either end is too little:
+# |
+# |   frame   3         4         5         6
+# |           +---------+---------+---------+- - -
+# |           |         |    granted: 2     |
+# |           +---------+---------+---------+- - -
+# |                     low                 high      2 frames fit
+# |                      low                high      1 frame fits
+# |                     low                high       1 frame fits
 def test_windows_from_low_to_before_high():
-    """`low` is the first address that may be used, `high` the first that may not; parts of frames do not count."""
+    """`low` is the first address you may use, `high` the first you may not. Partial frames do not count."""
     physmem = fresh_physmem()
     physmem.init([("r", SRAM, 16 * PAGE)])
     for low, high, first in (
@@ -188,7 +216,7 @@ def test_windows_from_low_to_before_high():
 
 
 def test_attributes():
-    """`require` is had, `forbid` is not, `prefer` is if possible and else not."""
+    """`require` is always met, `forbid` never violated, and `prefer` is met if possible."""
     physmem = board(fresh_physmem())
     for keywords, names in (
         ({"require": physmem.EXTERNAL}, ("psram",)),
@@ -210,7 +238,7 @@ def test_attributes():
 
 
 def test_what_is_preferred_and_full_gives_way():
-    """`prefer` falls back to what suits when the preferred memory is used up; `require` does not."""
+    """`prefer` falls back to other suitable memory when the preferred memory is used up. `require` does not."""
     physmem = board(fresh_physmem())
     physmem.allocate_frames(512, region="sram")
     assert physmem.allocate_frames(1, prefer=physmem.FAST, require=physmem.DMA).region.name == "psram"
@@ -218,8 +246,10 @@ def test_what_is_preferred_and_full_gives_way():
 
 
 def test_the_order_of_regions():
-    """What could live anywhere takes the memory with the fewest merits (DMA, FAST, RETAINED, SHARED), of equals the
-    smaller; the next when that is full."""
+    """A request that could go anywhere takes the memory with the fewest merits (DMA, FAST, RETAINED, SHARED).
+
+    Of equals it takes the smaller, and the next one when that is full.
+    """
     physmem = fresh_physmem()
     physmem.init(
         [
@@ -240,7 +270,7 @@ def test_the_order_of_regions():
 
 
 def test_a_region_by_name_or_itself():
-    """`region=` is a Region or a name; it is that region or none."""
+    """`region=` is a Region or a name. The request goes to that region or fails."""
     physmem = board(fresh_physmem())
     for name in ("sram", "psram", "core"):
         assert physmem.allocate_frames(1, region=name).region.name == name
@@ -251,7 +281,7 @@ def test_a_region_by_name_or_itself():
 
 
 def test_by_bytes():
-    """By bytes gives the fewest frames that hold them: ceil(nbytes / frame size)."""
+    """Allocating by bytes gives the fewest frames that hold them: ceil(nbytes / frame size)."""
     physmem = fresh_physmem()
     physmem.init([("pages", SRAM, 64 * PAGE, PAGE, "DMA"), ("lines", PSRAM, 64 * 32, 32)])
     for name, size in (("pages", PAGE), ("lines", 32)):
@@ -267,7 +297,8 @@ def test_by_bytes():
 
 
 def test_rings_of_every_size():
-    """From 1 byte to 1 MiB: at a multiple of its size, reached by DMA, in fast memory, no more than its frames."""
+    """Rings from 1 byte to 1 MiB lie at a multiple of their size, in fast memory that DMA reaches, with no extra
+    frames."""
     physmem = board(fresh_physmem())
     nbytes = 1
     while nbytes <= MEGABYTE:
@@ -282,11 +313,11 @@ def test_rings_of_every_size():
         first.free()
         second.free()
         nbytes *= 2
-    assert physmem.dma_ring(2 * MEGABYTE).region.name == "psram"  # 0x20100000 is no multiple of 2 MiB
+    assert physmem.dma_ring(2 * MEGABYTE).region.name == "psram"  # 0x20100000 is not a multiple of 2 MiB
 
 
 def test_rings_between_other_frames():
-    """Rings find the aligned gaps when every second page is in use."""
+    """Rings find the aligned gaps between frames in use: here one page of every 16 is in use."""
     physmem = fresh_physmem()
     physmem.init([("sram", SRAM, 64 * PAGE, PAGE, "DMA")])
     for i in range(0, 64, 16):
@@ -297,7 +328,7 @@ def test_rings_between_other_frames():
 
 
 def test_at_an_address():
-    """The first frame is the one that contains the address; by bytes, all frames that contain one of them."""
+    """The first frame is the one that contains the address. By bytes, you get every frame that holds one of them."""
     physmem = board(fresh_physmem())
     for offset, nbytes, first, count in (
         (0, 1, 0, 1),
@@ -321,7 +352,8 @@ def test_at_an_address():
 
 
 def test_reserved_regions_are_handed_out_by_address_only():
-    """With all else full, a reserved region's free frames are not taken; by its address they are, and come back."""
+    """With everything else full, a reserved region's free frames are not taken. By address they are, and they come
+    back."""
     physmem = board(fresh_physmem())
     for name in ("sram", "psram", "core"):
         physmem.allocate_frames(physmem.region(name).frames, region=name)
@@ -337,7 +369,7 @@ def test_reserved_regions_are_handed_out_by_address_only():
 
 
 def test_unknown_addresses_become_reserved_regions():
-    """Registers that nobody declared: granted once, kept as a reserved region, granted again after free."""
+    """Undeclared registers are granted once, kept as a reserved region, and granted again after free."""
     physmem = board(fresh_physmem())
     frames = physmem.allocate_frames_by_bytes_at(0x50001FFC, 8)
     assert (frames.addr, frames.count) == (0x50001000, 2)
@@ -353,9 +385,17 @@ def test_unknown_addresses_become_reserved_regions():
     assert all(owner.region.name != again.region.name for owner in frames)
 
 
+# The reserved region "low" has two frames and grows by 39:
+# |
+# |   0x40000000          0x40002000                0x40029000        0x50000000
+# |       +---------+---------+ - - - - - - - - - - - - - +                +---------+---------+
+# |       |  first  |          more, 40 frames            |                |       high        |
+# |       +---------+---------+ - - - - - - - - - - - - - +                +---------+---------+
 def test_reserved_regions_grow_on_demand():
-    """Past the end of a reserved region, also of one that is not the highest (Theseus' defect 10), also in use further
-    down; what was allocated before stays and can be freed, and raw calls bound before hand out nothing any more."""
+    """A reserved region grows past its end, even if it is not the highest one (Theseus' defect 10) or is partly in use.
+
+    What was allocated before stays and can be freed. Raw calls bound before have nothing left to hand out.
+    """
     physmem = fresh_physmem()
     physmem.init([("sram", SRAM, 16 * PAGE)], [("low", 0x40000000, 2 * PAGE), ("high", 0x50000000, 2 * PAGE)])
     region = physmem.region("low")
@@ -375,7 +415,7 @@ def test_reserved_regions_grow_on_demand():
 
 
 def test_reserved_regions_do_not_grow_into_others():
-    """An extension ends where the next region begins, whatever is free there."""
+    """An extension ends where the next region starts, whatever is free there."""
     physmem = fresh_physmem()
     physmem.init([("sram", 0x40004000, 4 * PAGE)], [("registers", 0x40000000, 2 * PAGE)])
     raises(physmem.PhysMemError, physmem.allocate_frames_at, 0x40001000, 4, code="AddressNotFree")
@@ -386,8 +426,10 @@ def test_reserved_regions_do_not_grow_into_others():
 
 
 def test_never_two_owners_of_one_frame():
-    """Seeded requests of every kind, with frees in between: the bytes of two living owners never meet, and the
-    statistics are the sum of them."""
+    """Seeded requests of every kind, with frees in between: the bytes of two live owners never overlap.
+
+    The statistics are the sum of the owners.
+    """
     physmem = board(fresh_physmem())
     numbers = RandomNumbers(13)
     owners = []
@@ -447,9 +489,19 @@ def test_inspection_shows_every_free_run():
     assert (picked.region.name, picked.first, picked.count, picked.owner) == ("b", 2, 4, 9)
 
 
+# The frames while the walk stands at frame 8:
+# |
+# |   frame   0       4       8      12      16
+# |           +-------+-------+-------+-------+
+# |   before  |     free      | held  | free  |     the walk has returned (0, 8, True)
+# |           +-------+-------+-------+-------+
+# |   after   | free  |   allocated   | free  |     frame 8 is now inside an allocation
+# |           +-------+-------+-------+-------+
 def test_inspection_while_the_memory_changes():
-    """A walk over the runs ends, whatever is allocated and freed meanwhile: here the run in hand and the allocation
-    behind it become one allocation, so that the walk goes on in the middle of it."""
+    """A walk over the runs ends, whatever is allocated and freed meanwhile.
+
+    Here the current run and the allocation after it become one allocation, so the walk continues in the middle of it.
+    """
     physmem = fresh_physmem()
     physmem.init([("r", SRAM, 16 * PAGE)])
     held = physmem.allocate_frames_at(SRAM + 8 * PAGE, 4)

@@ -1,15 +1,17 @@
-"""A raw call cut at each of its instructions, as a power cut would: `recover` finds the rows of before or of after it.
+"""A raw call cut at each of its instructions, as by a power cut: `recover` restores the rows from before or after it.
 
-A hard interrupt comes a step of the processor later every time; its handler copies the region's metadata, the call goes
-on, and the copy is what the power would have left. The region is not SHARED: nothing keeps the interrupt out. What the
-copy is to become the viper code of physmem_engine says.
+A hard interrupt comes one processor step later each time. Its handler copies the region's metadata and the call
+continues; the copy is what a power cut would have left. The region is not SHARED, so nothing keeps the interrupt out.
+The viper code of physmem_engine says what the copy must become.
 """
 
 import hard_interrupts
 import physmem
 import physmem_engine as engine
+import viper_engine
+import physmem_state
 from array import array
-from hard_interrupts import LEAST_DURING, MARGIN, STEP, STRIDE
+from hard_interrupts import LEAST_DURING, MARGIN, STEP, last_before
 from uctypes import addressof, bytearray_at
 
 ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
@@ -18,19 +20,17 @@ QEMU = ("-icount", "shift=6,sleep=off")
 
 FRAMES = 200
 BASE = 0x60000000 + 5 * 4096
-# (first, n); the rest is free: the 5 frames from 3, the 6 from 30, the 24 from 76 and the 73 from 127 on.
+# (first, n); the rest is free: 5 frames from 3, 6 from 30, 24 from 76 and 73 from 127.
 ALLOCATIONS = ((0, 3), (8, 22), (36, 40), (100, 20), (120, 7))
-
-# Words of a state, from the table of physmem_engine.
-PLANES = 6
-ROW = 15
 
 BEFORE, DURING, AFTER = range(3)
 
 
 class Interruption:
-    """What the hard interrupt does: a copy of the state, byte by byte, as no slice can be made there. `when` says
-    whether the call had begun or ended."""
+    """What the hard interrupt does: copy the state byte by byte, since a handler cannot make a slice.
+
+    `when` says whether the call had started or ended.
+    """
 
     def __init__(self, state):
         self.size = 4 * len(state)
@@ -56,7 +56,7 @@ class Interruption:
 
 
 class Scene:
-    """A region as ALLOCATIONS say, and calls of it that are cut."""
+    """A region as ALLOCATIONS say, and calls on it that are cut."""
 
     def __init__(self):
         self.region = physmem.Region("cut", BASE, FRAMES * 4096)
@@ -68,10 +68,10 @@ class Scene:
         self.tick = self.interruption.tick
 
     def rows(self, state):
-        return bytes(state)[4 * ROW : 4 * state[PLANES]]
+        return bytes(state)[4 * engine.STATE_ROW : 4 * state[engine.STATE_PLANES]]
 
     def interrupt_after(self, steps, make, arguments):
-        """Make the call, interrupted so many steps after it has been started; return when it was."""
+        """Make the call and interrupt it `steps` steps after its start. Return when the interrupt came."""
         self.state[:] = self.before
         interruption = self.interruption
         interruption.begin()
@@ -91,15 +91,15 @@ class Scene:
         return interruption.when
 
     def cut_at_every_instruction(self, make, arguments, by_viper, undone):
-        """Cut the call at every STEP-th step. With `undone` it is to be undone until it is complete, else to be
-        completed from its first store on. Returns the numbers of cuts during the call and of states that they found."""
+        """Cut the call at every STEP-th step. Return the number of cuts during the call and of states that they found.
+
+        With `undone` the call must be undone until it is complete, otherwise completed from its first store on.
+        """
         expected = array("I", self.before)
         by_viper(addressof(expected))
         before, after = self.rows(self.before), self.rows(expected)
         counts = [0, 0, 0]
-        steps = 0
-        while self.interrupt_after(steps + STRIDE, make, arguments) == BEFORE:
-            steps += STRIDE
+        steps = last_before(lambda steps: self.interrupt_after(steps, make, arguments) == BEFORE)
         states = set()
         rows = set()
         cut = array("I", self.before)
@@ -117,17 +117,17 @@ class Scene:
             found = self.rows(cut)
             rows.add(found)
             free = free_frames(cut)
-            freed = engine.recover(cut)
+            freed = physmem_state.recover(cut)
             recovered = self.rows(cut)
             complete = found == after if undone else found != before
             assert recovered == (after if complete else before), steps
-            assert engine.check(cut) == [], steps
+            assert physmem_state.check(cut) == [], steps
             assert free_frames(cut) == free + freed
-            assert engine.recover(cut) == 0 and self.rows(cut) == recovered
+            assert physmem_state.recover(cut) == 0 and self.rows(cut) == recovered
         assert counts[BEFORE] and counts[DURING] >= LEAST_DURING // STEP, counts
         assert before in rows and after in rows and copy == bytes(expected)
-        # At every step no store is missed: each changes a word of the rows, one of the starts and all that the
-        # allocation touches.
+        # If every step is tried, no store is missed: each changes one of the words of the rows that the allocation
+        # touches, or the word of its start.
         changes = 1
         for i in range(0, len(before), 4):
             changes += before[i : i + 4] != after[i : i + 4]
@@ -136,23 +136,26 @@ class Scene:
 
 
 def free_frames(state):
-    """Frames that are free, from the row."""
+    """Return the number of frames that the row says are free."""
     free = 0
     for frame in range(FRAMES):
-        free += state[ROW + (frame >> 5)] >> (frame & 31) & 1
+        free += state[engine.STATE_ROW + (frame >> 5)] >> (frame & 31) & 1
     return free
 
 
 def cut_all(calls):
-    """Cut calls of a scene at every instruction: `calls(region)` generates ``(function, arguments, what, how)``, the
-    latter two for `serve`; `how` of None is one for `flip_start`."""
+    """Cut calls of a scene at every instruction.
+
+    `calls(region)` generates ``(function, arguments, what, how)``, the latter two for `serve`; a `how` of None is a
+    call of `flip_start`.
+    """
     scene = Scene()
     cuts = states = 0
     for make, arguments, what, how in calls(scene.region):
         if how is None:
-            by_viper = lambda address, frame=what: engine.flip_start(address, frame)  # noqa: E731
+            by_viper = lambda address, frame=what: viper_engine.flip_start(address, frame)  # noqa: E731
         else:
-            by_viper = lambda address, what=what, how=how: engine.serve(address, what, how)  # noqa: E731
+            by_viper = lambda address, what=what, how=how: viper_engine.serve(address, what, how)  # noqa: E731
         during, found = scene.cut_at_every_instruction(make, arguments, by_viper, how != 0)
         cuts += during
         states += found

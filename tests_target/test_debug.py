@@ -1,4 +1,4 @@
-"""physmem_debug: owners and leaks, assertions, statistics, and that nothing is left of it when it is switched off."""
+"""physmem_debug: owners and leaks, assertions, statistics, and that switching it off leaves nothing behind."""
 
 import gc
 import sys
@@ -15,12 +15,12 @@ CALLS = ("alloc", "alloc_aligned", "alloc_at", "free")
 
 
 def heap():
-    """Bytes of heap in use; 0 where nobody counts."""
+    """Return bytes of heap in use; 0 on CPython, which does not count them."""
     return gc.mem_alloc() if LOCKS else 0
 
 
 def one_region(frames=64, attributes="DMA"):
-    """A system of one region, and the region."""
+    """Return a system of one region, and the region."""
     system = DebugSystem(("sram", frames, attributes))
     return system, system.region("sram")
 
@@ -29,27 +29,25 @@ def one_region(frames=64, attributes="DMA"):
 
 
 def test_nothing_is_loaded_before_it_is_named():
-    """`physmem` alone loads no part of it, and `debug` only what is switched on."""
+    """`physmem` alone loads none of the tiers; `debug` does when it switches the first one on."""
     physmem = fresh_physmem()
     physmem.boot()
     physmem.boot_complete()
-    for name in ("physmem_debug", "physmem_poison", "physmem_guard"):
-        assert name not in sys.modules
-    physmem.debug(owners=True, assertions=True, statistics=True)
-    assert "physmem_debug" in sys.modules
-    assert "physmem_poison" not in sys.modules and "physmem_guard" not in sys.modules
-    physmem.debug(poison=True)
-    assert "physmem_poison" in sys.modules and "physmem_guard" not in sys.modules
+    tiers = ("physmem_tiers", "physmem_poison", "physmem_guard")
+    assert [name for name in tiers if name in sys.modules] == []
+    physmem.debug(owners=True)
+    assert [name for name in tiers if name not in sys.modules] == []
     physmem.debug()
 
 
 def test_switched_off_everything_is_as_before():
-    """The calls are the very same objects, and nothing of physmem is replaced, whatever was on."""
+    """After switching off, the calls are the very same objects and nothing of physmem is replaced, whatever was on."""
     system = DebugSystem(("sram", 64, "DMA FAST"), ("psram", 48, "DMA EXTERNAL"))
     p = system.physmem
     regions = p.regions()
     before = [[getattr(region, name) for name in CALLS] for region in regions]
-    parts = (p._own, p._own_deferred, list(p._checks))
+    allocate, system_of_regions = sys.modules["physmem_allocate"], sys.modules["physmem_system"]
+    parts = (allocate._note_tag, list(system_of_regions._checks))
     settings = ({"owners": True}, {"poison": True}, {"guard_frames": 2}, {"assertions": True}, {"statistics": True})
     for tiers in settings + ({"owners": True, "poison": True, "guard_frames": 1, "statistics": True},):
         p.debug(**tiers)
@@ -62,7 +60,7 @@ def test_switched_off_everything_is_as_before():
         for region, calls in zip(regions, before):
             for name, call in zip(CALLS, calls):
                 assert getattr(region, name) is call, (tiers, name)
-        assert p._own is parts[0] and p._own_deferred is parts[1] and p._checks == parts[2]
+        assert (allocate._note_tag, system_of_regions._checks) == parts
         for owner in frames:
             owner.free()
         for region in regions:
@@ -83,11 +81,11 @@ def test_reserved_regions_are_left_alone():
 
 
 def test_another_wrapper_stays():
-    """Whoever else has wrapped the calls stays around them when debug goes."""
+    """If other code has wrapped the calls, its wrapper stays when debug goes."""
     system, sram = one_region()
     asked = []
 
-    def wrapper(region, calls):
+    def wrapper(region, state, calls):
         def alloc(n):
             asked.append(n)
             return calls[0](n)
@@ -95,24 +93,24 @@ def test_another_wrapper_stays():
         return (alloc,) + calls[1:]
 
     system.physmem.debug(owners=True)
-    sram.wrap(wrapper)
+    sys.modules["physmem_region"].wrap_calls(sram, wrapper)
     first = sram.alloc(3)
     assert system.leaks() == [("sram", first, 3, None)]
     system.physmem.debug(statistics=True)
     system.physmem.debug()
     sram.alloc(4)
-    sram.unwrap(wrapper)
+    sys.modules["physmem_region"].unwrap_calls(sram, wrapper)
     sram.alloc(5)
     assert asked == [3, 4]
 
 
 def test_no_heap_for_the_second_region():
-    """What debug() has done to the first region is undone, and the next debug() does all of it."""
+    """What debug() did to the first region is undone, and the next debug() does all of it."""
     system = DebugSystem(("one", 64, "DMA"), ("two", 64, "DMA"))
     p = system.physmem
     one, two = system.region("one"), system.region("two")
     failing = FailingWrapper()
-    two.wrap(failing)
+    sys.modules["physmem_region"].wrap_calls(two, failing)
     before = (one.alloc, one.free, two.alloc, two.free)
     failing.fails = True
     raises(MemoryError, p.debug, owners=True)
@@ -173,7 +171,10 @@ def test_bad_input():
 
 
 def test_leaks_since_a_mark():
-    """What is out, oldest first, with all that a Leak says; nothing of what was freed or was there before."""
+    """Leaks are what is still allocated since the mark, oldest first, with everything a Leak reports.
+
+    What was freed or was there before the mark is not listed.
+    """
     system, sram = one_region()
     p = system.physmem
     sram.alloc(2)
@@ -190,14 +191,14 @@ def test_leaks_since_a_mark():
     assert (leak.addr, leak.nbytes) == (sram.addr(c), 5 * FRAME)
     assert p.leaks(middle) == leaks[2:] and leaks[2].first == d
     assert p.leaks(p.mark()) == []
-    b = sram.alloc(1)  # younger than all, at a lower address than some
+    b = sram.alloc(1)  # the youngest, at a lower address than some others
     assert [leak.first for leak in p.leaks(start)] == [a, c, d, b]
     p.debug(owners=True, statistics=True)
     assert [leak.first for leak in p.leaks(start)] == [a, c, d, b]
 
 
 def test_owners_of_every_call():
-    """The owner is what the call was told, else what the block says, else None."""
+    """The tag is the one given to the call, otherwise the one of the block, otherwise None."""
     system = DebugSystem(("sram", 64, "DMA FAST"), ("psram", 48, "DMA EXTERNAL"))
     p, owner = system.physmem, system.debug.owner
     sram = system.region("sram")
@@ -237,8 +238,8 @@ def leave_by_error(owner):
 
 
 def test_leaks_after_splits_and_merges():
-    """Each part of a split allocation is one leak, and each piece that was merged stays one: no frame is missing, none
-    is named twice."""
+    """Each part of a split allocation is one leak, and each merged piece stays one. No frame is missing or listed
+    twice."""
     system, sram = one_region()
     p = system.physmem
     p.mark()
@@ -270,7 +271,7 @@ def test_leaks_after_splits_and_merges():
 
 
 def test_what_went_past_is_no_leak():
-    """What was freed by a call bound before is no leak; what such a call allocated is nobody's."""
+    """Frames freed by a call bound earlier are not a leak. Frames allocated by such a call have no tag."""
     system, sram = one_region()
     alloc, free = sram.alloc, sram.free
     system.physmem.mark()
@@ -279,7 +280,7 @@ def test_what_went_past_is_no_leak():
     assert system.leaks() == [("sram", b, 4, None)]
     assert sram.free(b) == 4
     assert alloc(7) == a
-    assert system.leaks() == [("sram", a, 3, None)]  # of those the record does not know that they were freed
+    assert system.leaks() == [("sram", a, 3, None)]  # the shadow does not know that they were freed
     assert free(a) == 7
     assert sram.alloc(7) == a and sram.free(a) == 7
     assert alloc(7) == a
@@ -303,7 +304,7 @@ def test_retained_frames_are_leaks_until_released():
 
 
 def test_owners_off_forget():
-    """What was recorded is gone with the tier, and frames that are out then are of before."""
+    """The recorded tags go with the tier. Frames that are allocated then count as allocated before it."""
     system, sram = one_region()
     p = system.physmem
     mark = p.mark()
@@ -314,7 +315,7 @@ def test_owners_off_forget():
 
 
 def test_mark_leaves_the_other_tiers_on():
-    """With all that they know and all that they have found."""
+    """The other tiers keep all that they know and all that they have found."""
     system, sram = one_region()
     p = system.physmem
     p.debug(poison=True, guard_frames=2, assertions=True, statistics=True)
@@ -335,21 +336,24 @@ def test_mark_leaves_the_other_tiers_on():
 
 
 def corrupt(system, region, frame):
-    """Turn the frame's bit in the map: what was in use becomes free, or a start and in use."""
-    engine = sys.modules["physmem_engine"]
+    """Flip the frame's bit in the bitmap: a frame in use becomes free, or becomes a start and in use."""
+    from physmem_engine import STATE_ROW
+    from physmem_state import rebuild, starts_of
+
     state = region._state
-    row = 15  # words before the row of free frames: the table in physmem_engine
-    starts = row + (state[0] + 31) // 32 + 1
+    starts = starts_of(state)
     bit = 1 << frame % 32
-    state[row + frame // 32] ^= bit
-    if not state[row + frame // 32] & bit or state[starts + frame // 32] & bit:
+    state[STATE_ROW + frame // 32] ^= bit
+    if not state[STATE_ROW + frame // 32] & bit or state[starts + frame // 32] & bit:
         state[starts + frame // 32] ^= bit
-    engine.rebuild(state)
+    rebuild(state)
 
 
 def test_frames_handed_out_twice():
-    """A map that has lost an allocation is found when it hands the frames out again, both sides are named, and the call
-    leaves all as it was."""
+    """A bitmap that has lost an allocation is found when it hands the frames out again.
+
+    Both sides are named, and the call changes nothing.
+    """
     system, sram = one_region()
     p = system.physmem
     for guard_frames in (0, 1):
@@ -359,7 +363,7 @@ def test_frames_handed_out_twice():
         sram.alloc(1)
         corrupt(system, sram, first)
         used = sram.used_frames
-        assert "frame %d" % first in [sentence for sentence in p.check() if "not in the record" in sentence][0]
+        assert "frame %d" % first in [sentence for sentence in p.check() if "not in the shadow" in sentence][0]
         error = raises(p.PhysMemError, sram.alloc_at, first, 1, code="InternalCorruption")
         for part in ("sram", "frame %d " % first, "'victim'", "serial"):
             assert part in str(error), error
@@ -374,7 +378,7 @@ def test_frames_handed_out_twice():
 
 
 def test_frames_handed_out_twice_where_there_is_room_for_guards():
-    """No guard is left around frames that are not handed out after all, nor of those that have the frames."""
+    """Frames that are not handed out after all get no guard, nor does the allocation that has them."""
     system, sram = one_region()
     p = system.physmem
     sram.alloc_at(0, 4)
@@ -391,14 +395,14 @@ def test_frames_handed_out_twice_where_there_is_room_for_guards():
         error = raises(p.PhysMemError, call, *arguments, code="InternalCorruption")
         assert "frame 5 " in str(error)
         assert sram.used_frames == 4
-    # Nor does a guard take them.
+    # A guard does not take them either.
     assert sram.alloc_at(6, 1) == 6 and sram.used_frames == 6
     assert system.byte(sram, 5, 0)[0][0] == 0
     assert "frame 5 " in system.sentence()
 
 
 def test_a_guard_handed_out():
-    """A map that has lost a guard is found as well."""
+    """A bitmap that has lost a guard is found as well."""
     system, sram = one_region()
     p = system.physmem
     p.debug(assertions=True, guard_frames=1)
@@ -411,7 +415,7 @@ def test_a_guard_handed_out():
 
 
 def test_a_free_of_what_nobody_has():
-    """A map that has made up an allocation is found when that is freed, and the free is not done."""
+    """A bitmap that has invented an allocation is found when that is freed, and the free does not happen."""
     system, sram = one_region()
     p = system.physmem
     p.debug(assertions=True)
@@ -425,7 +429,10 @@ def test_a_free_of_what_nobody_has():
 
 
 def test_no_assertion_fails_without_reason():
-    """Refused calls, splits and merges, what was out before, and double, interior and foreign frees."""
+    """No assertion fails without reason: refused calls, splits, merges, earlier allocations, and bad frees.
+
+    The bad frees are double, interior and foreign ones.
+    """
     system, sram = one_region()
     p = system.physmem
     before = p.allocate_frames(4)
@@ -434,7 +441,7 @@ def test_no_assertion_fails_without_reason():
     parts = a.split_at(2)
     assert sram.free(1) == sram.free(3) == sram.free(12) == p.NOT_ALLOCATED
     merged = before.merge(parts[0])
-    assert sram.free(4) == p.NOT_ALLOCATED  # it began an allocation once
+    assert sram.free(4) == p.NOT_ALLOCATED  # an allocation started there once
     parts[1].merge(b)
     assert sram.alloc(100) == p.ALLOCATION_TOO_LARGE and sram.alloc_at(0, 1) == p.ADDRESS_NOT_FREE
     assert merged.free() == 6 and parts[1].free() == 9
@@ -444,9 +451,11 @@ def test_no_assertion_fails_without_reason():
 
 
 def test_random_operations_do_not_notice():
-    """2,000 operations of the whole API, 300 on a slow board, on regions that are no memory as well, are granted,
-    refused and counted as without the tiers; no assertion fails, and leaks() has as many frames of each region as are
-    out."""
+    """2,000 operations of the whole API, 300 on a slow board, also on regions without memory.
+
+    They are granted, refused and counted as without the tiers. No assertion fails, and leaks() has as many frames of
+    each region as are allocated.
+    """
     operations = RandomOperations(fresh_physmem(), RandomNumbers(2).below)
     p = operations.physmem
     p.debug(owners=True, assertions=True, statistics=True)
@@ -470,7 +479,7 @@ def test_random_operations_do_not_notice():
 
 
 def test_statistics():
-    """Each count against what was called here; reset; two regions apart."""
+    """Each count is compared with the calls made here; reset; two regions apart."""
     system = DebugSystem(("sram", 64, "DMA FAST"), ("psram", 48, "DMA EXTERNAL"))
     p, debug = system.physmem, system.debug
     sram, psram = system.region("sram"), system.region("psram")
@@ -527,7 +536,10 @@ def test_statistics():
 
 
 def test_with_the_heap_locked():
-    """Owners, assertions and statistics take no heap and miss nothing; guards and poison are left out and counted."""
+    """With the heap locked, owners, assertions and statistics take no heap and miss nothing.
+
+    Guards and poison are left out and counted.
+    """
     system = DebugSystem(("sram", 64, "DMA FAST"), ("psram", 48, "DMA EXTERNAL"))
     p, sram = system.physmem, system.region("sram")
     p.debug(owners=True, assertions=True, statistics=True)
@@ -567,8 +579,10 @@ def test_with_the_heap_locked():
 
 
 def test_guards_and_poison_with_the_heap_locked():
-    """What cannot be filled is handed out and freed all the same, and counted; what was guarded before loses its guards
-    with its end."""
+    """Frames that cannot be filled are still handed out and freed, and counted.
+
+    An allocation that was guarded before loses its guards when it ends.
+    """
     if not LOCKS:
         return  # there is no heap that could be locked
     system, sram = one_region()

@@ -1,4 +1,4 @@
-"""physmem_debug with all tiers on, in a SHARED region that a hard interrupt handler uses as well as the program."""
+"""physmem_debug with all tiers on, in a SHARED region that a hard interrupt handler and the program both use."""
 
 import time
 from array import array
@@ -12,15 +12,17 @@ TIMEOUT = 180
 QEMU = ("-icount", "shift=6,sleep=off")
 
 FRAMES = 96
-MOST = 6  # allocations of the handler at a time
+MOST = 6  # allocations that the handler holds at a time
 OPERATIONS = 2000  # of the handler
 STEPS = 10000  # of the processor between two interrupts
 LIMIT_MS = 60000
 
 
 class Handler:
-    """One raw call for each interrupt. `faults` counts what was answered wrongly, `granted` and `freed` what was not;
-    `tick` is bound once, as naming a method takes heap."""
+    """One raw call for each interrupt. `faults` counts wrong results, `granted` and `freed` right ones.
+
+    `tick` is bound once, since naming a method takes heap.
+    """
 
     def __init__(self, region, not_allocated):
         self.alloc, self.free = region.alloc, region.free
@@ -52,8 +54,10 @@ class Handler:
 
 
 def test_handler_and_program():
-    """Nothing is raised, nothing found where nothing is wrong, no frame lost; what the handler could not do is counted,
-    its allocations are in the record."""
+    """Nothing is raised, nothing is found where nothing is wrong, and no frame is lost.
+
+    What the handler could not do is counted. Its allocations are in the shadow.
+    """
     system = DebugSystem(("shared", FRAMES, "DMA SHARED"))
     p, region = system.physmem, system.region("shared")
     p.debug(owners=True, poison=True, guard_frames=1, assertions=True, statistics=True)

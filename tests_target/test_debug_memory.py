@@ -1,4 +1,4 @@
-"""physmem_debug: poison in freed frames, guard frames around allocations, and who is named for what was overwritten."""
+"""physmem_debug: poison in freed frames, guard frames around allocations, and who is named for an overwrite."""
 
 from debug_system import FRAME, DebugSystem
 from model import ModelRegion
@@ -12,7 +12,7 @@ GUARD = 0xFD
 
 
 def one_region(frames=64, attributes="DMA"):
-    """A system of one region, and the region."""
+    """Return a system of one region, and the region."""
     system = DebugSystem(("sram", frames, attributes))
     return system, system.region("sram")
 
@@ -26,7 +26,7 @@ def named(sentence, *parts):
 
 
 def test_freed_frames_are_filled():
-    """Every byte of what was freed, and none of what was not."""
+    """Freeing fills every byte of the freed frames, and no other byte."""
     system, sram = one_region()
     p = system.physmem
     a, b, c = [p.allocate_frames(n) for n in (2, 40, 3)]
@@ -43,15 +43,16 @@ def test_freed_frames_are_filled():
 
 
 def test_frames_larger_than_what_is_filled_at_once():
-    """The last byte of a frame of 4,096 bytes, and the first."""
+    """The last byte of a frame of 4,096 bytes is filled, and the first."""
     physmem = DebugSystem(("sram", 1, "")).physmem
+    import physmem_system
     from uctypes import addressof, bytearray_at
 
     memory = bytearray(16 * 1024)
     base = addressof(memory)
     base += -base % 4096
     region = physmem.Region("large", base, 8192)
-    physmem._enter([region])
+    physmem_system.enter([region])
     physmem.debug(poison=True)
     first = region.alloc(2)
     region.free(first)
@@ -65,8 +66,10 @@ def test_frames_larger_than_what_is_filled_at_once():
 
 
 def test_a_write_after_free_is_found_by_check():
-    """Any one byte of the frames: the first and the last of the first, of a middle and of the last frame. Address,
-    former owner and serial are named; it is said as long as it is so."""
+    """One changed byte of the frames is found: the first and last byte of the first, a middle and the last frame.
+
+    Address, former owner and serial are named. The report stays as long as the byte is wrong.
+    """
     system, sram = one_region()
     p = system.physmem
     p.debug(poison=True)
@@ -85,7 +88,7 @@ def test_a_write_after_free_is_found_by_check():
 
 
 def test_a_write_after_free_is_found_when_the_frames_are_handed_out():
-    """And kept for check(), which has nothing left to see but that."""
+    """The finding is kept for check(), which has nothing else left to see."""
     for call in ("alloc", "alloc_aligned", "alloc_at", "allocate_within"):
         system, sram = one_region()
         p = system.physmem
@@ -121,7 +124,7 @@ def test_only_what_was_freed_while_poison_is_on():
     a, b, c, d = [sram.alloc(3) for _ in range(4)]
     sram.free(a)
     p.debug(poison=True)
-    free(b)  # past the tiers
+    free(b)  # bypasses the tiers
     sram.free(c)
     for frame in (a, b, 63):
         system.write(sram, frame, 0)
@@ -136,7 +139,7 @@ def test_only_what_was_freed_while_poison_is_on():
     assert p.check() == []
     sram.free(d)
     alloc_at(d, 3)
-    system.write(sram, d, 0)  # whoever went past the tiers may
+    system.write(sram, d, 0)  # so may a caller that bypassed the tiers
     assert p.check() == []
 
 
@@ -153,7 +156,7 @@ def test_poison_that_stays_on_forgets_nothing():
 
 
 def test_what_was_freed_keeps_its_owner():
-    """A part of freed frames is handed out again: the rest is named by its own former owner."""
+    """When part of the freed frames is handed out again, the rest still names its former owner."""
     system, sram = one_region()
     p = system.physmem
     p.debug(poison=True)
@@ -168,7 +171,7 @@ def test_what_was_freed_keeps_its_owner():
 
 
 def test_findings_are_bounded():
-    """The last 16 are kept, and it is said how many there were before them."""
+    """The last 16 findings are kept, with the number of those before them."""
     system, sram = one_region()
     p = system.physmem
     p.debug(poison=True)
@@ -190,7 +193,7 @@ def test_findings_are_bounded():
 
 
 def guarded(system, region, first, count, size):
-    """Assert that the frames have `size` whole guards at each side, of their own."""
+    """Assert that the frames have `size` whole guard frames of their own at each side."""
     for begin in (first - size, first + count):
         assert region.count(begin) == size, (first, count, begin, list(region.runs()))
         for offset in (0, FRAME * size - 1):
@@ -198,7 +201,7 @@ def guarded(system, region, first, count, size):
 
 
 def test_guards_are_frames_of_their_own():
-    """All calls; they go with what they guard; they cannot be freed and are no leaks."""
+    """Guards of all calls: they go with what they guard, cannot be freed and are not leaks."""
     system, sram = one_region()
     p = system.physmem
     for size in (1, 2, 3):
@@ -224,8 +227,10 @@ def test_guards_are_frames_of_their_own():
 
 
 def test_an_overrun_of_one_byte():
-    """Before and behind, the nearest byte of a guard and the farthest: owner, serial, side, address and distance. Found
-    by check(), and kept when the frames are freed."""
+    """An overrun before and behind, at the nearest and the farthest byte of a guard.
+
+    Owner, serial, side, address and distance are reported. check() finds it, and it is kept when the frames are freed.
+    """
     system, sram = one_region()
     p = system.physmem
     for size in (1, 2):
@@ -263,7 +268,7 @@ def test_an_overrun_of_one_byte():
 
 
 def test_guards_follow_splits_and_merges():
-    """The parts keep the guard at their side, whoever frees them in whatever order."""
+    """The parts keep the guard at their side, whichever is freed first and in whatever order."""
     system, sram = one_region()
     p = system.physmem
     p.debug(guard_frames=2)
@@ -287,7 +292,7 @@ def test_guards_follow_splits_and_merges():
 
 
 def test_no_place_with_guards():
-    """A request fails only if there is no place at all; without both guards it is counted."""
+    """A request fails only if there is no place at all. Without both guards it is counted."""
     system, sram = one_region(8)
     p = system.physmem
     p.debug(guard_frames=1)
@@ -304,7 +309,7 @@ def test_no_place_with_guards():
     assert sram.alloc_at(0, 2) == 0 and sram.used_frames == 3
     assert sram.alloc_at(7, 1) == 7 and sram.used_frames == 5
     assert system.debug.untracked()["sram"]["unguarded"] == 4
-    # Guards make room for a request by address, but not for one that would not be met then either.
+    # Guards make room for a request by address, but not if the request could not be met even then.
     assert sram.alloc_at(5, 3) == p.ADDRESS_NOT_FREE and sram.used_frames == 5
     assert sram.alloc_at(2, 5) == 2 and sram.used_frames == 8
     assert system.debug.untracked()["sram"]["unguarded"] == 7
@@ -313,8 +318,8 @@ def test_no_place_with_guards():
 
 
 def test_guards_make_room():
-    """Wherever in a guard the frames begin or end that were asked for by address; and for nothing else."""
-    # Of each pair of guards the one that is left, and of the new allocation the one that has room.
+    """Guards make room wherever in a guard the requested frames start or end, and for nothing else."""
+    # `used` includes one guard of each: the one left of the old pair, and the one of the new pair that has room.
     for first, count, used in ((13, 1, 7), (12, 1, 7), (6, 3, 9), (9, 1, 7), (14, 2, 10)):
         system, sram = one_region(32)
         p = system.physmem
@@ -329,7 +334,8 @@ def test_guards_make_room():
 
 
 def test_another_number_of_guards():
-    """It frees those that there are, and new allocations have the new ones; the same number keeps them."""
+    """Changing the number of guards frees the existing ones; new allocations get the new number. The same number keeps
+    them."""
     system, sram = one_region()
     p = system.physmem
     p.debug(guard_frames=2)
@@ -346,7 +352,7 @@ def test_another_number_of_guards():
 
 
 def random_map(random, region):
-    """Allocate at random; return the region's model and what is allocated."""
+    """Allocate at random. Return the region's model and what is allocated."""
     model = ModelRegion("sram", region.base, region.frames, FRAME, 0, False)
     firsts = []
     for _ in range(random.below(region.frames // 2)):
@@ -359,7 +365,7 @@ def random_map(random, region):
 
 
 def random_limits(random, region, n):
-    """Constraints in bytes, as `allocate_within` takes them."""
+    """Return constraints in bytes, as `allocate_within` takes them."""
     kind = random.below(3)
     limits = {"align": FRAME, "boundary": 0, "low": 0, "high": None}
     if kind > 0:
@@ -372,8 +378,10 @@ def random_limits(random, region, n):
 
 
 def test_guards_wherever_there_is_a_place_for_them():
-    """On random maps: a request gets the lowest place with both guards that trying every frame finds, the lowest
-    without if there is no such place, and is refused only if there is none at all."""
+    """On random maps a request gets the lowest place with both guards that trying every frame finds.
+
+    If there is none, it gets the lowest without guards. It is refused only if there is no place at all.
+    """
     random = RandomNumbers(5)
     seen = [0, 0, 0]
     for frames in range(20, 70, 50 // scaled(10, 3)):
@@ -420,7 +428,7 @@ def test_guards_wherever_there_is_a_place_for_them():
 
 
 class Operations:
-    """Random operations with all tiers on, over frames that their owners write to from the first byte to the last."""
+    """Random operations with all tiers on, over frames whose owners write every byte from first to last."""
 
     def __init__(self, seed):
         self.system = DebugSystem(("fast", 40, "DMA FAST"), ("shared", 70, "DMA SHARED"), ("external", 64, "EXTERNAL"))
@@ -533,6 +541,8 @@ class Operations:
 
 
 def test_no_false_alarm_with_all_tiers():
-    """2,000 random operations, 200 on a slow board: nothing is found, nothing of what the owners wrote is touched,
-    leaks() has exactly what is out, and at the end all frames are free, those of the guards as well."""
+    """2,000 random operations, 200 on a slow board: nothing is found, and no byte that the owners wrote is changed.
+
+    leaks() has exactly what is allocated. At the end all frames are free, including those of the guards.
+    """
     Operations(3).run(scaled(2000, 2000, 200), scaled(50, 200, 100))

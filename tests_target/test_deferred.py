@@ -1,6 +1,6 @@
-"""Deferred bookkeeping: allocate_frames_deferred, its actions, and the spare owners that stand behind them.
+"""Deferred bookkeeping: allocate_frames_deferred, its actions, and the spare owners behind them.
 
-What must be pending still is looked at with the heap or the scheduler locked, since the scheduler commits by itself.
+The scheduler commits by itself. So the tests look at what must still be pending with the heap or the scheduler locked.
 """
 
 import gc
@@ -12,10 +12,10 @@ from snapshot import of_system
 from support import fresh_physmem, raises
 from two_regions import FRAME, SRAM, two_regions
 
-PSRAM = 0x80000000  # no small integer on boards
+PSRAM = 0x80000000  # a big integer on boards
 FRAMES = 80
 SPARES = 32
-SPLITS = 4  # of two and of three parts each
+SPLITS = 4  # into two parts and into three parts each
 LOCKS = sys.implementation.name == "micropython"
 
 
@@ -34,8 +34,10 @@ def used(physmem):
 
 
 def use_up(physmem, count=SPARES):
-    """Take `count` spare owners, of one frame of sram each, with the heap locked, so that MicroPython's scheduler makes
-    no others meanwhile; return the pairs."""
+    """Take `count` spare owners, of one frame of sram each, with the heap locked. Return the pairs.
+
+    With the heap locked, MicroPython's scheduler makes no others meanwhile.
+    """
     pairs = [None] * count
     micropython.heap_lock()
     try:
@@ -49,7 +51,7 @@ def use_up(physmem, count=SPARES):
 
 
 def test_commits_by_itself():
-    """The scheduler does it soon; then there is nothing left to commit, and all spare owners are there."""
+    """The scheduler commits soon. Then nothing is left to commit, and all spare owners are back."""
     physmem = system()
     frames, action = physmem.allocate_frames_deferred(3, owner="driver")
     run_scheduled()
@@ -77,13 +79,13 @@ def test_pending_until_the_scheduler_runs():
 
 
 def test_commit_by_hand():
-    """Once; one commit does it for all actions there are, whatever has become of their frames."""
+    """One commit completes all pending actions, once, whatever has become of their frames."""
     physmem = system()
 
     def commit():
         kept, first = physmem.allocate_frames_deferred(1)
         freed, second = physmem.allocate_frames_deferred(1)
-        _, third = physmem.allocate_frames_deferred(1)  # the owner is dropped, not the frame
+        _, third = physmem.allocate_frames_deferred(1)  # drops the owner, not the frame
         assert freed.free() == 1
         assert first.pending and second.pending and third.pending and spares() == SPARES - 3
         assert second.commit() is True
@@ -99,7 +101,8 @@ def test_commit_by_hand():
 
 
 def test_commit_by_with():
-    """At the end of the block, and of one that an exception leaves: that one goes on."""
+    """The end of a `with` block commits. If an exception leaves the block, it still commits, and the exception
+    continues."""
     physmem = system()
 
     def commit():
@@ -122,7 +125,10 @@ def test_commit_by_with():
 
 
 def test_commit_with_the_heap_locked():
-    """NotPermitted on MicroPython, by hand and by `with`, and still pending; an exception of the block says more."""
+    """With the heap locked, MicroPython raises NotPermitted, by hand and by `with`, and the action is still pending.
+
+    An exception of the block takes precedence: it says more.
+    """
     physmem = system()
     outcomes = [None] * 4
     error = KeyError("of the block")
@@ -156,7 +162,7 @@ def test_commit_with_the_heap_locked():
 
 
 def test_the_scheduler_runs_with_the_heap_locked():
-    """It cannot make owners then. The next deferred allocation has it done, for all."""
+    """The scheduler cannot make owners with the heap locked. The next deferred allocation makes them for all."""
     physmem = system()
     actions = [None] * 3
     micropython.heap_lock()
@@ -176,8 +182,10 @@ def test_the_scheduler_runs_with_the_heap_locked():
 
 
 def test_dropped_actions():
-    """Two hundred owners and actions, none of them kept: no spare owner is lost, and the frames are the region's still,
-    to be freed by whoever knows them."""
+    """Two hundred owners and actions, all dropped: no spare owner is lost.
+
+    The frames still belong to the region, and anyone who knows their numbers can free them.
+    """
     physmem = system()
     sram = physmem.region("sram")
     for i in range(200):
@@ -191,8 +199,10 @@ def test_dropped_actions():
 
 
 def test_all_spare_owners_used_up():
-    """The next request is a MemoryError that says so, and its frames stay free; nothing is lost by any number of them.
-    Owners of the spares and of those made after them are all different."""
+    """With all spare owners used up, the next request is a MemoryError that says so, and its frames stay free.
+
+    No number of such requests loses anything. The spare owners and those made after them are all different.
+    """
     physmem = system()
     pairs = use_up(physmem)
     owners = [frames for frames, _ in pairs]
@@ -220,7 +230,7 @@ def test_all_spare_owners_used_up():
         assert None not in refusals and str(refusals[0])
         assert used(physmem) == SPARES and spares() == 0
         assert pairs[0][1].pending and pairs[SPARES - 1][1].pending
-    # With the heap unlocked there are more, at once.
+    # With the heap unlocked there are more at once.
     owners.append(physmem.allocate_frames_deferred(1, region="sram")[0])
     run_scheduled()
     assert spares() == SPARES
@@ -231,20 +241,20 @@ def test_all_spare_owners_used_up():
     for frames in owners:
         assert frames.free() == 1
     assert used(physmem) == 0 and physmem.check() == []
-    # The last ones were used up without heap: whoever comes first makes them anew.
+    # The last ones were used up without heap: the next commit or allocation makes new ones.
     with physmem.allocate_frames_deferred(1)[0]:
         run_scheduled()
     assert spares() == SPARES
 
 
 def test_more_than_the_spare_owners_with_the_scheduler_locked():
-    """If there is heap, the spare owners are made when there is none left, without waiting for the scheduler."""
+    """If there is heap, spare owners are made as soon as none is left, without waiting for the scheduler."""
     physmem = system()
 
     def allocate():
         pairs = [physmem.allocate_frames_deferred(1) for _ in range(2 * SPARES + 5)]
         assert spares() == SPARES - 5
-        # Those at the begin were committed by the one that found no spare owner.
+        # The first ones were committed by the request that found no spare owner.
         assert [action.pending for _, action in pairs] == [False] * (2 * SPARES) + [True] * 5
         return [frames for frames, _ in pairs]
 
@@ -255,7 +265,7 @@ def test_more_than_the_spare_owners_with_the_scheduler_locked():
 
 
 def test_queue_of_the_scheduler_is_full():
-    """The allocation works, and waits for a commit or for the next one."""
+    """The allocation works, and its action waits for a commit or for the next allocation."""
     physmem = system()
 
     def nothing(_):
@@ -275,7 +285,7 @@ def test_queue_of_the_scheduler_is_full():
 
 
 def test_it_is_scheduled_once():
-    """However many actions wait, one place of the queue is enough: three are left to others."""
+    """However many actions wait, they take one place in the queue. Three are left to others."""
     physmem = system()
 
     def nothing(_):
@@ -292,7 +302,7 @@ def test_it_is_scheduled_once():
 
 
 def test_reset_before_the_commit():
-    """The new physmem has all of its spare owners, and what the old one has scheduled does not touch them."""
+    """The new physmem has all of its spare owners. What the old one has scheduled does not touch them."""
     old = system()
     new = []
 
@@ -316,7 +326,7 @@ def test_reset_before_the_commit():
 
 
 def test_at_an_address():
-    """The frames that contain it, also where the address is no small integer, without heap."""
+    """The frames contain the address, also where it is not a small integer, without heap."""
     physmem = system()
     pairs = [None] * 4
     addresses = (SRAM, SRAM + 5 * FRAME + 7, PSRAM, PSRAM + 7 * FRAME - 1)
@@ -336,7 +346,7 @@ def test_at_an_address():
 
 
 def test_what_is_refused_takes_no_spare_owner():
-    """With heap and without; neither frames nor spare owners are less afterwards."""
+    """With heap and without, a refused request takes neither frames nor spare owners."""
     physmem = system()
     taken = physmem.allocate_frames_at(SRAM + 3 * FRAME, 1)
     requests = (
@@ -371,8 +381,10 @@ def test_what_is_refused_takes_no_spare_owner():
 
 
 def test_splits_with_the_heap_locked():
-    """Four in two and four in three parts; the next is a MemoryError that leaves the owner as it was. All parts are
-    different owners of what they should be, and with heap there are as many again."""
+    """Four splits into two parts and four into three; the next is a MemoryError that leaves the owner unchanged.
+
+    All parts are different owners of the right frames. With heap there are as many spare owners again.
+    """
     physmem = system()
     for _ in range(2):
         whole = [physmem.allocate_frames(5, region="sram") for _ in range(2 * SPLITS + 2)]
@@ -408,13 +420,13 @@ def test_splits_with_the_heap_locked():
         assert len({id(frames) for frames in owners}) == len(owners)
         assert sum([frames.free() for frames in owners]) == 5 * (2 * SPLITS + 2)
         assert used(physmem) == 0 and physmem.check() == []
-        # The next deferred allocation has those of splits made as well.
+        # The next deferred allocation also makes new ones for splits.
         assert physmem.allocate_frames_deferred(1)[0].free() == 1
         run_scheduled()
 
 
 def test_spare_parts_of_splits_are_made_by_the_scheduler():
-    """As spare owners are: it takes no commit and no other allocation."""
+    """Like spare owners, they take no commit and no other allocation."""
     physmem = system()
     whole = [physmem.allocate_frames(3) for _ in range(2 * SPLITS)]
     parts = [None] * (2 * SPLITS)
@@ -445,7 +457,7 @@ def test_spare_parts_of_splits_are_made_by_the_scheduler():
 
 
 def test_owners_of_plain_allocations_with_the_heap_locked():
-    """allocate_frames and its kin take spare owners too, and the scheduler makes others when it next can."""
+    """allocate_frames and its relatives also take spare owners. The scheduler makes others when it next can."""
     physmem = system()
     owners = [None] * 4
     addr = PSRAM + 5 * FRAME
@@ -473,12 +485,12 @@ def test_owners_of_plain_allocations_with_the_heap_locked():
 
 
 def test_making_spares_while_they_are_made():
-    """The scheduler may run in the middle of a commit. Each spare owner is then made once, and handed out once."""
+    """The scheduler may run in the middle of a commit. Each spare owner is still made once and handed out once."""
     physmem = system()
     module = sys.modules["physmem_frames"]
     pairs = use_up(physmem)
     assert spares() == 0
-    pool = module._owners
+    pool = module._spares
     make = pool.make
     taken = []
 
@@ -488,23 +500,58 @@ def test_making_spares_while_they_are_made():
         module._fill_spares_when_possible(None)
         if place == SPARES // 2:
             for _ in range(3):
-                taken.append(module.take_spare())
+                taken.append(module.take_spare(None, 0, 0, None))
         return made
 
     pool.make = make_interrupted
     pairs[0][1].commit()
     pool.make = make
     assert len(taken) == 3
-    assert len(pool.items) == SPARES
     module.fill_spares()
-    assert spares() == SPARES and bytes(pool.is_used) == bytes(SPARES)
+    assert spares() == SPARES and not any(pool.is_used)
     everyone = [frames for frames, _ in pairs] + [frames for frames, _ in taken] + [item[0] for item in pool.items]
     assert len({id(frames) for frames in everyone}) == len(everyone)
     assert True not in [action.pending for _, action in pairs + taken]
 
 
+class FilledWhenTaken:
+    """Stands for the `is_used` of the pool: as soon as a place is marked as used, the pool is filled, as by the other
+    core."""
+
+    def __init__(self, is_used, fill):
+        self.is_used = is_used
+        self.fill = fill
+        self.find = is_used.find
+        self.count = is_used.count
+
+    def __getitem__(self, place):
+        return self.is_used[place]
+
+    def __setitem__(self, place, value):
+        self.is_used[place] = value
+        if value:
+            self.fill()
+
+
+def test_a_spare_is_made_at_the_moment_that_one_is_taken():
+    """The taker gets what was there before, and nobody else does."""
+    physmem = system()
+    module = sys.modules["physmem_frames"]
+    pool = module._spares
+    plain = pool.is_used
+    pool.is_used = FilledWhenTaken(plain, module.fill_spares)
+    try:
+        pairs = [physmem.allocate_frames_deferred(1) for _ in range(3)]
+    finally:
+        pool.is_used = plain
+    assert spares() == SPARES
+    owners = [frames for frames, _ in pairs] + [item[0] for item in pool.items]
+    assert len({id(frames) for frames in owners}) == len(owners)
+    assert [frames.first for frames, _ in pairs] == [0, 1, 2]
+
+
 def test_owners_outlive_what_their_spares_were_in():
-    """Kept owners stay whole through collections and new objects, when the place that they came from has others."""
+    """Owners that you keep stay whole through collections and new objects, even after the pool has new spare owners."""
     physmem = system()
     owners = [frames for frames, _ in use_up(physmem)]
     for _ in range(3):

@@ -20,14 +20,14 @@ QEMU = ("-icount", "shift=6,sleep=off")
 
 FRAME = 4096
 SRAM = 0x00325000
-PSRAM = 0x80000000  # no small integer
+PSRAM = 0x80000000  # not a small integer
 FRAMES = 96
 SPARES = 32
 PROGRAM, HANDLER = "program", "handler"
 
-OPERATIONS = scaled(6000, 6000, 800)  # of the program
+OPERATIONS = scaled(6000, 6000, 800)  # operations of the program
 TICKS = scaled(10000, 10000, 1200)  # of the handler, at least
-LIVE = 40  # allocations that one of the two holds at most
+LIVE = 40  # allocations that either of the two holds at most
 
 
 def system():
@@ -44,12 +44,14 @@ def spares():
 
 
 class Holder:
-    """What program or handler holds: `owners[:live]`, with what each of them is to say of itself still when it is
-    freed. `fault` is what went wrong first. Nothing here uses heap."""
+    """What program or handler holds: `owners[:live]`, and what each of them must still report when it is freed.
+
+    `fault` is what went wrong first. Nothing here uses heap.
+    """
 
     def __init__(self, mark, seed, table):
         self.mark = mark
-        self.table = table  # who holds each frame of sram
+        self.table = table  # the mark of the holder of each frame of sram
         self.below = RandomNumbers(seed).below
         self.owners = [None] * LIVE
         self.actions = [None] * LIVE
@@ -63,14 +65,14 @@ class Holder:
             self.place = place
 
     def take(self, frames, action, count):
-        """Take `frames`, just allocated, into account."""
+        """Enter `frames`, just allocated."""
         first = frames.first
-        if frames.count != count or frames.owner is not self.mark or frames._first_and_state & 15:
+        if frames.count != count or frames.owner is not self.mark or frames.first_and_bits & 15:
             self.blame("not what was allocated", first)
         frame = first
         while frame < first + count:
             if self.table[frame] is not None:
-                self.blame("granted, but somebody holds it", frame)
+                self.blame("granted, but already held", frame)
             self.table[frame] = self.mark
             frame += 1
         self.owners[self.live] = frames
@@ -82,9 +84,9 @@ class Holder:
     def give_back(self, i):
         frames = self.owners[i]
         first, count = self.firsts[i], self.counts[i]
-        # Another one with the same owner would have put its own frames there.
+        # Another allocation that got this same owner object would have changed its frames.
         if frames.first != first or frames.count != count or frames.owner is not self.mark:
-            self.blame("an owner says something else now", first)
+            self.blame("an owner reports something else now", first)
             return
         self.live -= 1
         self.owners[i] = self.owners[self.live]
@@ -94,7 +96,7 @@ class Holder:
         frame = first
         while frame < first + count:
             if self.table[frame] is not self.mark:
-                self.blame("held, but not by its owner", frame)
+                self.blame("held, but marked otherwise", frame)
             self.table[frame] = None
             frame += 1
         if frames.free() != count:
@@ -105,7 +107,7 @@ class Holder:
 
 
 class Handler(Holder):
-    """An operation at each tick. `physmem` is where `deferred` comes from."""
+    """Does one operation at each tick. `deferred` comes from `physmem`."""
 
     def __init__(self, physmem, seed, table):
         Holder.__init__(self, HANDLER, seed, table)
@@ -132,7 +134,7 @@ class Handler(Holder):
 
 
 class Program(Holder):
-    """An operation at a time, with heap and without it."""
+    """Does one operation at a time, with heap and without it."""
 
     def __init__(self, physmem, seed, table):
         Holder.__init__(self, PROGRAM, seed, table)
@@ -213,28 +215,50 @@ def test_handler_and_program_allocate_by_object():
     assert program.refused and handler.refused
 
 
-class Shot:
-    """A one-shot hard interrupt that calls ``act()`` once. `came_inside` is what `is_inside` was then. Handler and
-    program share the stack, 8 KiB on the smallest board: as few calls as can be lie in between."""
+BEFORE, INSIDE, AFTER = range(3)  # phases of a call
+POINTS = 40  # interrupts in a call, nearly, at least
 
-    def __init__(self, act):
+
+class Shot:
+    """A one-shot hard interrupt that calls ``allocate_frames_deferred(count, at, region=region, require=require,
+    owner=HANDLER)`` once, or ``act()`` if that is given.
+
+    `pair` is what the call returned, `code` why it was refused: "MemoryError", or the code of a PhysMemError.
+    `came` is the `phase` in which it came. The handler shares the stack with the program, 8 KiB on the smallest
+    board, where a call of Python takes 240 bytes or more: so the handler makes the call itself.
+    """
+
+    count, at, region, require = 1, None, None, 0
+
+    def __init__(self, physmem, act=None):
+        self.allocate = physmem.allocate_frames_deferred
+        self.refusal = physmem.PhysMemError
         self.act = act
         self.callback = self.interrupt
-        self.is_done = self.is_inside = self.came_inside = False
-        self.error = None
+        self.is_done = False
+        self.phase = self.came = BEFORE
+        self.pair = self.code = self.error = None
 
     def interrupt(self, source):
-        self.came_inside = self.is_inside
+        self.came = self.phase
         try:
-            self.act()
+            if self.act:
+                self.pair = self.act()
+            else:
+                self.pair = self.allocate(self.count, self.at, region=self.region, require=self.require, owner=HANDLER)
+        except MemoryError:
+            self.code = "MemoryError"
+        except self.refusal as error:
+            self.code = error.code
         except Exception as error:
             self.error = error
         self.is_done = True
 
     def start(self, steps):
-        """Have it come so many steps of the processor after now."""
+        """Start the interrupt, to come `steps` processor steps from now."""
         self.is_done = False
-        self.error = None
+        self.phase = BEFORE
+        self.pair = self.code = self.error = None
         hard_interrupts.once(steps, self.callback)
 
     def wait(self):
@@ -244,45 +268,17 @@ class Shot:
             raise self.error
 
     def once(self):
-        """Have it come now."""
+        """Let the interrupt come now."""
         self.start(0)
         self.wait()
 
 
-class InHandler:
-    """Calls allocate_frames_deferred in a handler and keeps what it answers."""
-
-    def __init__(self, physmem):
-        self.physmem = physmem
-        self.pair = None
-        self.code = None
-
-    def answer(self):
-        self.pair = self.code = None
-        try:
-            self.pair = self.ask()
-        except MemoryError:
-            self.code = "MemoryError"
-        except self.physmem.PhysMemError as error:
-            self.code = error.code
-
-
-class OfRegion(InHandler):
-    count, at, region, require = 1, None, None, 0
-
-    def ask(self):
-        return self.physmem.allocate_frames_deferred(
-            self.count, self.at, region=self.region, require=self.require, owner=HANDLER
-        )
-
-
 def test_only_shared_regions():
-    """Others are not looked at; by name, as a Region or by address they are NotPermitted."""
+    """Other regions are not searched. By name, as a Region or by address they are NotPermitted."""
     physmem = system()
     sram, psram = physmem.region("sram"), physmem.region("psram")
-    request = OfRegion(physmem)
-    shot = Shot(request.answer)
-    shot.once()
+    request = Shot(physmem)
+    request.once()
     assert request.pair[0].region is sram and request.pair[0].free() == 1
     for count, at, region, answer in (
         (1, None, "psram", "NotPermitted"),
@@ -299,7 +295,7 @@ def test_only_shared_regions():
         (2, None, sram, ("sram", 0, 2)),
     ):
         request.count, request.at, request.region = count, at, region
-        shot.once()
+        request.once()
         if isinstance(answer, str):
             assert request.pair is None and request.code == answer, (count, at, region, request.code)
         else:
@@ -311,17 +307,45 @@ def test_only_shared_regions():
     assert psram.peak_used == 0 and len(physmem.regions()) == 2 and physmem.check() == []
 
 
+DEPTH = 16  # calls
+
+
+def nested(depth, uses, request):
+    """Call itself until DEPTH, have the interrupt come there, and wait for it."""
+    uses[depth] = micropython.stack_use()
+    if depth < DEPTH:
+        nested(depth + 1, uses, request)
+    else:
+        request.start(200)
+        while not request.is_done:
+            pass
+
+
+def test_program_that_is_sixteen_calls_deep():
+    """A handler finds room on the stack: docs/lifecycle.md says how deep a program on the Pico may be, and why."""
+    physmem = system()
+    request = Shot(physmem)
+    uses = [0] * (DEPTH + 1)  # of the stack, in bytes
+    nested(3, uses, request)  # run of the runner and this test are the first two
+    assert request.error is None and request.code is None
+    assert request.pair[0].free() == 1
+    run_scheduled()
+    assert spares() == SPARES and physmem.check() == []
+    print(uses[DEPTH] - uses[DEPTH - 1], "bytes of the stack a call")
+
+
 def test_exhaustion_in_the_handler():
-    """No frame, or no spare owner: a MemoryError that the handler catches; no hook is called, nothing is less after it,
-    and the next handler finds spare owners again."""
+    """Without a frame or a spare owner left, the handler gets a MemoryError that it can catch.
+
+    No hook is called, nothing is lost, and the next handler finds spare owners again.
+    """
     physmem = system()
     sram = physmem.region("sram")
     hooked = []
     physmem.on_exhausted(lambda n, nbytes: hooked.append(n))
-    request = OfRegion(physmem)
-    shot = Shot(request.answer)
+    request = Shot(physmem)
     assert sram.alloc(FRAMES) == 0
-    shot.once()
+    request.once()
     assert request.code == "MemoryError" and sram.used_frames == FRAMES and spares() == SPARES
     assert sram.free(0) == FRAMES
     pairs = [None] * SPARES
@@ -331,8 +355,8 @@ def test_exhaustion_in_the_handler():
             pairs[i] = physmem.allocate_frames_deferred(1, region="sram")
         for _ in range(QUEUE):
             pass  # the scheduler tries in vain
-        shot.start(0)
-        while not shot.is_done:
+        request.start(0)
+        while not request.is_done:
             pass
         code, used, left = request.code, sram.used_frames, spares()
     finally:
@@ -340,9 +364,9 @@ def test_exhaustion_in_the_handler():
     assert (code, used, left) == ("MemoryError", SPARES, 0)
     assert pairs[0][1].pending
     # It has had others made meanwhile, or the next one has.
-    shot.once()
+    request.once()
     run_scheduled()
-    shot.once()
+    request.once()
     assert request.code is None and request.pair[0].first == SPARES
     run_scheduled()
     assert spares() == SPARES and hooked == []
@@ -350,7 +374,7 @@ def test_exhaustion_in_the_handler():
 
 
 def test_queue_of_the_scheduler_is_full_in_the_handler():
-    """Allocation and watching work; what could not be scheduled is done at the next occasion."""
+    """Allocation and watching work. What could not be scheduled is done at the next opportunity."""
     physmem = system()
     sram = physmem.region("sram")
     low = []
@@ -360,15 +384,12 @@ def test_queue_of_the_scheduler_is_full_in_the_handler():
     def nothing(_):
         pass
 
-    class Full(OfRegion):
-        def ask(self):
-            filled[0] = fill_queue(nothing)
-            return OfRegion.ask(self)
+    def with_full_queue():
+        filled[0] = fill_queue(nothing)
+        return physmem.allocate_frames_deferred(5, owner=HANDLER)
 
-    request = Full(physmem)
-    request.count = 5
-    shot = Shot(request.answer)
-    shot.once()
+    request = Shot(physmem, with_full_queue)
+    request.once()
     run_scheduled()
     assert filled == [QUEUE] and request.code is None
     assert low == [] and request.pair[1].pending
@@ -378,44 +399,64 @@ def test_queue_of_the_scheduler_is_full_in_the_handler():
     assert frames.free() == 1 and request.pair[0].free() == 5
 
 
-class Interrupted:
-    """Calls of the program that a handler's allocation interrupts, at every so many steps, from before the call until
-    after it."""
+def first_moment(request, phase):
+    """A generator that looks for the first moment at which `request` comes in that phase of a call, or later: it yields
+    steps, to interrupt the call after them, and returns the steps, at most an eighth too many."""
+    late = 64
+    yield late
+    while request.came < phase:
+        late *= 2
+        yield late
+    early = late // 2 if late > 64 else 0
+    while late - early > late // 8:
+        middle = (early + late) // 2
+        yield middle
+        if request.came < phase:
+            early = middle
+        else:
+            late = middle
+    return late
 
-    def __init__(self, physmem, request):
-        self.physmem = physmem
-        self.request = request
-        self.shot = Shot(request.answer)
 
-    def sweep(self, stride, call, judge):
-        """Interrupt ``call()`` every `stride` steps and have ``judge(result)`` look at the outcome; return how often it
-        came inside."""
-        shot = self.shot
-        steps = inside = behind = 0
-        while behind < 5:
-            gc.collect()  # not in the call
-            shot.start(steps)
-            shot.is_inside = True
-            result = call()
-            shot.is_inside = False
-            shot.wait()
-            inside += shot.came_inside
-            behind = behind + 1 if inside and not shot.came_inside else 0
-            judge(result)
-            steps += stride
-        return inside
+def moments(request, stride):
+    """Yield the steps after which `request` interrupts a call: to measure it, and then from before the call until after
+    it, every `stride` steps, or more often if it is shorter than POINTS of them."""
+    start = yield from first_moment(request, INSIDE)
+    end = yield from first_moment(request, AFTER)
+    stride = min(stride, max(1, (end - start) // POINTS))
+    steps = max(0, start - start // 8 - stride)
+    behind = 0
+    while behind < 5:
+        yield steps
+        behind = behind + 1 if request.came == AFTER else 0
+        steps += stride
+
+
+def sweep(request, stride, call, judge):
+    """Interrupt ``call()`` by the Shot `request` at all `moments`, and have ``judge(result)`` look at the outcome;
+    return how often it came inside."""
+    inside = 0
+    for steps in moments(request, stride):
+        gc.collect()  # not in the call
+        request.start(steps)
+        request.phase = INSIDE
+        result = call()
+        request.phase = AFTER
+        request.wait()
+        inside += request.came == INSIDE
+        judge(result)
+    return inside
 
 
 STRIDE = 37 if NAME == "MPS2_AN385" else scaled(101, 101, 379)  # steps
 
 
 def test_interrupted_allocations_and_commits():
-    """Each call of the program that takes, makes or frees owners, interrupted by one in the handler that takes one."""
+    """Each call of the program that takes, makes or frees owners is interrupted by a handler that takes one."""
     physmem = system()
     sram = physmem.region("sram")
-    request = OfRegion(physmem)
+    request = Shot(physmem)
     request.count = 2
-    interrupted = Interrupted(physmem, request)
     kept = []
 
     def deferred():
@@ -459,23 +500,21 @@ def test_interrupted_allocations_and_commits():
 
     for call in (deferred, plain, locked, committed, allocated_and_freed):
         kept[:] = [None]
-        inside = interrupted.sweep(scaled(1, 1, 6) * STRIDE, call, judge)
+        inside = sweep(request, scaled(1, 1, 6) * STRIDE, call, judge)
         print("interrupted inside", inside, "times")
         assert inside > 20
         assert physmem.check() == []
 
 
 def test_splits_interrupted_by_splits():
-    """With the heap locked both take spare parts: different ones."""
+    """With the heap locked, both take spare parts, and different ones."""
     physmem = system()
     wholes = [None] * 2
 
-    class Split(InHandler):
-        def ask(self):
-            return wholes[1].split_at(1)
+    def split_in_handler():
+        return wholes[1].split_at(1)
 
-    request = Split(physmem)
-    interrupted = Interrupted(physmem, request)
+    request = Shot(physmem, split_in_handler)
 
     def split():
         micropython.heap_lock()
@@ -499,19 +538,18 @@ def test_splits_interrupted_by_splits():
         wholes[1] = physmem.allocate_frames(4, region="sram")
 
     refill()
-    inside = interrupted.sweep(STRIDE, split, judge)
+    inside = sweep(request, STRIDE, split, judge)
     print("interrupted inside", inside, "times")
     assert inside > 20 and physmem.check() == []
 
 
 def test_refusals_interrupted_by_refusals():
-    """Without heap to say more each of the two learns its own code, and what is refused changes nothing."""
+    """Without heap for a message, each of the two gets its own code, and what is refused changes nothing."""
     physmem = system()
     sram = physmem.region("sram")
     assert sram.alloc_at(3, 1) == 3
-    request = OfRegion(physmem)
+    request = Shot(physmem)
     request.region = "psram"
-    interrupted = Interrupted(physmem, request)
     code = [None]
     addr = SRAM + 3 * FRAME
 
@@ -531,44 +569,45 @@ def test_refusals_interrupted_by_refusals():
         assert sram.used_frames == 1 and spares() == SPARES
         code[0] = None
 
-    inside = interrupted.sweep(scaled(10, 10, 8) * STRIDE, refused, judge)
+    inside = sweep(request, scaled(10, 10, 8) * STRIDE, refused, judge)
     print("interrupted inside", inside, "times")
     assert inside > 20
 
 
-KEPT = [None]  # the collector comes to the modules first, to what a function holds last
+KEPT = [None]  # the collector marks the modules first and what a function holds last
 
 
 def test_collections_that_a_handler_interrupts():
-    """The collector finds what a handler takes while it runs, wherever the handler keeps it, and whenever."""
+    """The collector finds what a handler takes while it runs, wherever and whenever the handler stores it."""
     physmem = system()
     sram = physmem.region("sram")
     kept = [None]
 
-    class Take(InHandler):
+    class Take:
         keeper = kept
 
-        def ask(self):
-            self.keeper[0] = self.physmem.allocate_frames_deferred(3, region="sram", owner=HANDLER)
+        def act(self):
+            self.keeper[0] = physmem.allocate_frames_deferred(3, region="sram", owner=HANDLER)
 
-    request = Take(physmem)
-    interrupted = Interrupted(physmem, request)
+    taking = Take()
+    request = Shot(physmem, taking.act)
 
     def collect():
         gc.collect()
 
     def judge(_):
         junk = [bytearray(16) for _ in range(300)] + [(i, i) for i in range(300)]
-        frames, action = request.keeper[0]
-        request.keeper[0] = None
+        assert request.code is None
+        frames, action = taking.keeper[0]
+        taking.keeper[0] = None
         assert isinstance(frames, physmem.AllocatedFrames) and isinstance(action, physmem.DeferredAllocAction)
         assert (frames.first, frames.count, frames.owner, frames.region) == (0, 3, HANDLER, sram)
         assert frames.free() == 3 and len(junk) == 600
         run_scheduled()
         assert not action.pending and spares() == SPARES
 
-    for request.keeper in (kept, KEPT):
-        inside = interrupted.sweep(scaled(2500, 2500, 40000), collect, judge)
+    for taking.keeper in (kept, KEPT):
+        inside = sweep(request, scaled(2500, 2500, 40000), collect, judge)
         print("interrupted inside", inside, "times")
         assert inside > 20
 
@@ -577,9 +616,12 @@ FEW = 4  # on_low's hook is called when fewer frames are free
 
 
 class Watched:
-    """Raw calls of a watched region in a handler: frees `before` allocations, makes `allocs`, frees `after`, each of a
-    frame. `crossed` says whether an allocation left fewer than FEW, where so many had been before; `left` is what was
-    free in the end."""
+    """Raw calls of a watched region in a handler: free `before` allocations, make `allocs`, free `after`, one frame
+    each.
+
+    `crossed` says whether an allocation left fewer than FEW frames where there had been at least FEW. `left` is the
+    number of free frames at the end.
+    """
 
     def __init__(self, region, before, allocs, after):
         self.region = region
@@ -590,7 +632,7 @@ class Watched:
         self.crossed = False
         self.left = 0
 
-    def answer(self):
+    def act(self):
         self.crossed = False
         region = self.region
         for i in range(self.before):
@@ -607,8 +649,8 @@ class Watched:
 
 
 def test_on_low_in_a_handler_and_in_the_program():
-    """A crossing is told, whichever of the two made it and wherever the other one came in between, and one of each of
-    them is told twice."""
+    """A crossing is reported whichever of the two made it and wherever the other interrupted. One of each is two
+    reports."""
     physmem = system()
     sram = physmem.region("sram")
     told = [0]
@@ -624,38 +666,40 @@ def test_on_low_in_a_handler_and_in_the_program():
     def release():
         return sram.free(0)
 
+    def sweep_with(call, watched):
+        request = Shot(physmem, watched.act)
+
+        def prepare():
+            # FEW frames are free for an allocation, one less for a release, after which as many are.
+            for first, _, free in list(sram.runs()):
+                if not free:
+                    sram.free(first)
+            sram.alloc(1)
+            sram.alloc(FRAMES - 3 - FEW)
+            for i in (1, 2):
+                sram.alloc_at(FRAMES - i, 1)
+            if call is release:
+                sram.alloc(1)
+            run_scheduled()
+            told[0] = 0
+            return sram.free_frames
+
+        def judge(_):
+            run_scheduled()
+            assert request.code is None
+            is_low = call is allocate and sram.free_frames < FEW
+            least = watched.crossed + (is_low and watched.left >= FEW)
+            if is_low and not least:
+                least = 1
+            assert least <= told[0] <= 2, (told, watched.before, watched.allocs, watched.after, watched.left)
+            assert prepare() == FEW - (call is release)
+
+        assert prepare() == FEW - (call is release)
+        return sweep(request, STRIDE, call, judge)
+
     total = 0
     for call in (allocate, release):
         for before, allocs, after in ((0, 1, 0), (1, 0, 0), (1, 2, 0), (2, 2, 0), (0, 1, 1)):
-            watched = Watched(sram, before, allocs, after)
-            interrupted = Interrupted(physmem, watched)
-
-            def prepare():
-                # FEW frames are free for an allocation, one less for a release, after which as many are.
-                for first, _, free in list(sram.runs()):
-                    if not free:
-                        sram.free(first)
-                sram.alloc(1)
-                sram.alloc(FRAMES - 3 - FEW)
-                for i in (1, 2):
-                    sram.alloc_at(FRAMES - i, 1)
-                if call is release:  # noqa: B023
-                    sram.alloc(1)
-                run_scheduled()
-                told[0] = 0
-                return sram.free_frames
-
-            def judge(_):
-                run_scheduled()
-                watched = interrupted.request  # noqa: B023
-                is_low = call is allocate and sram.free_frames < FEW  # noqa: B023
-                least = watched.crossed + (is_low and watched.left >= FEW)
-                if is_low and not least:
-                    least = 1
-                assert least <= told[0] <= 2, (told, watched.before, watched.allocs, watched.after, watched.left)
-                assert prepare() == FEW - (call is release)  # noqa: B023
-
-            assert prepare() == FEW - (call is release)
-            total += interrupted.sweep(STRIDE, call, judge)
+            total += sweep_with(call, Watched(sram, before, allocs, after))
     print("interrupted inside", total, "times")
     assert total > 100 and sram.check() == []

@@ -1,7 +1,7 @@
-"""The DMA of the RP2040 in rings and frames of physmem: it wraps where the ring ends, and nowhere else.
+"""The RP2040's DMA in rings and frames of physmem: it wraps where the ring ends, and nowhere else.
 
-A ring of the DMA is wrapped by keeping the lower bits of the address: it is the 2**n bytes around it that begin at a
-multiple of 2**n, wherever the memory that was meant begins. Source: RP2040 datasheet 2.5.1.3 (ring size), 2.5.2.1
+The DMA wraps a ring by keeping the lower bits of the address. Its ring is the 2**n bytes around the address that start
+at a multiple of 2**n, wherever the memory you meant starts. Source: RP2040 datasheet 2.5.1.3 (ring size), 2.5.2.1
 (chaining), 2.5.3 (interrupts).
 """
 
@@ -20,7 +20,7 @@ _MILLISECONDS = 500
 
 
 def pattern(nbytes, seed):
-    """Bytes that do not repeat with the period of any ring, nor are canaries."""
+    """Return bytes that neither repeat with the period of any ring nor equal the canary."""
     data = bytearray(nbytes)
     for i in range(nbytes):
         data[i] = (i * 7 + (i >> 8) * 13 + seed) % 163
@@ -28,10 +28,10 @@ def pattern(nbytes, seed):
 
 
 def wait(channel):
-    """Wait until the channel has done all."""
+    """Wait until the channel has finished."""
     begin = time.ticks_ms()
     while channel.active():
-        assert time.ticks_diff(time.ticks_ms(), begin) < _MILLISECONDS, "the DMA does not come to its end"
+        assert time.ticks_diff(time.ticks_ms(), begin) < _MILLISECONDS, "the DMA does not finish"
 
 
 def log2(n):
@@ -42,7 +42,7 @@ def log2(n):
 
 
 def filled_region():
-    """All of the region, filled with canaries, and the region."""
+    """Fill a whole region with canaries. Return the region."""
     region = physmem.region("sram")
     whole = physmem.allocate_frames(region.frames)
     view = whole.view
@@ -53,14 +53,14 @@ def filled_region():
 
 
 def whole_view(region):
-    """The memory of the region, whoever has it."""
+    """Return the memory of the region, in use or not."""
     from uctypes import bytearray_at
 
     return bytearray_at(region.base, region.end - region.base)
 
 
 def changed_outside(region, begin, nbytes):
-    """The first offset from the base that is no canary any more and not within the `nbytes` from `begin` on, or -1."""
+    """Return the first offset from the base that has lost its canary outside the `nbytes` bytes from `begin`, or -1."""
     view = whole_view(region)
     canaries = bytes([_CANARY]) * region.frame_size
     for offset in range(0, len(view), region.frame_size):
@@ -73,7 +73,7 @@ def changed_outside(region, begin, nbytes):
 
 
 def write_in_ring(addr, nbytes, source, count):
-    """Have the DMA write `count` bytes of the source to `addr`, wrapping the address at `nbytes`."""
+    """Let the DMA write `count` bytes of the source to `addr`, wrapping the address at `nbytes`."""
     channel = rp2.DMA()
     try:
         control = channel.pack_ctrl(size=0, inc_read=True, inc_write=True, ring_sel=True, ring_size=log2(nbytes))
@@ -84,7 +84,7 @@ def write_in_ring(addr, nbytes, source, count):
 
 
 def last_lap(source, count, nbytes):
-    """What a ring holds when `count` bytes of the source have been written to it from its begin on."""
+    """Return what a ring holds after `count` bytes of the source were written to it from its start."""
     expected = bytearray(nbytes)
     for i in range(count - nbytes, count):
         expected[i % nbytes] = source[i]
@@ -92,10 +92,10 @@ def last_lap(source, count, nbytes):
 
 
 def test_write_ring():
-    """More than three laps: the ring is what the last one wrote, and no byte outside of it has changed."""
+    """After more than three laps the ring holds what the last lap wrote, and no byte outside it has changed."""
     for nbytes in _SIZES:
         region = filled_region()
-        before = physmem.allocate_frames(1)  # so that no ring begins where the region does
+        before = physmem.allocate_frames(1)  # so that no ring starts where the region does
         ring = physmem.dma_ring(nbytes)
         assert ring.addr % nbytes == 0 and ring.addr > before.addr
         count = 3 * nbytes + nbytes // 3
@@ -110,7 +110,7 @@ def test_write_ring():
 
 
 def test_read_ring():
-    """A ring on the reading side: what comes is the content of the ring, over and over."""
+    """A ring on the reading side delivers the content of the ring, over and over."""
     nbytes = 1024
     with physmem.allocate_frames(1) as before, physmem.dma_ring(nbytes) as ring, physmem.allocate_frames(4) as target:
         content = pattern(nbytes, 3)
@@ -130,7 +130,7 @@ def test_read_ring():
 
 
 def test_a_ring_that_is_not_aligned_is_found():
-    """The canaries see a DMA that wraps elsewhere: with frames that are no ring it does."""
+    """The canaries detect a DMA that wraps elsewhere. With frames that are not a ring, it does."""
     nbytes = 2048
     region = filled_region()
     before = physmem.allocate_frames(1)
@@ -145,8 +145,10 @@ def test_a_ring_that_is_not_aligned_is_found():
 
 
 def test_chained_frames():
-    """One channel copies a frame to a second one and starts another, which copies that to a third. Meanwhile the frames
-    are in the hands of hardware: they cannot be freed. The end comes as an interrupt."""
+    """One channel copies a frame to a second one and starts another channel, which copies that to a third.
+
+    Meanwhile hardware owns the frames and they cannot be freed. An interrupt reports the end.
+    """
     frames = [physmem.allocate_frames(1) for _ in range(3)]
     content = pattern(frames[0].nbytes, 5)
     frames[0].view[:] = content
@@ -159,7 +161,7 @@ def test_chained_frames():
     def ended(channel):
         ends[0] += 1
 
-    # A word each 20,000 cycles, so that there is a meanwhile: TIMER0 = X << 16 | Y, its TREQ_SEL is 59.
+    # One word every 20,000 cycles, so that the transfer takes a while: TIMER0 = X << 16 | Y, its TREQ_SEL is 59.
     from machine import mem32
 
     mem32[0x50000420] = 1 << 16 | 20000
@@ -173,7 +175,7 @@ def test_chained_frames():
     assert first.active()
     for mapped in frames:
         raises(physmem.PhysMemError, mapped.free, code="NotPermitted")
-    assert first.active() and ends[0] == 0, "the transfer was over too soon to say anything"
+    assert first.active() and ends[0] == 0, "the transfer was over too soon to prove anything"
     begin = time.ticks_ms()
     while not ends[0]:
         assert time.ticks_diff(time.ticks_ms(), begin) < _MILLISECONDS, "no interrupt has come"

@@ -1,32 +1,33 @@
-"""FrameRange, PhysicalMemoryRegion and MemoryRegionType: values that say which frames, without any right to them.
+"""FrameRange, PhysicalMemoryRegion and MemoryRegionType: values that describe frames without any right to them.
 
-Expectations come from Theseus' description of its range type, from arithmetic on addresses, and for pairs of ranges
-from Python sets of frame numbers. Numbers above 2**30 are big ints on boards of 32 bits.
+Expectations come from Theseus' description of its range type, from arithmetic on addresses, and, for pairs of ranges,
+from Python sets of frame numbers. Numbers above 2**30 are big ints on 32-bit boards.
 """
 
 import physmem
-from physmem import FrameRange, MemoryRegionType, PhysicalMemoryRegion, PhysMemError, Region, new_owner
+from physmem import FrameRange, MemoryRegionType, PhysicalMemoryRegion, PhysMemError, Region
+from physmem_frames import new_frames
 from support import raises
 
 ALL = 1 << 52  # frames of 4,096 bytes in 64 bits of address
-MOST = 4  # pairs of ranges are tried with every first frame and every count below this
+MOST = 4  # pairs of ranges have every first frame and every count below this
 
 
 def small_ranges():
-    """All ranges of a few small numbers, those without frames at each of them."""
+    """Return all ranges of a few small numbers, with the empty ones at each of them."""
     return [FrameRange(first, count) for first in range(MOST) for count in range(MOST)]
 
 
 def frames_of(frame_range):
-    """The set of the numbers of the frames, without help of the range's own iteration."""
+    """Return the set of the frame numbers, without help from the range's own iteration."""
     return set(range(frame_range.first, frame_range.first + frame_range.count))
 
 
-# making one
+# Making one.
 
 
 def test_names_are_reachable_from_physmem_and_are_the_modules_own():
-    """physmem loads the module when one of the three is named."""
+    """physmem loads the module when you name one of the three."""
     import physmem_range
 
     for name in ("FrameRange", "PhysicalMemoryRegion", "MemoryRegionType"):
@@ -34,7 +35,7 @@ def test_names_are_reachable_from_physmem_and_are_the_modules_own():
 
 
 def test_first_count_and_what_follows_from_them():
-    """Frames 0x100..0x103 of 4,096 bytes begin at 0x100000 and are 16 KiB."""
+    """Frames 0x100..0x103 of 4,096 bytes start at 0x100000 and take 16 KiB."""
     frames = FrameRange(0x100, 4)
     assert (frames.first, frames.count, frames.frame_size) == (0x100, 4, 4096)
     assert (frames.start, frames.end) == (0x100, 0x103)
@@ -45,14 +46,14 @@ def test_first_count_and_what_follows_from_them():
 
 
 def test_frames_of_the_smallest_size():
-    """32 bytes: frame 0x1000 is at 0x20000."""
+    """With frames of 32 bytes, frame 0x1000 is at 0x20000."""
     frames = FrameRange(0x1000, 3, 32)
     assert frames.start_address == 0x20000
     assert frames.size_in_bytes == 96
 
 
 def test_empty_has_no_frame():
-    """No size, no number, not true."""
+    """An empty range has no size and no number, and is false."""
     nothing = FrameRange.empty()
     assert nothing.size_in_frames == nothing.size_in_bytes == len(nothing) == 0
     assert list(nothing) == []
@@ -62,19 +63,19 @@ def test_empty_has_no_frame():
 
 
 def test_a_range_with_frames_is_true():
-    """Also where it has more frames than len() of CPython can say."""
+    """A range with frames is true, even if it has more frames than len() of CPython can return."""
     assert FrameRange(0, 1)
     assert FrameRange(0, ALL)
 
 
 def test_from_frames_includes_both_ends():
-    """3..7 are five frames, 3..3 is one."""
+    """3..7 is five frames, 3..3 is one."""
     assert FrameRange.from_frames(3, 7) == FrameRange(3, 5)
     assert FrameRange.from_frames(3, 3) == FrameRange(3, 1)
 
 
 def test_from_frames_reversed_is_empty():
-    """Theseus: the reversed range is the empty one, however far it is reversed."""
+    """As in Theseus, a reversed range is the empty one, however far it is reversed."""
     for start, end in ((1, 0), (7, 3), (ALL - 1, 0)):
         frames = FrameRange.from_frames(start, end)
         assert frames.size_in_frames == 0
@@ -99,18 +100,18 @@ def test_from_phys_addr_takes_every_frame_touched():
 
 
 def test_from_phys_addr_of_no_bytes_is_empty():
-    """Theseus: 0 bytes are the empty range, wherever they are."""
+    """As in Theseus, 0 bytes are the empty range, wherever they are."""
     for addr in (0, 1, 0x1FFF, (1 << 64) - 1):
         assert FrameRange.from_phys_addr(addr, 0).size_in_frames == 0
 
 
 def test_from_phys_addr_in_frames_of_another_size():
-    """Bytes 100..199 are in the frames 1..3 of 64 bytes."""
+    """Bytes 100..199 are in frames 1..3 of 64 bytes."""
     assert FrameRange.from_phys_addr(100, 100, 64) == FrameRange(1, 3, 64)
 
 
 def test_ranges_of_all_memory():
-    """2**52 frames of 4,096 bytes are 2**64 bytes; Theseus' size in bytes overflows there."""
+    """2**52 frames of 4,096 bytes are 2**64 bytes. Theseus' size in bytes overflows there."""
     everything = FrameRange.from_phys_addr(0, 1 << 64)
     assert everything == FrameRange(0, ALL)
     assert everything.size_in_bytes == 1 << 64
@@ -120,7 +121,7 @@ def test_ranges_of_all_memory():
     assert everything.address_at_offset(1 << 64) is None
 
 
-# addresses
+# Addresses.
 
 
 def test_contains_address_is_true_from_the_first_byte_to_the_last():
@@ -131,14 +132,14 @@ def test_contains_address_is_true_from_the_first_byte_to_the_last():
 
 
 def test_no_address_is_in_an_empty_range():
-    """Not even the one where it is."""
+    """Not even the address where the range is."""
     for addr in (0, 0x6FFF, 0x7000):
         assert not FrameRange(7, 0).contains_address(addr)
         assert not FrameRange.empty().contains_address(addr)
 
 
 def test_offset_of_address_counts_bytes_from_the_start():
-    """None outside of the range (Theseus)."""
+    """None outside the range, as in Theseus."""
     frames = FrameRange(2, 3)
     assert frames.offset_of_address(0x2000) == 0
     assert frames.offset_of_address(0x3005) == 0x1005
@@ -148,7 +149,7 @@ def test_offset_of_address_counts_bytes_from_the_start():
 
 
 def test_address_at_offset_ends_before_the_size():
-    """Theseus: an offset equal to the size gives None."""
+    """As in Theseus, an offset equal to the size gives None."""
     frames = FrameRange(2, 3)
     assert frames.address_at_offset(0) == 0x2000
     assert frames.address_at_offset(0x2FFF) == 0x4FFF
@@ -158,17 +159,17 @@ def test_address_at_offset_ends_before_the_size():
 
 
 def test_offset_and_address_undo_each_other():
-    """At every byte of two frames of 64."""
+    """At every byte of two frames of 64 bytes."""
     frames = FrameRange(0x9000, 2, 64)
     for offset in range(frames.size_in_bytes):
         assert frames.offset_of_address(frames.address_at_offset(offset)) == offset
 
 
-# ranges and frames
+# Ranges and frames.
 
 
 def test_to_extended_reaches_down_and_up_and_stays_within():
-    """A new range; the old one stays."""
+    """to_extended returns a new range. The old one stays unchanged."""
     frames = FrameRange(5, 3)
     assert frames.to_extended(2) == FrameRange(2, 6)
     assert frames.to_extended(9) == FrameRange(5, 5)
@@ -184,7 +185,7 @@ def test_to_extended_of_no_frames_is_the_one_frame():
 
 
 def test_contains_range_of_all_pairs_is_that_of_sets():
-    """An argument without frames is in nothing (Theseus), though the empty set is in every set."""
+    """A range without frames is in nothing, as in Theseus, although the empty set is in every set."""
     for one in small_ranges():
         for other in small_ranges():
             expected = bool(other.count) and frames_of(other) <= frames_of(one)
@@ -192,7 +193,7 @@ def test_contains_range_of_all_pairs_is_that_of_sets():
 
 
 def test_overlap_of_all_pairs_is_the_intersection_of_sets():
-    """None for no common frame."""
+    """None if there is no common frame."""
     for one in small_ranges():
         for other in small_ranges():
             common = one.overlap(other)
@@ -218,13 +219,13 @@ def test_in_frames_of_another_size_is_the_same_bytes():
 
 
 def test_in_frames_of_refuses_bytes_that_are_not_whole_frames():
-    """Neither rounded up nor down."""
+    """The range is rounded neither up nor down."""
     for frames in (FrameRange(0x1FF, 0x200), FrameRange(0x200, 0x1FF)):
         raises(PhysMemError, frames.in_frames_of, 2 << 20, code="UnalignedAddress")
     raises(PhysMemError, FrameRange(0, 1).in_frames_of, 0, code="InvalidArgument")
 
 
-# as a Python value
+# As a Python value.
 
 
 def test_iteration_gives_the_numbers_and_uses_nothing_up():
@@ -238,14 +239,14 @@ def test_iteration_gives_the_numbers_and_uses_nothing_up():
 
 
 def test_reversed_iterates_from_the_end():
-    """And ends before frame 0."""
+    """The reverse iteration also ends correctly at frame 0."""
     assert list(reversed(FrameRange(5, 3))) == [7, 6, 5]
     assert list(reversed(FrameRange(5, 0))) == []
     assert list(reversed(FrameRange(0, 1))) == [0]
 
 
 def test_iteration_of_a_huge_range_can_be_left():
-    """It makes the numbers one by one."""
+    """Iteration makes the numbers one by one."""
     for number, frame in enumerate(FrameRange(0, ALL)):
         assert frame == number
         if number == 3:
@@ -253,7 +254,7 @@ def test_iteration_of_a_huge_range_can_be_left():
 
 
 def test_in_tells_whether_a_frame_is_one():
-    """By its number, without iterating."""
+    """By number, without iterating."""
     frames = FrameRange(5, 3)
     for frame in range(12):
         assert (frame in frames) is (5 <= frame <= 7)
@@ -263,7 +264,7 @@ def test_in_tells_whether_a_frame_is_one():
 
 
 def test_equal_ranges_are_equal_and_hash_equal():
-    """Equal where their sets of frames are; so all empty ones of one frame size."""
+    """Ranges are equal if their sets of frames are. So all empty ones of one frame size are equal."""
     for one in small_ranges():
         for other in small_ranges():
             same = frames_of(one) == frames_of(other)
@@ -273,14 +274,14 @@ def test_equal_ranges_are_equal_and_hash_equal():
 
 
 def test_ranges_that_differ_in_frame_size_or_are_no_ranges_are_unequal():
-    """Comparing them is no error."""
+    """Comparing them is not an error."""
     assert FrameRange(1, 1) != FrameRange(1, 1, 64)
     assert FrameRange.empty() != FrameRange.empty(64)
     assert FrameRange(1, 1) != (1, 1)
     assert FrameRange(1, 1) != None  # noqa: E711
 
 
-# wrong input
+# Wrong input.
 
 
 def test_frame_numbers_out_of_range_are_refused():
@@ -297,14 +298,14 @@ def test_addresses_out_of_range_are_refused():
 
 
 def test_extending_out_of_range_is_refused():
-    """As making such a range is."""
+    """Extending is refused where making such a range is."""
     for frame in (-1, ALL):
         raises(PhysMemError, FrameRange(5, 3).to_extended, frame, code="AddressOutOfRange")
         raises(PhysMemError, FrameRange.empty().to_extended, frame, code="AddressOutOfRange")
 
 
 def test_frame_sizes_that_are_none_are_refused():
-    """Powers of two from 32 are frame sizes."""
+    """Frame sizes are powers of two from 32."""
     for frame_size in (0, 16, -4096, 4095, 4097):
         raises(PhysMemError, FrameRange, 0, 1, frame_size, code="InvalidArgument")
         raises(PhysMemError, FrameRange.empty, frame_size, code="InvalidArgument")
@@ -338,13 +339,13 @@ def test_what_is_no_range_is_a_type_error():
         raises(TypeError, PhysicalMemoryRegion, wrong, MemoryRegionType.Free)
 
 
-# of allocated frames, and of regions
+# Ranges of allocated frames and of regions.
 
 
 def test_range_of_allocated_frames_is_counted_from_address_0():
     """Frame 2 of a region at 0x20100000 with frames of 1,024 bytes is number 0x20100000 / 1024 + 2 = 0x80402."""
     region = Region("sram", 0x20100000, 16 * 1024, 1024)
-    frames = new_owner(region, region.alloc_at(2, 5), 5, None)
+    frames = new_frames(region, region.alloc_at(2, 5), 5, None)
     assert frames.range == FrameRange(0x80402, 5, 1024)
     assert frames.range.start_address == frames.addr == 0x20100800
     assert frames.range.size_in_bytes == frames.nbytes == 5120
@@ -352,9 +353,9 @@ def test_range_of_allocated_frames_is_counted_from_address_0():
 
 
 def test_range_outlives_the_frames_and_frees_nothing():
-    """It is a value, not an owner."""
+    """A range is a value, not an owner."""
     region = Region("sram", 0x20100000, 16 * 4096)
-    frames = new_owner(region, region.alloc(4), 4, None)
+    frames = new_frames(region, region.alloc(4), 4, None)
     kept = frames.range
     del frames
     assert region.used_frames == 4
@@ -363,7 +364,7 @@ def test_range_outlives_the_frames_and_frees_nothing():
 
 
 def test_region_types_are_three():
-    """Any other is refused."""
+    """Any other type is refused."""
     types = (MemoryRegionType.Free, MemoryRegionType.Reserved, MemoryRegionType.Unknown)
     assert len(set(types)) == 3
     for typ in types:
@@ -375,7 +376,7 @@ def test_region_types_are_three():
 
 
 def test_physical_memory_region_of_a_region():
-    """The RESERVED attribute, and no other, makes it Reserved."""
+    """Only the RESERVED attribute makes it Reserved."""
     for attrs, typ in (
         (0, MemoryRegionType.Free),
         (physmem.DMA | physmem.RETAINED | physmem.SHARED, MemoryRegionType.Free),
@@ -390,7 +391,7 @@ def test_physical_memory_region_of_a_region():
 
 
 def test_physical_memory_regions_are_values():
-    """Equal, and of the same hash, if range and type are."""
+    """They are equal, and have the same hash, if range and type are equal."""
     one = PhysicalMemoryRegion(FrameRange(1, 2), MemoryRegionType.Free)
     same = PhysicalMemoryRegion(FrameRange.from_frames(1, 2), MemoryRegionType.Free)
     assert one == same
@@ -402,7 +403,7 @@ def test_physical_memory_regions_are_values():
 
 
 def test_the_booted_systems_regions_as_theseus_lists_them():
-    """One description for each region, none overlapping another, in the order of their addresses."""
+    """One description for each region, in the order of the addresses, without overlap."""
     described = [PhysicalMemoryRegion.of(region) for region in physmem.regions()]
     assert described
     for region, description in zip(physmem.regions(), described):

@@ -18,7 +18,7 @@ def system():
 
 
 def full():
-    """The same with all frames in use: (physmem, owners of psram, owners of sram), a frame each."""
+    """Return the same with all frames in use: (physmem, owners of psram, owners of sram), one frame each."""
     physmem = system()
     psram = [physmem.allocate_frames(1, region="psram") for _ in range(FRAMES)]
     sram = [physmem.allocate_frames(1, region="sram") for _ in range(FRAMES)]
@@ -26,7 +26,7 @@ def full():
 
 
 class Hook:
-    """A hook that calls ``act()`` and answers what that does; `calls` are the arguments of its calls."""
+    """A hook that calls ``act()`` and returns its result. `calls` are the arguments of its calls."""
 
     def __init__(self, act):
         self.act = act
@@ -38,7 +38,7 @@ class Hook:
 
 
 class Collector:
-    """In the place of physmem's gc: counts collections and calls ``act()`` at each."""
+    """Replaces physmem's gc: counts collections and calls ``act()`` at each."""
 
     def __init__(self, act=lambda: None):
         self.act = act
@@ -50,9 +50,9 @@ class Collector:
 
 
 def test_garbage_is_collected_by_default():
-    """Once for a request that would fail, not for others."""
+    """The collector runs once for a request that would fail, and not for others."""
     physmem = system()
-    physmem.gc = collector = Collector()
+    sys.modules["physmem_allocate"].gc = collector = Collector()
     owners = [physmem.allocate_frames(4) for _ in range(FRAMES // 2)]
     assert collector.collections == 0
     before = of_system(physmem)
@@ -67,8 +67,10 @@ def test_garbage_is_collected_by_default():
 
 
 def test_garbage_that_holds_frames():
-    """CPython: a cycle of garbage whose __del__ frees frames. MicroPython calls no __del__ of ours: what the collector
-    finds is shown there by an object in its place."""
+    """On CPython, a cycle of garbage has a __del__ that frees frames.
+
+    MicroPython calls no __del__ of classes written in Python. There a stand-in shows what the collector would find.
+    """
     physmem, psram, _ = full()
     freed = []
 
@@ -83,7 +85,7 @@ def test_garbage_that_holds_frames():
     addr = psram[3].addr
     holder = Holder(psram.pop(3))
     if MICROPYTHON:
-        physmem.gc = Collector(holder.__del__)
+        sys.modules["physmem_allocate"].gc = Collector(holder.__del__)
     else:
         gc.disable()
     try:
@@ -96,8 +98,10 @@ def test_garbage_that_holds_frames():
 
 
 def test_hook_that_frees_on_demand():
-    """All requests by object are tried again after it, with their constraints and owner; the hook hears what was asked
-    for, in frames or in bytes."""
+    """Every request by object is tried again after the hook, with its constraints and owner.
+
+    The hook is told what was requested, in frames or in bytes.
+    """
     physmem, psram, sram = full()
     ways = (
         (lambda: physmem.allocate_frames(2), (2, None)),
@@ -133,7 +137,7 @@ def test_hook_that_frees_on_demand():
 
 
 def test_hook_that_frees_a_little_each_time():
-    """It is called again as long as it frees, until the request fits."""
+    """The hook is called again as long as it frees something, until the request fits."""
     physmem, psram, _ = full()
 
     def shrink():
@@ -148,7 +152,7 @@ def test_hook_that_frees_a_little_each_time():
 
 
 def test_hook_that_frees_something_else():
-    """Frames that do not fit: MemoryError, when it has nothing more to free."""
+    """The hook frees frames that do not fit: a MemoryError once it has nothing more to free."""
     physmem, psram, sram = full()
 
     def shrink():
@@ -169,7 +173,7 @@ def test_hook_that_frees_something_else():
 
 
 def test_hook_that_frees_nothing():
-    """Asked once, whatever it answers; nothing else changes."""
+    """A hook that frees nothing is called once, whatever it returns. Nothing else changes."""
     physmem, _, _ = full()
     before = of_system(physmem)
     for answer in (True, False, None, 0, 1):
@@ -182,7 +186,7 @@ def test_hook_that_frees_nothing():
 
 
 def test_hook_that_answers_no():
-    """The request is not tried again, though it would fit."""
+    """The request is not tried again, even if it would fit."""
     physmem, psram, _ = full()
     hook = Hook(lambda: psram.pop().free() and False)
     physmem.on_exhausted(hook)
@@ -192,7 +196,7 @@ def test_hook_that_answers_no():
 
 
 def test_hook_that_moves_frames():
-    """It makes room without freeing more than it takes: the request is tried again after it."""
+    """The hook makes room without freeing more than it takes. The request is tried again after it."""
     physmem, psram, _ = full()
     psram[3].free()
     psram[5].free()
@@ -209,7 +213,7 @@ def test_hook_that_moves_frames():
 
 
 def test_hook_that_raises():
-    """The error is the caller's, nothing has changed, and the hook is there for the next request."""
+    """The caller gets the error, nothing has changed, and the hook is there for the next request."""
     physmem, _, _ = full()
     before = of_system(physmem)
 
@@ -226,7 +230,7 @@ def test_hook_that_raises():
 
 
 def test_hook_that_allocates():
-    """What is there it gets; when nothing is, its own request fails without another call of it."""
+    """The hook gets what there is. When there is nothing, its own request fails without calling the hook again."""
     physmem, psram, sram = full()
     refusals = []
 
@@ -245,16 +249,16 @@ def test_hook_that_allocates():
     assert physmem.allocate_frames(1).region.name == "sram"
     assert len(hook.calls) == len(refusals) == 1
     assert physmem.check() == []
-    # One whose own request fails and that does not catch it: MemoryError, as for any request.
+    # A hook that does not catch the failure of its own request: MemoryError, as for any request.
     hook.act = lambda: physmem.allocate_frames(2)
     raises(MemoryError, physmem.allocate_frames, 1)
     assert len(hook.calls) == 2
 
 
 def test_which_hook():
-    """on_exhausted answers the one there was; None: nothing is called; the default can be put back."""
+    """on_exhausted returns the previous hook. With None nothing is called. You can put the default back."""
     physmem, psram, _ = full()
-    physmem.gc = collector = Collector()
+    sys.modules["physmem_allocate"].gc = collector = Collector()
     first, second = Hook(lambda: False), Hook(lambda: False)
     default = physmem.on_exhausted(first)
     assert callable(default)
@@ -288,7 +292,10 @@ def test_a_hook_that_replaces_itself():
 
 
 def test_what_calls_no_hook():
-    """Mistakes, requests by address, raw calls, deferred requests; and what no region could ever meet is a mistake."""
+    """Mistakes, requests by address, raw calls and deferred requests call no hook.
+
+    A request that no region could ever meet is a mistake.
+    """
     physmem, _, _ = full()
     sram = physmem.region("sram")
     hook = Hook(lambda: True)
@@ -312,7 +319,7 @@ def test_what_calls_no_hook():
 
 
 def test_not_in_the_early_phase():
-    """Nothing is called before boot_complete(); afterwards it is."""
+    """No hook is called before boot_complete(). Afterwards it is."""
 
     class Board:
         REGIONS = (("sram", SRAM, 4 * FRAME, FRAME, "DMA SHARED"),)
@@ -366,10 +373,10 @@ def test_with_the_heap_locked():
 
 
 def test_failed_counts_each_search():
-    """One for each region that was searched in vain, and once more for each try after the hook."""
+    """`failed` counts one for each region searched in vain, and one more for each retry after the hook."""
     physmem, psram, _ = full()
     regions = [physmem.region("psram"), physmem.region("sram")]
-    physmem.gc = Collector()
+    sys.modules["physmem_allocate"].gc = Collector()
     raises(MemoryError, physmem.allocate_frames, 1)
     assert [region.failed for region in regions] == [1, 1]  # nothing was freed: no second try
     physmem.on_exhausted(Hook(lambda: False))
@@ -385,7 +392,8 @@ def test_failed_counts_each_search():
 
 
 def test_retain_goes_through_it():
-    """A hook that frees makes room for frames that survive resets; one that retains itself does not confuse the two."""
+    """A hook that frees makes room for frames that survive resets. A hook that itself retains does not disturb the
+    request."""
 
     class Board:
         REGIONS = (("sram", None, FRAMES * FRAME, FRAME, "DMA RETAINED"),)
@@ -416,13 +424,13 @@ def test_retain_goes_through_it():
 
 
 def test_retain_whose_hook_takes_name_or_records():
-    """One that retains the name itself, or uses the last record: an error that leaves no frame behind."""
+    """A hook that retains the same name, or uses the last record, causes an error that leaves no frame behind."""
     frame = 32
 
     class Board:
         REGIONS = (("sram", None, 128 * frame, frame, "DMA RETAINED"),)
         OCCUPIED = ()
-        RETAINED_RECORDS = (None, FRAME)  # of 64 bytes, with two for the head
+        RETAINED_RECORDS = (None, FRAME)  # records of 64 bytes, two of them heads
 
     physmem = fresh_physmem()
     physmem.boot(Board)

@@ -1,29 +1,25 @@
 """What `init` makes of the memory it is given.
 
-The expectation is a list of frames by brute force, over sets of frame numbers: a frame is free if all of it lies within
-free entries that overlap, and no byte of it in a reserved one; it is reserved if any byte of it is. No part of
-physmem's own arithmetic takes part in it.
+Brute force over sets of frame numbers gives the expected frames. A frame is free if all of it lies within free entries
+that overlap, and no byte of it in a reserved one. A frame is reserved if any byte of it is. None of physmem's own
+arithmetic takes part.
 """
+
+import sys
 
 from random_numbers import RandomNumbers
 from snapshot import of_system
-from support import fresh_physmem, raises, scaled
+from support import fresh_physmem, raises, scaled, without_a_system
 
 PAGE = 4096
 BASE = 0x10000000
 
 
-def as_it_was(physmem):
-    """Back to a module without a system, where a new import for each of many cases takes too long on a board."""
-    physmem._initialized = False
-    physmem._regions = []
-    physmem._by_merit = []
-    return physmem
-
-
 def lies_within(base, end, entries):
-    """Whether the bytes from `base` to before `end` lie in `entries`, and wherever one ends or begins among them, in
-    one that goes on: entries that only touch are two."""
+    """Return whether the bytes from `base` to before `end` lie in `entries`.
+
+    Where an entry starts or ends among these bytes, another one must cover that edge: entries that only touch are two.
+    """
     edges = [base] + [edge for entry in entries for edge in (entry[0], entry[0] + entry[1]) if base < edge < end]
     for edge in edges:
         before = edge if edge == base else edge - 1
@@ -33,12 +29,12 @@ def lies_within(base, end, entries):
 
 
 def frames_touched(base, size, frame_size):
-    """Numbers of the frames that any of these bytes is in."""
+    """Return the numbers of the frames that hold any of these bytes."""
     return set(range(base // frame_size, (base + size - 1) // frame_size + 1)) if size else set()
 
 
 def expected(free, reserved, frame_size=PAGE):
-    """Numbers of the free and of the reserved frames, for entries ``(base, size)`` of one frame size."""
+    """Return the numbers of the free and of the reserved frames, for entries ``(base, size)`` of one frame size."""
     frames = set()
     for base, size in free:
         for frame in frames_touched(base, size, frame_size):
@@ -51,7 +47,7 @@ def expected(free, reserved, frame_size=PAGE):
 
 
 def found(physmem):
-    """Numbers of the free and of the reserved frames of the system; no frame may be in two regions."""
+    """Return the numbers of the system's free and reserved frames. No frame may be in two regions."""
     frames, holes = set(), set()
     for region in physmem.regions():
         own = set(range(region.base // region.frame_size, region.end // region.frame_size))
@@ -67,7 +63,7 @@ def found(physmem):
 
 
 def compare(physmem, free, reserved=(), frame_size=PAGE):
-    """init() of these entries gives exactly the frames that brute force gives, all of them free, and none elsewhere."""
+    """Check that init() gives exactly the frames that brute force gives, all of them free, and none elsewhere."""
     physmem.init(
         [("f%d" % i, base, size, frame_size) for i, (base, size) in enumerate(free)],
         [(None, base, size, frame_size) for base, size in reserved],
@@ -80,7 +76,7 @@ def compare(physmem, free, reserved=(), frame_size=PAGE):
 
 
 def test_named_cases():
-    """The cases of the issue one by one: (free, reserved) in pages from BASE on."""
+    """Named cases one by one: (free, reserved) in pages from BASE."""
     physmem = fresh_physmem()
     for free, reserved in (
         ([], []),
@@ -93,8 +89,8 @@ def test_named_cases():
         ([(0, 16), (4, 4)], []),  # one within the other
         ([(4, 4), (0, 16)], []),
         ([(0, 4), (0, 4), (0, 4)], []),  # duplicates
-        ([(0, 4)], [(9, 2)]),  # reserved outside of all
-        ([(0, 4)], [(0, 4)]),  # reserved covers all
+        ([(0, 4)], [(9, 2)]),  # reserved, outside everything
+        ([(0, 4)], [(0, 4)]),  # reserved covers everything
         ([(4, 4), (12, 2)], [(0, 100)]),
         ([(0, 4), (8, 4), (16, 4)], [(2, 16)]),  # spans several
         ([(0, 32)], [(4, 16), (8, 2)]),  # nested
@@ -106,7 +102,7 @@ def test_named_cases():
         ([(1, 31)], [(0, 2)]),  # over an end
         ([(0, 31)], [(30, 2)]),
     ):
-        as_it_was(physmem)
+        without_a_system()
         compare(
             physmem,
             [(BASE + base * PAGE, size * PAGE) for base, size in free],
@@ -114,11 +110,19 @@ def test_named_cases():
         )
 
 
+# The sixth case. Bytes that are given as free (#) and as reserved (r), and the frames that are made of them:
+# |
+# |   frame     0       1       2       3       4       5       6       7       8
+# |             +-------+-------+-------+-------+-------+-------+-------+-------+-------+
+# |   given     | ######|#######|#######|rr#####|#######|#######|######r|#######|#      |
+# |             +-------+-------+-------+-------+-------+-------+-------+-------+-------+
+# |   made              |  free |  free |  res. |  free |  free |  res. |  free |
+# |                     +-------+-------+-------+-------+-------+-------+-------+
 def test_misaligned_sizes():
-    """What is free shrinks to whole frames, what is reserved grows to whole frames."""
+    """Free memory shrinks to whole frames, reserved memory grows to whole frames."""
     physmem = fresh_physmem()
     for free, reserved in (
-        ([(1, PAGE)], []),  # no whole frame in it
+        ([(1, PAGE)], []),  # not a whole frame
         ([(1, 2 * PAGE)], []),
         ([(PAGE - 1, PAGE + 2)], []),
         ([(0, 8 * PAGE)], [(5 * PAGE + 1, 1)]),
@@ -127,12 +131,12 @@ def test_misaligned_sizes():
         ([(0, 1), (PAGE - 1, 1)], []),
         ([(0, 4 * PAGE)], [(0, 1), (4 * PAGE - 1, 1)]),
     ):
-        as_it_was(physmem)
+        without_a_system()
         compare(physmem, [(BASE + base, size) for base, size in free], [(BASE + base, size) for base, size in reserved])
 
 
 def test_random_cases():
-    """Seeded sets of entries at byte granularity, in frames of 32 to 4096 bytes, against brute force."""
+    """Seeded sets of entries at byte granularity, in frames of 32 to 4096 bytes, compared with brute force."""
     physmem = fresh_physmem()
     numbers = RandomNumbers(20)
     for _ in range(scaled(2000, 40)):
@@ -145,13 +149,13 @@ def test_random_cases():
                 for _ in range(numbers.below(most))
             ]
 
-        as_it_was(physmem)
+        without_a_system()
         compare(physmem, entries(7), entries(7), frame_size)
 
 
 def test_a_hundred_of_each():
-    """100 free regions (Theseus: an index panic from 33 on) and 100 reserved ranges, in no order; 40 of each on a board
-    with little heap."""
+    """100 free regions (Theseus' index panics from 33 on) and 100 reserved ranges, in no order; 40 each with little
+    heap."""
     physmem = fresh_physmem()
     count = scaled(100, 100, 40)
     order = [(37 * i) % count for i in range(count)]
@@ -164,9 +168,21 @@ def test_a_hundred_of_each():
     raises(MemoryError, physmem.allocate_frames, 1)
 
 
+# Entries in pages from BASE. fw is the firmware, - has no name, r.18 is reserved.ADDRESS, m.32 memory.ADDRESS:
+# |
+# |   page      0         4         8       12     14   15      18   19      22       32   33
+# |             +---------+---------+-------+--------------------------------+        +----+
+# |   free      |    -    |    -    |   a   |               b                |        | -  |
+# |             +---------+---------+-------+------+----+-------+----+-------+        +----+
+# |   reserved                                     | fw |       | -  |
+# |             +-------------------+-------+------+----+-------+----+-------+        +----+
+# |   regions   |    memory.BASE    |   a   |  b   | fw |  b.1  |r.18|  b.2  |        |m.32|
+# |             +-------------------+-------+------+----+-------+----+-------+        +----+
 def test_anonymous_and_named():
-    """Regions without names merge where they touch and are called by their address; named ones stay themselves; the
-    pieces of a carved one are NAME, NAME.1, ..."""
+    """Regions without names merge where they touch and are named after their address. Named ones stay separate.
+
+    The pieces of a carved one are NAME, NAME.1, ...
+    """
     physmem = fresh_physmem()
     physmem.init(
         [
@@ -193,14 +209,14 @@ def test_anonymous_and_named():
 
 
 def test_attributes_as_words_and_bits():
-    """Attributes of an entry: a string of names, or the bits."""
+    """The attributes of an entry are a string of names, or the bits."""
     physmem = fresh_physmem()
     physmem.init([("a", BASE, PAGE, PAGE, "DMA FAST"), ("b", BASE + PAGE, PAGE, PAGE, physmem.DMA | physmem.FAST)])
     assert [region.attrs for region in physmem.regions()] == [physmem.DMA | physmem.FAST] * 2
 
 
 def test_region_objects():
-    """A Region becomes the system's as it is, with what is in use in it; a carved one is replaced by its pieces."""
+    """A Region becomes the system's unchanged, with its frames in use. A carved one is replaced by its pieces."""
     physmem = fresh_physmem()
     used = physmem.Region("used", BASE, 8 * PAGE)
     carved = physmem.Region("carved", BASE + 8 * PAGE, 8 * PAGE)
@@ -217,7 +233,7 @@ def test_region_objects():
 
 
 def test_a_region_given_twice():
-    """The same Region, and the same memory as an entry, is one region."""
+    """The same Region twice, and the same memory as an entry, is one region."""
     physmem = fresh_physmem()
     region = physmem.Region("r", BASE, 4 * PAGE)
     physmem.init([region, region, (BASE, 4 * PAGE)])
@@ -225,7 +241,7 @@ def test_a_region_given_twice():
 
 
 def test_regions_in_use_that_would_be_lost():
-    """Carving or merging a Region that has frames in use is refused, before anything is done."""
+    """Carving or merging a Region that has frames in use is refused before anything is done."""
     for other, reserved in (
         ([], [(BASE + 2 * PAGE, PAGE)]),  # carved
         ([], [(BASE, 8 * PAGE)]),  # covered
@@ -244,7 +260,7 @@ def test_regions_in_use_that_would_be_lost():
 
 
 def test_free_ones_that_overlap_and_differ():
-    """Nobody can say what memory is that two entries describe differently."""
+    """Two entries that describe the same memory differently are refused."""
     for second in (
         ("b", BASE + PAGE, 4 * PAGE, PAGE, "DMA"),
         ("b", BASE + PAGE, 4 * PAGE, 2048),
@@ -262,9 +278,21 @@ def test_free_ones_that_overlap_and_differ():
         assert [region.name for region in physmem.regions()] == ["a", "b"]
 
 
+# Offsets from BASE. The frames of "small" have 32 bytes, those of "large" 0x10000:
+# |
+# |             0x8000        0x10000             0x20000           0x30000           0x60000
+# |             +---------------------------------+-----------------------------------+
+# |   free      |              small              |               large               |
+# |             +---------------------------+-----+-----+-----------------------------+
+# |   reserved                              |    both   |
+# |             +-------------+-------------+-----------+-----------+-----------------+
+# |   regions   |    small    |                 both                |      large      |
+# |             +-------------+-------------------------------------+-----------------+
 def test_frame_sizes_side_by_side():
-    """A reserved range over the border of 32-byte and 64 KiB frames grows to whole ones of both: by hand,
-    0x1F010..0x21010 in units of 0x10000 is 0x10000..0x30000."""
+    """A reserved range across the border of 32-byte and 64 KiB frames grows to whole frames of both.
+
+    By hand: 0x1F010..0x21010 in units of 0x10000 is 0x10000..0x30000.
+    """
     physmem = fresh_physmem()
     physmem.init(
         [
@@ -278,8 +306,11 @@ def test_frame_sizes_side_by_side():
 
 
 def test_random_frame_sizes():
-    """Entries of different frame sizes, byte by byte in units of 32: no byte in two regions, every reserved byte
-    reserved, every whole frame of a free entry in some region, and nothing free that was not given as free."""
+    """Entries of different frame sizes, checked in units of 32 bytes.
+
+    No unit is in two regions, every reserved byte is reserved, every whole frame of a free entry is in some region, and
+    nothing is free that was not given as free.
+    """
     physmem = fresh_physmem()
     numbers = RandomNumbers(21)
     for _ in range(scaled(1000, 15)):
@@ -293,7 +324,7 @@ def test_random_frame_sizes():
             (None, BASE + 32 * numbers.below(place // 32 + 8), 32 * numbers.below(20), numbers.choice((32, 128)))
             for _ in range(numbers.below(5))
         ]
-        as_it_was(physmem)
+        without_a_system()
         physmem.init(free, reserved)
         frames, holes, units = set(), set(), 0
         for region in physmem.regions():
@@ -321,8 +352,10 @@ def test_random_frame_sizes():
 
 
 def test_a_reserved_region_object_that_must_grow():
-    """A reserved Region of smaller frames than the memory it lies in: the whole frame around it is reserved, none of
-    it is unknown memory, and none is free."""
+    """A reserved Region has smaller frames than the memory it lies in, so the whole frame around it is reserved.
+
+    None of that frame is unknown memory and none is free.
+    """
     physmem = fresh_physmem()
     inner = physmem.Region("inner", BASE + 64, 32, 32, physmem.RESERVED)
     physmem.init([("outer", BASE, 8 * PAGE)], [inner])
@@ -331,13 +364,13 @@ def test_a_reserved_region_object_that_must_grow():
 
 
 def test_second_init():
-    """Once: a second call is refused and changes nothing."""
+    """A second call is refused and changes nothing."""
     physmem = fresh_physmem()
     physmem.init([(BASE, 4 * PAGE)])
     frames = physmem.allocate_frames(2)
     before = of_system(physmem)
     error = raises(physmem.PhysMemError, physmem.init, [(BASE, 4 * PAGE)], code="NotPermitted")
-    assert "1" in str(error)  # how many regions there are
+    assert "1" in str(error)  # the number of regions
     raises(physmem.PhysMemError, physmem.init, [], code="NotPermitted")
     raises(physmem.PhysMemError, physmem.boot, code="NotPermitted")
     assert of_system(physmem) == before
@@ -345,7 +378,7 @@ def test_second_init():
 
 
 def test_init_after_a_failed_init():
-    """A call that fails, at whatever entry, leaves no system, and the entries as they were for the next call."""
+    """A call that fails, at any entry, leaves no system, and leaves the entries unchanged for the next call."""
     physmem = fresh_physmem()
     used = physmem.Region("used", BASE, 4 * PAGE)
     used.alloc(1)
@@ -376,9 +409,9 @@ def test_any_iterable():
 
 
 def test_the_last_page_of_the_addresses():
-    """Memory may end with the last physical address, and not one byte beyond."""
+    """Memory may end with the last physical address, and not one byte beyond it."""
     physmem = fresh_physmem()
-    limit = 1 << physmem.ADDRESS_BITS
+    limit = 1 << sys.modules["physmem_system"].ADDRESS_BITS
     raises(physmem.PhysMemError, physmem.init, [(limit - PAGE, PAGE + 1)], code="AddressOutOfRange")
     raises(physmem.PhysMemError, physmem.init, [(limit, PAGE)], code="AddressOutOfRange")
     physmem.init([(limit - PAGE, PAGE), (0, PAGE)])

@@ -1,15 +1,16 @@
-"""A raw call of a SHARED region, interrupted at each of its instructions by another one: as if one had come first.
+"""A raw call of a SHARED region, interrupted at each of its instructions by another call: as if one came first.
 
-Each pair of calls is run with the interrupt one step of the processor later every time, from before the first call to
-after it. Answers and state must
-be those of one order or of the other: the viper code of physmem_engine, which knows no lock, says what they are.
+Each pair of calls runs with the interrupt one processor step later each time, from before the first call to after it.
+Results and state must match one order or the other. The viper code of physmem_engine, which knows no lock, says what
+they are.
 """
 
 import hard_interrupts
 import physmem
 import physmem_engine as engine
+import viper_engine
 from array import array
-from hard_interrupts import LEAST_DURING, MARGIN, STEP, STRIDE
+from hard_interrupts import LEAST_DURING, MARGIN, STEP, last_before
 from uctypes import addressof
 
 ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
@@ -18,13 +19,14 @@ QEMU = ("-icount", "shift=6,sleep=off")
 
 FRAMES = 200
 BASE = 0x60000000 + 5 * 4096
-ALLOCATIONS = ((0, 3), (8, 22), (36, 40), (100, 20))  # (first, n); the rest is free: 3, 30, 76 and 120 begin free runs
-VERSION = 5  # word of a state, from the table of physmem_engine
+ALLOCATIONS = ((0, 3), (8, 22), (36, 40), (100, 20))  # (first, n); the rest is free: 3, 30, 76 and 120 start free runs
 
 
 class RawCall:
-    """A raw call: ``make(*arguments)`` does it in the region, `by_viper` to a state that nothing interrupts; the
-    answers are to be the same."""
+    """A raw call: ``make(*arguments)`` does it in the region, `by_viper` on a state that nothing interrupts.
+
+    Both must return the same.
+    """
 
     def __init__(self, region, what, how):
         self.what = what
@@ -35,17 +37,17 @@ class RawCall:
             self.make, self.arguments = (region.alloc_at, (what, how)) if how else (region.free, (what,))
 
     def by_viper(self, address):
-        return engine.serve(address, self.what, self.how)
+        return viper_engine.serve(address, self.what, self.how)
 
     def __repr__(self):
         return "serve(%d, %d)" % (self.what, self.how)
 
 
 class Within:
-    """The allocation of `n` frames by constraints: from frame `low` on, not across a multiple of 16.
+    """The allocation of `n` frames by constraints: from frame `low` up, not across a multiple of 16.
 
-    It searches, and then allocates what it has found: after the search an interrupt may release other frames, so that
-    the answer is that of the program first, and the most frames that were ever in use are those of the handler first.
+    It searches and then allocates what it has found. After the search an interrupt may release other frames. The result
+    is then that of the program going first, and the peak of frames in use is that of the handler going first.
     """
 
     peak_is_of_either_order = True
@@ -58,14 +60,14 @@ class Within:
 
     def by_viper(self, address):
         frame = engine.search_within(address, self.n, 1, 16, self.low, FRAMES)
-        return engine.serve(address, frame, self.n) if frame >= 0 else engine.count_failure(address, 0)
+        return viper_engine.serve(address, frame, self.n) if frame >= 0 else viper_engine.count_failure(address, 0)
 
     def __repr__(self):
         return "allocate_within(%d from %d on)" % (self.n, self.low)
 
 
 class Split:
-    """A split of the allocation that `frame` is in, before it."""
+    """A split, before `frame`, of the allocation that it is in."""
 
     def __init__(self, region, frame):
         self.frame = frame
@@ -73,7 +75,7 @@ class Split:
         self.arguments = (region.address, frame)
 
     def by_viper(self, address):
-        engine.flip_start(address, self.frame)
+        viper_engine.flip_start(address, self.frame)
         return 0
 
     def __repr__(self):
@@ -84,7 +86,7 @@ BEFORE, DURING, AFTER = range(3)
 
 
 class Interruption:
-    """What the hard interrupt does: one call, once. `when` says whether the program's call had begun or ended."""
+    """What the hard interrupt does: one call, once. `when` says whether the program's call had started or ended."""
 
     def __init__(self, call):
         self.make = call.make
@@ -101,7 +103,7 @@ class Interruption:
 
 
 class Interrupted:
-    """A SHARED region as ALLOCATIONS say, and calls of it that are interrupted by another one."""
+    """A SHARED region as ALLOCATIONS say, and calls on it that are interrupted by another call."""
 
     def __init__(self):
         self.region = physmem.Region("shared", BASE, FRAMES * 4096, attrs=physmem.SHARED)
@@ -111,7 +113,7 @@ class Interrupted:
         self.before = array("I", self.state)
 
     def orders(self, program, handler):
-        """Answers of program and handler, and the state after both: the program first, the handler first."""
+        """Return the results of program and handler, and the state after both: the program first, the handler first."""
         outcomes = []
         for calls in ((program, handler), (handler, program)):
             state = array("I", self.before)
@@ -122,8 +124,10 @@ class Interrupted:
         return outcomes
 
     def interrupt_after(self, steps, program, handler):
-        """Run the program's call, with the handler's so many steps after it has been started; return the answers and
-        when the handler's was."""
+        """Run the program's call, with the handler's call `steps` steps after its start.
+
+        Return the results, and when the handler's call came.
+        """
         self.state[:] = self.before
         interruption = Interruption(handler)
         make, first, second = program.make, program.arguments[0], program.arguments[-1]
@@ -141,17 +145,15 @@ class Interrupted:
         return [answer, interruption.answer], interruption.when
 
     def at_every_instruction(self, program, handler):
-        """Interrupt after every STEP-th step; return how many of these were before, during and after the call."""
+        """Interrupt after every STEP-th step. Return how many interrupts came before, during and after the call."""
         outcomes = self.orders(program, handler)
         counts = [0, 0, 0]
         seen = [False, False]
-        steps = 0
-        while self.interrupt_after(steps + STRIDE, program, handler)[1] == BEFORE:
-            steps += STRIDE
+        steps = last_before(lambda steps: self.interrupt_after(steps, program, handler)[1] == BEFORE)
         while counts[AFTER] < MARGIN:
             answers, when = self.interrupt_after(steps, program, handler)
             counts[when] += 1
-            self.state[VERSION] = self.before[VERSION]
+            self.state[engine.STATE_VERSION] = self.before[engine.STATE_VERSION]
             either = getattr(program, "peak_is_of_either_order", False)
             agree = [self.agrees(answers, outcome, outcomes if either else [outcome]) for outcome in outcomes]
             seen = [seen[0] or agree[0], seen[1] or agree[1]]
@@ -164,7 +166,7 @@ class Interrupted:
         return counts
 
     def agrees(self, answers, outcome, peaks):
-        """Whether answers and state are those of `outcome`, with the peak of one of `peaks`."""
+        """Return whether results and state are those of `outcome`, with the peak of one of `peaks`."""
         fewest = self.state[engine.STATE_FEWEST_FREE]
         if fewest not in [state[engine.STATE_FEWEST_FREE] for _, state in peaks]:
             return False
@@ -179,7 +181,7 @@ class Interrupted:
 
 
 def sweep(programs, handlers):
-    """Every call of `programs` with every one of `handlers`, makers of calls, at every instruction."""
+    """Run every call of `programs` with every one of `handlers`, makers of calls, at every instruction."""
     scene = Interrupted()
     total = 0
     for program in programs(scene.region):
@@ -190,14 +192,16 @@ def sweep(programs, handlers):
 
 
 def handlers(region):
-    """Small and large allocations, at places that the program's calls want, and releases beside them."""
+    """Generate small and large allocations at places that the program's calls want, and releases beside them."""
     for what, how in ((1, -1), (6, -1), (60, -1), (30, 2), (8, 0), (36, 0)):
         yield RawCall(region, what, how)
 
 
 def test_allocations():
-    """Within a word and across words, long, aligned, at a frame; some that cannot be met before the handler's release,
-    or after its allocation."""
+    """Within a word and across words, long, aligned, at a frame.
+
+    Some cannot be met before the handler's release, or after its allocation.
+    """
     sweep(
         lambda region: [
             RawCall(region, what, how)
@@ -208,13 +212,15 @@ def test_allocations():
 
 
 def test_releases():
-    """Short, across words, and of a frame that begins no allocation until the handler has been there."""
+    """Short, across words, and of a frame where no allocation starts until the handler has run."""
     sweep(lambda region: [RawCall(region, frame, 0) for frame in (0, 8, 36, 100, 3, 30)], handlers)
 
 
 def test_constraints_and_splits():
-    """Calls whose search and whose claim are two: the claim is refused, and the search begun again. What is freed
-    behind a search by constraints is not seen by it: so no release behind the one for 16 frames, which goes on to frame
-    75."""
+    """In calls that search and then claim, the claim is refused and the search starts again.
+
+    A search by constraints does not see what is freed behind it. So no release lies behind the search for 16 frames,
+    which goes on to frame 75.
+    """
     sweep(lambda region: [Within(region, 4, 0), Within(region, 4, 28), Split(region, 50)], handlers)
     sweep(lambda region: [Within(region, 16, 0)], lambda region: list(handlers(region))[:-1])

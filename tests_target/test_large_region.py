@@ -1,6 +1,6 @@
-"""Regions of so many frames that one top bit of the engine stands for several groups of words (above 32,768 frames).
+"""Regions so large that one top bit of the engine stands for several groups of words (above 32,768 frames).
 
-The expectation is a list of what is out, by first frame; a place is free if no entry of it reaches into it.
+The expectation is a list of the allocations, by first frame. A place is free if no entry of the list overlaps it.
 """
 
 import physmem
@@ -15,8 +15,7 @@ def region():
 
 
 def test_every_group_is_found_again():
-    """With all frames in use but one, in each group of words in turn, that one frame is what alloc(1) gives; then none
-    is left."""
+    """With all frames in use but one, in each group of words in turn, alloc(1) returns it. Then none is left."""
     large = region()
     assert large.alloc_at(0, FRAMES) == 0 and large.alloc(1) == physmem.OUT_OF_MEMORY and large.free(0) == FRAMES
     hole = 7
@@ -36,7 +35,7 @@ def test_every_group_is_found_again():
 
 
 def test_random_operations():
-    """Seeded allocations and frees of 1 to 3,000 frames: none overlaps another, a refusal is true, the counts are."""
+    """Seeded allocations and frees of 1 to 3,000 frames: no overlaps, no wrong refusals, correct counts."""
     large = region()
     numbers = RandomNumbers(8)
     out = {}

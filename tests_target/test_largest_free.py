@@ -1,7 +1,7 @@
-"""largest_free(align) = k: so many frames can be allocated at that alignment, and k + 1 cannot, on random maps.
+"""largest_free(align) = k: k frames can be allocated at that alignment, and k + 1 cannot, on random bitmaps.
 
-200,000 maps on the unix port, fewer where Python is slower. Sizes up to 4,096 frames: below, at and above the words of
-32 frames and the groups of 1,024 that the engine searches by.
+200,000 bitmaps on the unix port, fewer where Python is slower. Sizes up to 4,096 frames: below, at and above the words
+of 32 frames and the groups of 1,024 that the engine searches by.
 """
 
 import sys
@@ -12,7 +12,7 @@ from random_numbers import RandomNumbers
 TIMEOUT = 400
 
 SIZES = (1, 7, 31, 32, 33, 64, 100, 250, 1000, 1024, 1025, 4096)
-BASE = 0x60000000  # on boards with 32 bits a big integer
+BASE = 0x60000000  # a big integer on 32-bit boards
 FRAME_SIZE = 256
 
 if sys.implementation.name != "micropython":
@@ -24,7 +24,7 @@ else:
 
 
 def allocate_some(region, numbers):
-    """Make a map at random: a few long allocations, many short ones, or a frame in each of many gaps; return them."""
+    """Make a random bitmap: a few long allocations, many short ones, or one frame in many gaps each. Return them."""
     below, frames = numbers.below, region.frames
     taken = []
     kind = below(3)
@@ -40,7 +40,7 @@ def allocate_some(region, numbers):
 
 
 def judge(region, align):
-    """Allocate as many frames as largest_free says, and one more; return how many that were."""
+    """Allocate as many frames as largest_free says, and one more. Return the former number."""
     largest = region.largest_free(align)
     assert 0 <= largest <= region.free_frames
     if largest:
@@ -59,7 +59,7 @@ def judge(region, align):
 
 
 def test_largest_free_is_what_can_be_allocated():
-    """On every map at alignment 1 and at one other, up to beyond the region's size."""
+    """On every bitmap at alignment 1 and at one other, up to more than the region's size."""
     numbers = RandomNumbers(23)
     counts = [0, 0]
     regions = []
@@ -79,5 +79,5 @@ def test_largest_free_is_what_can_be_allocated():
         assert region.free_frames == region.frames
     for region in regions:
         assert region.largest_free() == region.frames and region.check() == []
-    assert counts[0] > MAPS // 4 and counts[1] > MAPS // 4  # maps with holes, alignments that matter
+    assert counts[0] > MAPS // 4 and counts[1] > MAPS // 4  # bitmaps with holes, alignments that matter
     print("%d maps, %d of them with holes" % (MAPS, counts[0]))

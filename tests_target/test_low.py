@@ -1,4 +1,4 @@
-"""physmem.on_low: a hook that is told when few frames of a region are left."""
+"""physmem.on_low: a hook that is called when few frames of a region are left."""
 
 import gc
 import sys
@@ -11,7 +11,7 @@ from two_regions import FRAME, SRAM, two_regions
 
 PSRAM = 0x21000000
 FRAMES = 16
-FEW = 4  # the hook is called when fewer are free
+FEW = 4  # the hook is called when fewer frames are free
 LOCKS = sys.implementation.name == "micropython"
 
 
@@ -20,7 +20,7 @@ def system():
 
 
 class Told:
-    """A hook that counts its calls, and the last region that it was told of."""
+    """A hook that counts its calls and keeps the last region that it was called for."""
 
     def __init__(self):
         self.count = 0
@@ -31,14 +31,17 @@ class Told:
         self.region = region
 
     def since(self):
-        """How often it was called since the last time that one asked."""
+        """Return how often the hook was called since the last time you asked."""
         run_scheduled()
         count, self.count = self.count, 0
         return count
 
 
 def test_once_per_crossing():
-    """Not before, not again while few are free, and again when it was armed by as many as are few no longer."""
+    """The hook is not called too early, nor again while few frames are free.
+
+    It is called again once enough frames have been free to arm it.
+    """
     physmem = system()
     sram = physmem.region("sram")
     told = Told()
@@ -51,7 +54,7 @@ def test_once_per_crossing():
     assert sram.alloc(1) >= 0 and told.since() == 0
     assert sram.free(last) == 1 and told.since() == 0
     again = sram.alloc(1)
-    assert told.since() == 0  # FEW - 1 were free between: no crossing
+    assert told.since() == 0  # at most FEW - 1 were free in between: no crossing
     assert sram.free(again) == 1 and sram.free(last + 1) == 1 and told.since() == 0
     assert sram.alloc(2) >= 0
     assert told.since() == 1
@@ -77,7 +80,7 @@ def test_refused_calls_are_no_crossing():
 
 
 def test_every_way_to_allocate_and_to_free():
-    """Raw, by constraints, by object, by address, deferred; each crossing is told once, each release arms."""
+    """Raw, by constraints, by object, by address, deferred: each crossing is reported once, each release arms."""
     physmem = system()
     sram = physmem.region("sram")
     top = SRAM + (FRAMES - 1) * FRAME
@@ -116,7 +119,7 @@ def test_every_way_to_allocate_and_to_free():
 
 
 def test_frames_freed_by_a_call_that_is_not_watched():
-    """A raw free that was bound before arms it as well."""
+    """A raw free that was bound before arms the hook as well."""
     physmem = system()
     sram = physmem.region("sram")
     free = sram.free
@@ -130,7 +133,7 @@ def test_frames_freed_by_a_call_that_is_not_watched():
 
 
 def test_watched_calls_need_no_heap():
-    """With the heap locked, through a crossing and a release; and none is in use afterwards that was not before."""
+    """With the heap locked, through a crossing and a release. Afterwards no more heap is in use than before."""
     physmem = system()
     sram = physmem.region("sram")
     count = bytearray(1)
@@ -164,7 +167,7 @@ def test_watched_calls_need_no_heap():
 
 
 def test_taken_away():
-    """By None or 0: then the raw calls are the engine's own again, those of other regions always were."""
+    """None or 0 removes the hook. The raw calls are then the engine's own again; those of other regions always were."""
     physmem = system()
     sram, psram = physmem.region("sram"), physmem.region("psram")
     calls = (sram.alloc, sram.alloc_aligned, sram.alloc_at, sram.free)
@@ -182,9 +185,9 @@ def test_taken_away():
         watched = sram.alloc
         physmem.on_low("sram", frames, hook)
         assert same(sram, calls) == [True] * 4
-        physmem.on_low("sram", frames, hook)  # nothing there to take away
+        physmem.on_low("sram", frames, hook)  # nothing to remove there
         assert same(sram, calls) == [True] * 4
-        # Neither its own call nor one that was bound meanwhile tells anybody.
+        # Neither its own call nor one that was bound meanwhile reports anything.
         first = watched(FRAMES - 1)
         second = sram.alloc(1)
         assert (first, second) == (0, FRAMES - 1) and told.since() == 0
@@ -192,11 +195,11 @@ def test_taken_away():
 
 
 def test_no_heap_for_the_wrapper():
-    """on_low that fails has changed nothing, and may be called again."""
+    """An on_low that fails for lack of heap has changed nothing, and you may call it again."""
     physmem = system()
     sram = physmem.region("sram")
     failing, told = FailingWrapper(), Told()
-    sram.wrap(failing)
+    sys.modules["physmem_region"].wrap_calls(sram, failing)
     alloc = sram.alloc
     failing.fails = True
     raises(MemoryError, physmem.on_low, "sram", FEW, told)
@@ -211,7 +214,7 @@ def test_another_wrapper_stays():
     sram = physmem.region("sram")
     seen = []
 
-    def wrapper(region, calls):
+    def wrapper(region, state, calls):
         def alloc(n):
             seen.append(n)
             return calls[0](n)
@@ -219,7 +222,7 @@ def test_another_wrapper_stays():
         return (alloc,) + calls[1:]
 
     told = Told()
-    sram.wrap(wrapper)
+    sys.modules["physmem_region"].wrap_calls(sram, wrapper)
     physmem.on_low("sram", FEW, told)
     assert sram.alloc(FRAMES) == 0 and seen == [FRAMES] and told.since() == 1
     physmem.on_low("sram", FEW, None)
@@ -227,7 +230,7 @@ def test_another_wrapper_stays():
 
 
 def test_replaced():
-    """The second hook and number alone count; what was allocated by calls bound under the first counts as well."""
+    """Only the second hook and number count. Allocations by calls bound under the first one count as well."""
     physmem = system()
     sram = physmem.region("sram")
     first, second = Told(), Told()
@@ -241,7 +244,7 @@ def test_replaced():
 
 
 def test_replaced_or_taken_away_before_the_call():
-    """A call that is already in the scheduler's queue tells neither the hook that is gone nor the new one."""
+    """A call that is already in the scheduler's queue calls neither the removed hook nor the new one."""
     physmem = system()
     sram = physmem.region("sram")
     old, new = Told(), Told()
@@ -260,7 +263,7 @@ def test_replaced_or_taken_away_before_the_call():
 def test_several_regions():
     physmem = system()
     sram, psram = physmem.region("sram"), physmem.region("psram")
-    own = physmem.Region("own", 0x00325000, FRAMES * FRAME)  # none of the system's
+    own = physmem.Region("own", 0x00325000, FRAMES * FRAME)  # not a region of the system
     told, both = Told(), Told()
     physmem.on_low("sram", FEW, told)
     physmem.on_low(psram, 1, both)
@@ -278,7 +281,7 @@ def test_several_regions():
 
 
 def test_few_to_begin_with():
-    """The next allocation counts as a crossing."""
+    """If few frames are free already, the next allocation counts as a crossing."""
     physmem = system()
     sram = physmem.region("sram")
     assert sram.alloc(FRAMES - 2) == 0
@@ -290,7 +293,7 @@ def test_few_to_begin_with():
 
 
 def test_hook_that_frees_and_allocates():
-    """It runs after the call that crossed, when its frames are there; what it frees arms it for the next crossing."""
+    """The hook runs after the call that crossed, when its frames are allocated. What it frees arms it again."""
     physmem = system()
     sram = physmem.region("sram")
     cache = [physmem.allocate_frames(1, region="sram") for _ in range(FRAMES // 2)]
@@ -306,14 +309,14 @@ def test_hook_that_frees_and_allocates():
     for _ in range(FRAMES // 2):
         assert sram.alloc(1) >= 0
         run_scheduled()
-    # From FEW free frames on, each allocation crosses and each call gives back one more than it takes.
+    # From FEW free frames on, each allocation crosses, and each call of the hook frees one frame more than it takes.
     assert seen == [FEW - 1] * FEW
     assert sram.free_frames == FEW and len(cache) == FRAMES // 2 - FEW
     assert physmem.check() == []
 
 
 def test_queue_of_the_scheduler_is_full():
-    """It stays armed, and the next call of any kind, even one that is refused, has it told."""
+    """The hook stays armed, and the next call of any kind, even one that is refused, schedules it."""
     physmem = system()
     sram = physmem.region("sram")
     told = Told()
@@ -336,7 +339,7 @@ def test_queue_of_the_scheduler_is_full():
 
 
 def test_region_that_grows():
-    """A region that `allocate_frames_at` extends is watched as before."""
+    """A region that `allocate_frames_at` extends is still watched."""
     physmem = system()
     with physmem.allocate_frames_at(0x40000000, 2) as registers:
         region = registers.region
@@ -367,5 +370,5 @@ def test_bad_input_changes_nothing():
     assert sram.alloc is watched and physmem.region("psram").alloc is bare
     assert sram.alloc(FRAMES) == 0
     assert (told.since(), other.since()) == (1, 0)
-    physmem.on_low("sram", FRAMES, told)  # all of them is no mistake
+    physmem.on_low("sram", FRAMES, told)  # all of them is not a mistake
     assert sram.free(0) == FRAMES and sram.alloc(1) == 0 and told.since() == 1

@@ -1,7 +1,7 @@
-"""The Thumb code of physmem_thumb against the viper code of physmem_engine: answers and states, word for word.
+"""The Thumb code of physmem_thumb against the viper code of physmem_engine: results and states, word for word.
 
-Both get the same operations on states that are the same; after each, every word is compared. The viper code is what the
-exhaustive tests hold against brute force on the host, so that this carries their result over to the boards.
+Both get the same operations on equal states. After each operation every word is compared. The exhaustive tests compare
+the viper code with brute force on the host, and this test carries their result over to the boards.
 """
 
 from array import array
@@ -9,28 +9,28 @@ from array import array
 import machine
 import physmem_board
 import physmem_engine as engine
+import physmem_state
 import physmem_thumb as thumb
+from physmem_engine import STATE_LOCK, STATE_VERSION
 from random_numbers import RandomNumbers
 from support import scaled
+import viper_engine
 from uctypes import addressof
 
 ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
 TIMEOUT = 300
 
-# One board tries every map, the others, where the same instructions run, a third of them, a slow one fewer.
+# One board tries every bitmap. The others run the same instructions and try a third of them, a slow one fewer.
 STEP = 1 if physmem_board.NAME == "MPS2_AN385" else scaled(3, 3, 17)
 
-ANYWHERE = -1  # `how` of serve(address, what, how): allocate `what` frames; -align for aligned ones, which are not 0
-RELEASE = 0  # the allocation that begins with the frame `what`; above 0: allocate so many from the frame `what` on
+ANYWHERE = -1  # `how` of serve(address, what, how): allocate `what` frames; -align if aligned, which is never 0
+RELEASE = 0  # free the allocation starting at frame `what`; above 0: allocate that many frames at frame `what`
 ALIGNS = (2, 4, 8, 16, 32, 64, 2048)
 
-# Words of a state, from the table of physmem_engine.
-VERSION = 5
-LOCK = 7
 _LARGEST_VERSION = (1 << 30) - 1
 
-# Kinds of states: `shared` of a Pair. The spin lock is a word in memory that stands in for the register of one and
-# reads as free at all times; that a core waits for another is tested where there are two (test_two_cores.py).
+# Kinds of states: `shared` of a Pair. The spin lock is a word in memory that stands in for the register and always
+# reads as free. Where there are two cores, test_two_cores.py tests that one waits for the other.
 PLAIN = 0
 SHARED = 1
 SPIN_LOCKED = 2
@@ -39,30 +39,30 @@ FREE_LOCK = 1
 
 
 class Pair:
-    """A state that the viper code works on and its twin for the Thumb code; `shared` says what lock the twin takes."""
+    """A state for the viper code and its twin for the Thumb code. `shared` says what lock the twin takes."""
 
     def __init__(self, frames, first_number, shared=PLAIN):
         self.frames = frames
-        self.viper = engine.new_state(frames, first_number)
-        self.thumb = engine.new_state(frames, first_number, shared != PLAIN)
+        self.viper = physmem_state.new_state(frames, first_number)
+        self.thumb = physmem_state.new_state(frames, first_number, shared != PLAIN)
         self.shared = shared
         self.spin_lock = array("I", [FREE_LOCK])
         if shared:
-            self.thumb[LOCK] = 1 | (addressof(self.spin_lock) if shared == SPIN_LOCKED else 0)
+            self.thumb[STATE_LOCK] = 1 | (addressof(self.spin_lock) if shared == SPIN_LOCKED else 0)
         self.viper_address = addressof(self.viper)
         self.thumb_address = addressof(self.thumb)
         self.operations = 0
         self.same("made", frames, first_number)
 
     def do(self, what, how):
-        """Do the same with both; return the answer, which is the same, as are the states."""
-        version = self.thumb[VERSION]
+        """Do the same with both. Return the result, which is equal for both, as are the states."""
+        version = self.thumb[STATE_VERSION]
         self.spin_lock[0] = FREE_LOCK
-        answer = engine.serve(self.viper_address, what, how)
+        answer = viper_engine.serve(self.viper_address, what, how)
         other = thumb.serve(self.thumb_address, what, how)
         if self.shared == SPIN_LOCKED:
             given_back = self.spin_lock[0] != FREE_LOCK
-            assert given_back == (self.thumb[VERSION] != version), "serve(%d, %d): %s" % (what, how, given_back)
+            assert given_back == (self.thumb[STATE_VERSION] != version), "serve(%d, %d): %s" % (what, how, given_back)
         if answer != other or self.thumb != self.viper:
             assert answer == other, "serve(%d, %d) of %d frames: %d, not %d" % (what, how, self.frames, other, answer)
             self.same("serve", what, how)
@@ -70,7 +70,7 @@ class Pair:
         return answer
 
     def gives_back(self):
-        """The spin lock has been given back since the last time, if there is one; in calls that all take it."""
+        """Check that calls that all take the spin lock have given it back since the last time, if there is one."""
         assert self.shared != SPIN_LOCKED or self.spin_lock[0] != FREE_LOCK
         self.spin_lock[0] = FREE_LOCK
 
@@ -82,16 +82,16 @@ class Pair:
             assert n == (how if how > 0 else what)
 
     def same(self, *what):
-        """The states are equal; but a shared one is marked as such and has a version."""
+        """Check that the states are equal, except that a shared one is marked as such and has a version."""
         if not self.shared:
             assert self.thumb == self.viper, self.differences(what)
             return
-        version, lock = self.thumb[VERSION], self.thumb[LOCK]
-        assert lock & 1 and self.viper[LOCK] == self.viper[VERSION] == 0 <= version <= _LARGEST_VERSION
-        self.thumb[VERSION], self.thumb[LOCK] = 0, 0
+        version, lock = self.thumb[STATE_VERSION], self.thumb[STATE_LOCK]
+        assert lock & 1 and self.viper[STATE_LOCK] == self.viper[STATE_VERSION] == 0 <= version <= _LARGEST_VERSION
+        self.thumb[STATE_VERSION], self.thumb[STATE_LOCK] = 0, 0
         differ = self.thumb != self.viper
         differences = differ and self.differences(what)
-        self.thumb[VERSION], self.thumb[LOCK] = version, lock
+        self.thumb[STATE_VERSION], self.thumb[STATE_LOCK] = version, lock
         assert not differ, differences
 
     def differences(self, what):
@@ -101,7 +101,7 @@ class Pair:
 
 
 class Blocks:
-    """A Pair in which ten blocks of `size` frames from `first` on may be free; all before and all after are in use."""
+    """A Pair where ten blocks of `size` frames starting at `first` may be free; everything else is in use."""
 
     def __init__(self, frames, first, size, first_number):
         self.pair = Pair(frames, first_number)
@@ -112,8 +112,10 @@ class Blocks:
         assert end == frames or self.pair.do(end, frames - end) == end
 
     def take(self, free, grouping):
-        """Take the blocks that are not in the map `free`, bit i for block i; adjacent ones are one allocation, but for
-        a new one wherever `grouping` has a bit. Return the first frames."""
+        """Allocate the blocks that are not in the bitmap `free`, bit i for block i. Return the first frames.
+
+        Adjacent blocks are one allocation, except that a new one starts wherever `grouping` has a bit.
+        """
         taken = []
         i = 0
         while i < 10:
@@ -135,8 +137,11 @@ class Blocks:
 
 
 def all_maps(frames, first, size, first_number, numbers):
-    """All maps of ten blocks of `size` frames. For each: every number of frames, by turns at every alignment; each
-    block, by turns with each number of blocks, at its place; every release, good and bad."""
+    """Try all bitmaps of ten blocks of `size` frames.
+
+    For each: every number of frames, cycling through the alignments; each block at its place, cycling through the
+    numbers of blocks; every release, good and bad.
+    """
     blocks = Blocks(frames, first, size, first_number)
     pair = blocks.pair
     counts = range(1, 12) if size == 1 else [size * k + more for k in range(1, 11) for more in (-1, 0, 1)]
@@ -150,7 +155,7 @@ def all_maps(frames, first, size, first_number, numbers):
         for i in range(10):
             turn += 1
             pair.try_and_undo(first + i * size, size * (1 + turn % (10 - i)))
-        # Releases: of frames that begin nothing, and all at last, in an order of its own.
+        # Releases: of frames where nothing starts, and finally of everything, in random order.
         blocks.give_back(taken)
         taken = blocks.take(free, numbers.below(1 << 10))
         for i in range(10):
@@ -160,7 +165,7 @@ def all_maps(frames, first, size, first_number, numbers):
         while taken:
             frame = taken.pop(numbers.below(len(taken)))
             assert pair.do(frame, RELEASE) > 0
-    assert engine.check(pair.thumb) == []
+    assert physmem_state.check(pair.thumb) == []
     return pair.operations
 
 
@@ -172,7 +177,7 @@ def run_all_maps(*places):
 
 
 def test_all_maps_of_ten_frames_within_a_word():
-    """Where it makes a difference: the whole region, inside of a word, up to its end, up to the region's."""
+    """Where it makes a difference: the whole region, inside a word, up to a word's end, up to the region's end."""
     run_all_maps((10, 0, 1), (64, 11, 1), (64, 22, 1), (64, 54, 1), (60, 50, 1))
 
 
@@ -182,13 +187,13 @@ def test_all_maps_of_ten_frames_across_words():
 
 
 def test_all_maps_of_ten_blocks():
-    """Allocations longer than a word: blocks of 13 frames, of a word, one frame off it, of a word and a frame, of 250
-    across groups."""
+    """Allocations longer than a word: blocks of 13 frames, of a word, off a word by one frame, of a word and a frame,
+    and of 250 frames across groups."""
     run_all_maps((200, 35, 13), (384, 32, 32), (384, 33, 32), (400, 40, 33), (3000, 300, 250))
 
 
 class RandomOperations:
-    """Seeded operations on a Pair; `live` are the first frames of its allocations."""
+    """Seeded operations on a Pair. `live` are the first frames of its allocations."""
 
     def __init__(self, pair, numbers):
         self.pair = pair
@@ -224,6 +229,7 @@ SIZES = (1, 5, 31, 32, 33, 64, 65, 100, 1000, 1023, 1024, 1025, 2048, 3000, 3300
 def random_operations(shared, operations):
     numbers = RandomNumbers(2)
     for frames in SIZES:
+        pair = player = None  # the heap of a slow board has room for one pair of the largest, and little more
         pair = Pair(frames, numbers.below(1 << 29), shared)
         player = RandomOperations(pair, numbers)
         for _ in range(operations if frames < 5000 else operations // 4):
@@ -231,42 +237,44 @@ def random_operations(shared, operations):
         while player.live:
             assert pair.do(player.live.pop(), RELEASE) > 0
         pair.same("the end")
-        assert engine.check(pair.thumb) == []
+        assert physmem_state.check(pair.thumb) == []
 
 
 def test_random_operations():
-    """Small and large, aligned, at a frame, releases of frames that begin nothing, requests that cannot be met."""
+    """Small and large, aligned, at a frame, releases where nothing starts, requests that cannot be met."""
     random_operations(PLAIN, scaled(2000, 2000, 80))
 
 
 def test_random_operations_with_the_lock():
-    """A shared state has the same answers and words; the version alone is its own. A spin lock is given back by each
-    call that counts the version up, and only by those."""
+    """A shared state has the same results and words, except for its version.
+
+    A call gives a spin lock back exactly if it counts the version up.
+    """
     for shared in (SHARED, SPIN_LOCKED):
         random_operations(shared, scaled(600, 600, 20))
 
 
 def test_functions_beside_serve():
-    """count_failure and flip_start: the same words, for every frame of two words and more."""
+    """count_failure and flip_start change the same words, for every frame of two words and more."""
     for shared in KINDS:
         pair = Pair(70, 5, shared)
         assert pair.do(0, 70) == 0
         for frame in range(1, 70):
-            for function in (engine, thumb):
-                function.flip_start(pair.viper_address if function is engine else pair.thumb_address, frame)
+            for function in (viper_engine, thumb):
+                function.flip_start(pair.viper_address if function is viper_engine else pair.thumb_address, frame)
             pair.gives_back()
             pair.same("split before", frame)
             assert pair.do(0, RELEASE) == frame and pair.do(0, frame) == 0
-            for function in (engine, thumb):
-                function.flip_start(pair.viper_address if function is engine else pair.thumb_address, frame)
+            for function in (viper_engine, thumb):
+                function.flip_start(pair.viper_address if function is viper_engine else pair.thumb_address, frame)
             pair.same("joined at", frame)
-        version = pair.thumb[VERSION]
-        answers = engine.count_failure(pair.viper_address, 0), thumb.count_failure(pair.thumb_address, version)
+        version = pair.thumb[STATE_VERSION]
+        answers = viper_engine.count_failure(pair.viper_address, 0), thumb.count_failure(pair.thumb_address, version)
         assert answers == (engine.OUT_OF_MEMORY, engine.OUT_OF_MEMORY)
         pair.same("count_failure")
         assert pair.thumb[engine.STATE_FAILED] == 1
         pair.gives_back()
-        # The map of a shared region has changed meanwhile: nothing is counted, the caller looks again.
+        # The bitmap of a shared region has changed meanwhile: nothing is counted, the caller searches again.
         if shared:
             assert thumb.count_failure(pair.thumb_address, version + 1) == engine.ADDRESS_NOT_FREE
             assert pair.thumb[engine.STATE_FAILED] == 1
@@ -274,21 +282,23 @@ def test_functions_beside_serve():
 
 
 def test_versions():
-    """The version of a shared state counts what may have changed its map, and stays a small integer; that of another
-    stays 0."""
+    """The version of a shared state counts what may have changed its bitmap, and stays a small integer.
+
+    In any other state it stays 0.
+    """
     pair = Pair(64, 0, SHARED)
     for version in (0, 1, _LARGEST_VERSION - 1, _LARGEST_VERSION):
         for what, how in ((3, ANYWHERE), (33, ANYWHERE), (2, -4), (60, 2), (0, RELEASE)):
-            pair.thumb[VERSION] = version
+            pair.thumb[STATE_VERSION] = version
             assert pair.do(what, how) >= 0
-            assert pair.thumb[VERSION] == (version + 1) % (_LARGEST_VERSION + 1)
+            assert pair.thumb[STATE_VERSION] == (version + 1) % (_LARGEST_VERSION + 1)
         for frame in (3, 36, 60):
             pair.do(frame, RELEASE)
-        pair.thumb[VERSION] = 0
+        pair.thumb[STATE_VERSION] = 0
 
 
 EVERY_ANSWER = (
-    # (what, how) on 64 frames, in this order, and what is answered.
+    # (what, how) on 64 frames, in this order, and the result.
     (3, ANYWHERE, 0),
     (40, ANYWHERE, 3),
     (2, -16, 48),
@@ -318,31 +328,31 @@ STAND_IN = array("I", [FREE_LOCK])
 
 
 def new_state(shared):
-    """A state of 64 frames that has that kind of lock."""
-    state = engine.new_state(64, 0, shared != PLAIN)
+    """Return a state of 64 frames that has that kind of lock."""
+    state = physmem_state.new_state(64, 0, shared != PLAIN)
     if shared == SPIN_LOCKED:
-        state[LOCK] = addressof(STAND_IN) | 1
+        state[STATE_LOCK] = addressof(STAND_IN) | 1
     return state
 
 
 def interrupts_are_masked():
-    """Whether interrupts are masked: what machine.disable_irq() says they were; leaves them so."""
+    """Return whether interrupts are masked: machine.disable_irq() says what they were. Leave them unchanged."""
     before = machine.disable_irq()
     machine.enable_irq(before)
     return bool(before)
 
 
 def test_interrupts_are_as_before_each_call():
-    """Enabled they stay, masked they stay: after every kind of answer, of plain and of shared states."""
+    """Interrupts stay enabled or masked as they were, after every kind of result, in plain and shared states."""
     for shared in KINDS:
         state = new_state(shared)
         address = addressof(state)
         for masked in (False, True):
             for what, how, expected in EVERY_ANSWER:
                 check_mask(masked, expected, thumb.serve, address, what, how)
-            check_mask(masked, engine.OUT_OF_MEMORY, thumb.count_failure, address, state[VERSION])
+            check_mask(masked, engine.OUT_OF_MEMORY, thumb.count_failure, address, state[STATE_VERSION])
             if shared:
-                check_mask(masked, engine.ADDRESS_NOT_FREE, thumb.count_failure, address, state[VERSION] + 1)
+                check_mask(masked, engine.ADDRESS_NOT_FREE, thumb.count_failure, address, state[STATE_VERSION] + 1)
             assert thumb.serve(address, 5, ANYWHERE) == 0
             for _ in range(2):
                 check_mask(masked, 0, thumb.flip_start, address, 3)
@@ -350,7 +360,7 @@ def test_interrupts_are_as_before_each_call():
 
 
 def check_mask(masked, expected, function, *arguments):
-    """Call with interrupts masked or not: the answer is `expected`, and they are so afterwards."""
+    """Call with interrupts masked or not, and check that the result is `expected` and that they are still so."""
     assert not interrupts_are_masked()
     before = machine.disable_irq() if masked else None
     answer = function(*arguments)
@@ -363,8 +373,10 @@ def check_mask(masked, expected, function, *arguments):
 
 
 def test_holding():
-    """hold says whether interrupts were let through, twice is as once, and let_go undoes both; a plain state has no
-    lock."""
+    """hold returns whether interrupts were enabled. Twice is the same as once, and let_go undoes both.
+
+    A plain state has no lock.
+    """
     for shared in KINDS:
         pair = Pair(64, 0, shared)
         address = pair.thumb_address
@@ -385,10 +397,10 @@ def test_holding():
 def test_comparison_finds_a_difference():
     """One bit of one word is enough to fail."""
     for shared in KINDS:
-        for i in range(len(engine.new_state(40, 0))):
+        for i in range(len(physmem_state.new_state(40, 0))):
             pair = Pair(40, 0, shared)
             pair.thumb[i] ^= 1 << 9
-            if shared and i in (VERSION, LOCK):
+            if shared and i in (STATE_VERSION, STATE_LOCK):
                 continue
             try:
                 pair.same("one bit of word", i)

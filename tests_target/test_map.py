@@ -1,4 +1,4 @@
-"""The pictures say the truth: `map` and `dump` are parsed back and compared with the real state."""
+"""The pictures tell the truth: `map` and `dump` are parsed back and compared with the real state."""
 
 from random_numbers import RandomNumbers
 from support import fresh_physmem, scaled
@@ -9,7 +9,7 @@ UNITS = {"B": 1, "KiB": 1024, "MiB": 1 << 20}
 
 
 def lines_of(picture):
-    """What it writes, as a list of lines."""
+    """Return what `write` writes, as a list of lines."""
     lines = []
     picture(write=lines.append)
     assert all(isinstance(line, str) and "\n" not in line for line in lines)
@@ -17,13 +17,14 @@ def lines_of(picture):
 
 
 def amount(text):
-    """Bytes of a text such as "12 KiB"."""
+    """Return the bytes of a text such as "12 KiB"."""
     number, unit = text.split()
     return int(number) * UNITS[unit]
 
 
 def parsed(lines):
-    """The regions of a map: dicts of name, base, end, size, attributes, cells, used, free, frames, frame_size, cell."""
+    """Return the regions of a picture: dicts of name, base, end, size, attributes, cells, used, free, frames,
+    frame_size, cell."""
     regions = []
     for line in lines:
         if line.startswith("  |"):
@@ -61,12 +62,12 @@ def parsed(lines):
 
 
 def frames_in_use(region):
-    """One boolean a frame, asked frame by frame."""
+    """Return one boolean for each frame, asked frame by frame."""
     return [not region.is_free(frame) for frame in range(region.frames)]
 
 
 def compare(physmem):
-    """Every number and every character of the map is true."""
+    """Check every number and every character of the picture."""
     lines = lines_of(physmem.map)
     rows = parsed(lines)
     regions = physmem.regions()
@@ -89,7 +90,7 @@ def compare(physmem):
 
 
 def compare_dump(physmem):
-    """The dump covers each region without gap or overlap, names each allocation and each free run once, whole."""
+    """Check that the dump covers each region without gap or overlap, each allocation and free run once and whole."""
     lines = lines_of(physmem.dump)
     for region in physmem.regions():
         assert lines.pop(0) == "%s %#010x..%#010x" % (region.name, region.base, region.end)
@@ -111,7 +112,7 @@ def compare_dump(physmem):
 
 
 def system(physmem):
-    """A board's memory, with regions of one frame, of less than a line, and of thousands of frames."""
+    """Return a board's memory, with regions of one frame, of less than a line, and of thousands of frames."""
     physmem.init(
         [
             ("sram", BASE, 300 * PAGE, PAGE, "DMA FAST"),
@@ -125,7 +126,7 @@ def system(physmem):
 
 
 def test_an_empty_and_a_full_system():
-    """All free; each region in use to the last frame, reserved ones too; all free again."""
+    """All free; then each region in use to the last frame, reserved ones too; then all free again."""
     physmem = system(fresh_physmem())
     compare(physmem)
     compare_dump(physmem)
@@ -161,8 +162,10 @@ def test_seeded_fillings():
 
 
 def test_one_frame_in_each_place():
-    """A single frame in use shows as `#` where a character is one frame, as `+` where it is several: at the first and
-    the last frame, and on both sides of the border of two characters and of two lines."""
+    """One frame in use shows as `#` where a character is one frame, as `+` where it is several.
+
+    Tested at the first and the last frame, and on both sides of the border of two characters and of two lines.
+    """
     physmem = fresh_physmem()
     physmem.init([("small", BASE, 128 * PAGE), ("large", 2 * BASE, 1024 * PAGE)])
     for name, frames, cell in (("small", 128, 1), ("large", 1024, 8)):
@@ -180,13 +183,13 @@ def test_one_frame_in_each_place():
 
 
 def narrow(lines):
-    """No line is longer than a terminal is wide."""
+    """Check that no line is wider than a terminal."""
     for line in lines:
         assert len(line) <= 80, "%d columns: %s" % (len(line), line)
 
 
 def test_the_map_is_80_columns_wide():
-    """With addresses of 32 bits, names such as init() makes, and what a board's memory is like, free and in use."""
+    """With 32-bit addresses, names such as init() makes, and memory like a board's, free and in use."""
     physmem = system(fresh_physmem())
     narrow(lines_of(physmem.map))
     for region in physmem.regions():
@@ -213,7 +216,7 @@ def test_the_map_is_80_columns_wide_with_every_attribute():
 
 
 def test_regions_of_odd_sizes():
-    """Sizes that are no whole number of KiB, of MiB, of characters or of lines."""
+    """Sizes that are not a whole number of KiB, of MiB, of characters or of lines."""
     for frames, frame_size in ((1, 32), (31, 32), (129, 32), (8191, 32), (129, 64), (1025, 1024), (4097, 4096)):
         physmem = fresh_physmem()
         physmem.init([("odd", BASE, frames * frame_size, frame_size, "DMA EXTERNAL")])
@@ -224,13 +227,13 @@ def test_regions_of_odd_sizes():
 
 
 def test_without_a_system():
-    """No regions, no lines."""
+    """Without regions there are no lines."""
     physmem = fresh_physmem()
     assert lines_of(physmem.map) == [] and lines_of(physmem.dump) == []
 
 
 def test_pictures_change_nothing():
-    """Looking leaves every bit of the metadata as it was."""
+    """Drawing leaves every bit of the metadata unchanged."""
     physmem = system(fresh_physmem())
     physmem.allocate_frames(7)
     before = [bytes(region._state) for region in physmem.regions()]

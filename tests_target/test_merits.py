@@ -1,15 +1,15 @@
 """Which region a request goes to, exactly: an independent statement of the rule, and brute force for the rest.
 
-The rule: of the regions that have what is required and nothing that is forbidden, those that have all that is preferred
-come first; of these, the ones with the fewest merits (DMA, FAST, RETAINED, SHARED), so that what could live anywhere
-leaves the memory that only some have; of equal ones the smaller in bytes, then the one with the lower address. They are
-tried one after the other, and the frames are the lowest in the first that has a place.
+The rule considers the regions that have everything required and nothing forbidden. Those that have everything preferred
+come first. Of these, the ones with the fewest merits (DMA, FAST, RETAINED, SHARED) come first, so that a request that
+could go anywhere leaves scarce memory alone. Of equals, the smaller in bytes comes first, then the one with the lower
+address. Regions are tried in this order. The frames are the lowest in the first region that has a place.
 """
 
 from random_numbers import RandomNumbers
 from support import fresh_physmem, raises, sample, scaled
 
-BASE = 0x60000000  # on boards with 32 bits a big integer
+BASE = 0x60000000  # a big integer on 32-bit boards
 
 
 class Wanted:
@@ -37,7 +37,7 @@ class Wanted:
         return self.name, self.base, self.frames * self.frame_size, self.frame_size, attrs
 
     def place(self, count, align, boundary, low, high):
-        """The lowest frame from which `count` are free at an address as asked for, all in bytes; or None."""
+        """Return the lowest frame where `count` frames are free at an address as requested, all in bytes; or None."""
         size = self.frame_size
         for first in range(self.frames - count + 1):
             addr = self.base + first * size
@@ -54,7 +54,7 @@ class Wanted:
 
 
 def in_order(regions, require, prefer, forbid):
-    """The regions that suit, by the rule."""
+    """Return the regions that suit, in the order of the rule."""
     suitable = [region for region in regions if region.suits(require, forbid)]
     return sorted(
         suitable,
@@ -86,8 +86,10 @@ REQUESTS = [
 
 
 def systems():
-    """All systems of three regions with each of ATTRIBUTES: of three and of four frames, not in the order of their
-    addresses; scaled for boards."""
+    """Generate all systems of three regions with each of ATTRIBUTES, of three and of four frames, scaled for boards.
+
+    The regions are not in the order of their addresses.
+    """
     number = 0
     for first in ATTRIBUTES:
         for second in ATTRIBUTES:
@@ -102,7 +104,7 @@ def systems():
 
 
 def test_every_request_uses_the_regions_in_order():
-    """Each request, a frame at a time until there are no more: all of the first region, all of the next, and so on."""
+    """Make each request one frame at a time until none is left: all of the first region, all of the next, and so on."""
     cases = 0
     for regions in systems():
         physmem = fresh_physmem()
@@ -136,7 +138,7 @@ def test_every_request_uses_the_regions_in_order():
 
 
 LAYOUTS = (
-    # (frame size, frames, attributes): in each, the region with fewer frames is the one with fewer bytes as well.
+    # (frame size, frames, attributes): in each system, the region with fewer frames also has fewer bytes.
     ((256, 12, ("FAST",)), (256, 40, ("DMA",)), (1024, 50, ("DMA", "EXTERNAL")), (64, 9, ("DMA", "FAST"))),
     ((32, 33, ()), (512, 36, ("EXTERNAL", "CACHED")), (4096, 40, ("DMA",)), (64, 35, ("SHARED",))),
     ((128, 8, ("DMA", "RETAINED")), (128, 9, ("DMA", "FAST")), (128, 10, ("FAST", "SHARED")), (256, 64, ())),
@@ -144,7 +146,7 @@ LAYOUTS = (
 
 
 def random_request(numbers, regions):
-    """Seeded ``(n, align, boundary, low, high, require, prefer, forbid)``, in frames or bytes, and names."""
+    """Return a seeded ``(n, align, boundary, low, high, require, prefer, forbid)``, in frames or bytes, and names."""
     below = numbers.below
     n = 1 + below(numbers.choice((3, 12)))
     align = numbers.choice((0, 0, 32 << below(8)))
@@ -161,8 +163,10 @@ def random_request(numbers, regions):
 
 
 def test_attributes_together_with_addresses():
-    """Seeded requests by frames and by bytes with every constraint, in systems of several frame sizes that fill up: the
-    region by the rule, of those that have a place, and the lowest frame in it."""
+    """Seeded requests by frames and by bytes with every constraint, in systems of several frame sizes that fill up.
+
+    The region is the first by the rule that has a place, and the frames are the lowest in it.
+    """
     numbers = RandomNumbers(29)
     granted = refused = fallen_over = 0
     for number in range(scaled(90, 12, 3)):
@@ -212,8 +216,10 @@ def test_attributes_together_with_addresses():
 
 
 def test_rings():
-    """A ring: in memory that DMA reaches, fast if there is any, at a multiple of its size; when that is full, in what
-    else DMA reaches; never in memory that it does not."""
+    """A ring is in memory that DMA reaches, fast if possible, at a multiple of its size.
+
+    When that is full, it is in other memory that DMA reaches; never in memory that DMA does not reach.
+    """
     sizes = [1 << i for i in range(5, 14)]
     for attributes in sample(ATTRIBUTES, 3):
         for frame_size in scaled((32, 1024), (512,)):
@@ -240,7 +246,7 @@ def test_rings():
                 assert (ring.region.name, ring.first, ring.count) == (region.name, first, count), (nbytes, ring)
                 assert ring.addr % nbytes == 0 and ring.region.attrs & physmem.DMA
                 region.free[first : first + count] = [False] * count
-            assert not any(regions[1].free[:8])  # fast memory was used first, and there was more than it holds
+            assert not any(regions[1].free[:8])  # fast memory was used first, and the rings exceeded it
             assert all(regions[3].free)
             for nbytes in (3, 96, 1000, 4095):
                 raises(physmem.PhysMemError, physmem.dma_ring, nbytes, code="UnalignedAddress")

@@ -1,19 +1,20 @@
 """The three phases of a system: cold, before boot(); early, with the heap locked; booted.
 
-In each of them every call either works or says what is missing. What the early phase allocates (nothing) and how many
-owners it has stands in test_boot.py.
+In each phase every call either works or says what is missing. test_boot.py tests what the early phase allocates
+(nothing) and how many owners it has.
 """
 
 import sys
 
 import micropython
 from kept_memory import FRAME, KeptMachine, used
+from public_names import VOCABULARY
 from support import fresh_physmem, raises
 
 LOCKS = sys.implementation.name == "micropython"
 OWNERS = 32
 
-# Calls that need a system, with arguments that are right when there is one.
+# Calls that need a system, with arguments that are right once there is one.
 NEED_A_SYSTEM = (
     ("allocate_frames", (1,)),
     ("allocate_frames_by_bytes", (1,)),
@@ -36,7 +37,7 @@ NEED_A_SYSTEM = (
 
 
 def a_machine():
-    """A machine with two regions, the second at addresses that are no small integers on boards."""
+    """Return a machine with two regions, the second at addresses that are not small integers on boards."""
     return KeptMachine(
         ("sram", 0x20100000, 64 * FRAME, FRAME, "DMA FAST RETAINED SHARED"),
         ("psram", 0x80000000, 64 * FRAME, FRAME, "EXTERNAL"),
@@ -44,8 +45,10 @@ def a_machine():
 
 
 def test_cold():
-    """Before there is a system: NotInitialized from whatever needs one, also with arguments that are wrong otherwise;
-    the rest tells that there is nothing."""
+    """Before there is a system, every call that needs one raises NotInitialized, even with otherwise wrong arguments.
+
+    The other calls report that there is nothing.
+    """
     physmem = fresh_physmem()
     for _ in range(2):  # asking has changed nothing
         for name, arguments in NEED_A_SYSTEM:
@@ -67,7 +70,7 @@ def test_cold():
 
 
 def test_cold_regions():
-    """A Region works on its own before there is a system, and brings its frames in use along into one."""
+    """A Region works on its own before there is a system, and brings its frames in use into one."""
     physmem = fresh_physmem()
     region = physmem.Region("sram", 0x20100000, 16 * FRAME, FRAME)
     assert region.alloc(3) == 0 and region.free(0) == 3 and region.alloc(2) == 0
@@ -78,7 +81,7 @@ def test_cold_regions():
 
 
 def test_cold_without_a_memory_map():
-    """A hook may be set before there is a system, and stays."""
+    """You may set a hook before there is a system, and it stays."""
     physmem = fresh_physmem()
     calls = []
 
@@ -94,7 +97,7 @@ def test_cold_without_a_memory_map():
 
 
 def exercise(physmem, results):
-    """The same calls in each phase, none of which needs heap; what they answered goes into `results`."""
+    """Make the same calls in each phase, none of which needs heap. Put what they return into `results`."""
     sram = physmem.region("sram")
     psram = physmem.region("psram")
     results[0] = sram.alloc(3)
@@ -160,7 +163,7 @@ def exercise(physmem, results):
 
 
 def test_the_same_calls_in_each_phase():
-    """Early, booted, and booted with the heap locked by somebody else: the same answers, given here by hand."""
+    """Early, booted, and booted with the heap locked by another caller: the same results, given here by hand."""
     early, booted, locked = [None] * 33, [None] * 33, [None] * 33
     physmem = a_machine().begin()
     try:
@@ -184,7 +187,7 @@ def test_the_same_calls_in_each_phase():
 
 
 def one_owner_more(physmem, way):
-    """One more owner, in one of the ways to get one."""
+    """Make one more owner, in one of the ways to make one."""
     if way == 0:
         physmem.allocate_frames(1)
     elif way == 1:
@@ -211,8 +214,10 @@ WAYS = 10
 
 
 def test_no_owner_is_left():
-    """Every way to the 33rd owner is a MemoryError that leaves the frames free, no name, and raw calls working; when
-    the heap is there, each of them works."""
+    """Every way to the 33rd owner is a MemoryError that leaves the frames free, and no name; raw calls still work.
+
+    Once the heap is there, each of these ways works.
+    """
     if not LOCKS:
         return
     refused = [False] * WAYS
@@ -246,7 +251,7 @@ def test_no_owner_is_left():
 
 
 def test_owners_from_the_heap():
-    """Booted, there are as many owners as frames, and those made in advance stay for when the heap is locked."""
+    """After boot there are as many owners as frames. The spare owners stay for when the heap is locked."""
     physmem = a_machine().reset()
     frames = sys.modules["physmem_frames"]
     assert frames.spare_owners() == OWNERS
@@ -267,7 +272,7 @@ def test_owners_from_the_heap():
 
 
 def test_owners_of_the_early_phase_are_made_again():
-    """boot_complete() fills up what the early phase has used: the next lock of the heap finds 32 again."""
+    """boot_complete() replaces what the early phase has used: the next lock of the heap finds 32 owners again."""
     physmem = a_machine().begin()
     frames = sys.modules["physmem_frames"]
     left = 0
@@ -283,9 +288,11 @@ def test_owners_of_the_early_phase_are_made_again():
 
 
 def test_rarely_used_parts_in_the_early_phase():
-    """What boot() has not loaded needs heap to be loaded: NotPermitted there, and nothing is left half loaded, on which
-    MicroPython would crash later."""
-    names = ("FrameRange", "BuddyAllocator", "dump", "PAGE_SIZE")
+    """What boot() has not loaded needs heap to load: NotPermitted in the early phase.
+
+    Nothing is left half loaded, which would crash MicroPython later.
+    """
+    names = ("FrameRange", "BuddyAllocator", "PhysAddr", "PAGE_SIZE")
     refused = [None] * len(names)
     physmem = a_machine().begin()
     try:
@@ -304,29 +311,33 @@ def test_rarely_used_parts_in_the_early_phase():
 
 
 def test_no_table_of_names_grows():
-    """While MicroPython moves the names of a module that grows, an interrupt handler does not find them: none of those
-    that its calls go through gets another name, whatever is loaded, and what is looked up for each call is replaced."""
+    """An interrupt handler cannot find the names of a module while MicroPython moves them to a larger table.
+
+    So none of the modules gets another name, whatever is loaded. Names that are looked up in each call are replaced,
+    not added.
+    """
     machine = KeptMachine(("ram", None, 32 * FRAME, FRAME, "RETAINED SHARED"))
     physmem = machine.reset()
-    modules = [sys.modules["physmem" + part] for part in ("", "_engine", "_errors", "_frames", "_region")]
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("physmem")]
     names = [dir(module) for module in modules]
-    wrapped = modules[-1]._wrapped
-    for name in list(physmem._LAZY):
+    region = sys.modules["physmem_region"]
+    wrapped = region._wrapped
+    for name in VOCABULARY:
         assert getattr(physmem, name) is getattr(physmem, name) is not None
     physmem.debug(owners=True, poison=True, guard_frames=1, assertions=True, statistics=True)
     physmem.on_low("ram", 4, print)
-    assert not wrapped and modules[-1]._wrapped
+    assert not wrapped and region._wrapped
     physmem.allocate_frames_deferred(1)[1].commit()
     physmem.retain("name", 1).free()
     physmem.allocate_frames(1).map().unmap().free()
     physmem.debug()
     physmem.on_low("ram", 0, None)
-    assert not modules[-1]._wrapped
+    assert not region._wrapped
     assert [dir(module) for module in modules] == names
 
 
 def test_boot_after_init():
-    """A system that init() made has no records and no early phase; boot() is refused and changes nothing."""
+    """A system that init() made has no records and no early phase. boot() is refused and changes nothing."""
     machine = a_machine()
     physmem = fresh_physmem()
     physmem.init([("sram", 0x20100000, 16 * 4096, 4096, "RETAINED")])

@@ -1,4 +1,4 @@
-"""Frames that hardware had when the reset came: nobody gets them before they are unmapped and freed."""
+"""Frames that hardware owned at the reset: nobody gets them before they are unmapped and freed."""
 
 import gc
 import sys
@@ -12,13 +12,15 @@ SLOTS = 62  # of 4 KiB for records
 
 
 def places(physmem):
-    """Address and number of frames of what is quarantined, by address."""
+    """Return address and number of frames of what is quarantined, by address."""
     return sorted([(frames.addr, frames.count) for frames in physmem.quarantined()])
 
 
 def test_mapped_at_the_reset():
-    """Not handed out, by any call; listed as MAPPED with what is in them; free() refuses until unmap(); after that the
-    next reset finds nothing."""
+    """Mapped frames are not handed out by any call. They are listed as MAPPED with their content.
+
+    free() refuses until unmap(). After that the next reset finds nothing.
+    """
     machine = one_region()
     base = machine.regions[0][1]
     physmem = machine.reset()
@@ -26,7 +28,7 @@ def test_mapped_at_the_reset():
     ring = physmem.allocate_frames(2)
     ring.view[:] = pattern(2 * FRAME, 1)
     ring.map()
-    assert physmem.quarantined() == []  # this is of those of before the reset
+    assert physmem.quarantined() == []  # it lists those from before the reset
     physmem = machine.reset()
     assert used(physmem) == 2 and physmem.dropped() == [] and physmem.retained() == []
     (frames,) = physmem.quarantined()
@@ -50,7 +52,7 @@ def test_mapped_at_the_reset():
 
 
 def test_over_several_resets():
-    """They stay so until somebody unmaps them; the objects are new ones each time, the same within a run."""
+    """They stay quarantined until unmapped. The objects are new after each reset and the same within a run."""
     machine = one_region()
     physmem = machine.reset()
     physmem.allocate_frames(1)
@@ -67,8 +69,10 @@ def test_over_several_resets():
 
 
 def test_unmapped_but_not_freed():
-    """Whoever unmaps frames of before the reset has them like any others: the next reset reclaims them; mapped anew
-    they are quarantined by it, and not before."""
+    """Unmapped frames from before the reset are like any others: the next reset reclaims them.
+
+    If mapped again, they are quarantined by the next reset, and not before.
+    """
     machine = one_region()
     physmem = machine.reset()
     physmem.allocate_frames(2).map()
@@ -89,7 +93,7 @@ def test_unmapped_but_not_freed():
 
 
 def test_unmapped_before_the_reset():
-    """Reclaimed, as all that is not mapped: unmapped, freed after unmap, mapped and unmapped over and over."""
+    """All frames that are not mapped are reclaimed: unmapped, freed after unmap, mapped and unmapped many times."""
     machine = one_region()
     physmem = machine.reset()
     physmem.allocate_frames(2).map().unmap()
@@ -102,7 +106,7 @@ def test_unmapped_before_the_reset():
 
 
 def test_a_mapped_part():
-    """Of a split owner the part that was mapped stays, the others are reclaimed; so it is with parts of three."""
+    """Of a split owner, the mapped part stays and the others are reclaimed. The same for parts of three."""
     machine = one_region()
     base = machine.regions[0][1]
     physmem = machine.reset()
@@ -122,7 +126,7 @@ def test_a_mapped_part():
 
 
 def test_no_frames():
-    """An owner of none may be mapped: there is nothing to quarantine and nothing to complain of."""
+    """You may map an owner of no frames: there is nothing to quarantine and nothing to report."""
     machine = one_region()
     physmem = machine.reset()
     none, rest = physmem.allocate_frames(4).split_at(0)
@@ -138,8 +142,8 @@ def test_no_frames():
 
 
 def test_regions_of_any_kind():
-    """What counts is that hardware has the frames: the region need not be RETAINED; of a reserved one they are taken
-    by their address."""
+    """What counts is that hardware owns the frames: the region need not be RETAINED. Reserved ones are taken by
+    address."""
     machine = KeptMachine(
         ("plain", 0x20100000, 32 * FRAME, FRAME, "SHARED DMA"),
         ("registers", 0x40000000, 8 * 4096, 4096, "RESERVED"),
@@ -161,9 +165,11 @@ def test_regions_of_any_kind():
 
 
 def test_addresses_of_no_region():
-    """Frames of a peripheral, at low and at high addresses, one after the other and in one piece: each becomes a
-    reserved region again; without an end of their use they stay so over resets, and after it the next reset knows
-    nothing of them."""
+    """Frames of a peripheral, at low and at high addresses, one after the other and in one piece.
+
+    Each becomes a reserved region again. Until you unmap them they stay so over resets; after that, the next reset
+    knows nothing of them.
+    """
     machine = one_region()
     physmem = machine.reset()
     wanted = [(0x40004000, 1), (0x40005000, 2), (0x40007000, 1), (0xE0000000, 4)]
@@ -174,7 +180,9 @@ def test_addresses_of_no_region():
         regions = len(physmem.regions())
         physmem = machine.reset()
         assert places(physmem) == wanted and physmem.check() == [] and physmem.dropped() == []
-        assert len(physmem.regions()) == regions - (physmem._find(not_mapped.addr) is None and regions == 7)
+        assert len(physmem.regions()) == regions - (
+            sys.modules["physmem_system"].region_at(not_mapped.addr) is None and regions == 7
+        )
         for addr, count in wanted:
             raises(physmem.PhysMemError, physmem.allocate_frames_at, addr, count, code="AddressNotFree")
         assert used(physmem) == 0
@@ -188,7 +196,7 @@ def test_addresses_of_no_region():
 
 
 def test_a_region_that_grew():
-    """Parts of a region of unknown addresses that was extended: each is there again."""
+    """Parts of an extended region of unknown addresses are each there again."""
     machine = one_region()
     physmem = machine.reset()
     physmem.allocate_frames_at(0x40000000, 1).free()
@@ -203,8 +211,10 @@ def test_a_region_that_grew():
 
 
 def test_all_records_in_use():
-    """map() is a MemoryError then, that changes nothing: the frames are ALLOCATED still and can be freed; as soon as
-    somebody unmaps, it works."""
+    """With all records in use, map() is a MemoryError that changes nothing: the frames stay ALLOCATED and can be freed.
+
+    As soon as other frames are unmapped, it works.
+    """
     machine = one_region(frames=80)
     physmem = machine.reset()
     owners = [physmem.allocate_frames(1) for _ in range(SLOTS + 1)]
@@ -235,7 +245,7 @@ def test_all_records_in_use():
 
 
 def test_a_name_and_its_mapping_need_a_record_each():
-    """With one record left a name can be retained but not mapped."""
+    """With one record left you can retain a name but not map it."""
     machine = one_region(records=192)
     physmem = machine.reset()
     frames = physmem.retain("ring", FRAME)
@@ -253,7 +263,7 @@ BASE = 0x20100000
 
 
 def after_a_change(frames, frame_size, base=BASE, attrs="RETAINED", occupied=None):
-    """A system after a reset with another memory map, when hardware had frames 8 to 11 of 256 bytes."""
+    """Return a system after a reset with another memory plan, when hardware owned frames 8 to 11 of 256 bytes."""
     machine = KeptMachine(("ram", BASE, 64 * FRAME, FRAME, "RETAINED"))
     physmem = machine.reset()
     physmem.allocate_frames_at(BASE + 8 * FRAME, 4).map()
@@ -264,8 +274,10 @@ def after_a_change(frames, frame_size, base=BASE, attrs="RETAINED", occupied=Non
 
 
 def test_a_memory_map_that_changes():
-    """Frames of another size, no region there any more, or one that is not RETAINED: all bytes that hardware has stay
-    out of use; none of it is lost afterwards."""
+    """Frames of another size, no region there any more, or one that is not RETAINED.
+
+    All bytes that hardware owns stay out of use, and none of them is lost afterwards.
+    """
     for frames, frame_size, base, attrs in (
         (64, FRAME, BASE, "DMA"),
         (256, 32, BASE, "RETAINED"),
@@ -290,7 +302,7 @@ def test_a_memory_map_that_changes():
 
 
 def test_a_memory_map_that_occupies_what_hardware_has():
-    """Then there is nothing to hand out: the record is dropped with a sentence, and nothing is lost."""
+    """Then there is nothing to hand out. The record is dropped with a message, and nothing is lost."""
     machine, physmem = after_a_change(64, FRAME, occupied=("firmware", BASE + 4096 - FRAME, 4096))
     assert physmem.quarantined() == [] and len(physmem.dropped()) == 1
     assert used(physmem) == 0 and physmem.check() == []
@@ -299,7 +311,7 @@ def test_a_memory_map_that_occupies_what_hardware_has():
 
 
 def test_with_the_heap_locked():
-    """Frames of before the reset are unmapped and freed without heap, however many there are, and others mapped."""
+    """Frames from before the reset are unmapped and freed without heap, however many, and others are mapped."""
     machine = one_region(frames=80)
     physmem = machine.reset()
     for _ in range(20):
@@ -329,7 +341,7 @@ def test_with_the_heap_locked():
 
 
 def test_no_record_left_in_the_early_phase():
-    """The MemoryError of map() needs no heap; the frames stay ALLOCATED."""
+    """The MemoryError of map() needs no heap. The frames stay ALLOCATED."""
     machine = one_region(records=192)
     physmem = machine.begin()
     heap = refused = 0
@@ -353,8 +365,10 @@ def test_no_record_left_in_the_early_phase():
 
 
 def test_the_same_frames_mapped_twice():
-    """Freed behind the owner's back and mapped by another: after the reset one of the two has them, the other is
-    dropped with a sentence; nothing is in use twice."""
+    """Frames are freed behind the owner's back and mapped by another owner.
+
+    After the reset one of the two has them and the other is dropped with a message. Nothing is in use twice.
+    """
     machine = one_region()
     physmem = machine.reset()
     first = physmem.allocate_frames(4).map()
@@ -369,7 +383,7 @@ def test_the_same_frames_mapped_twice():
 
 
 def test_power_off():
-    """Without power hardware has nothing any more: all is free."""
+    """Without power, hardware owns nothing any more: everything is free."""
     machine = one_region()
     physmem = machine.reset()
     physmem.allocate_frames(4).map()

@@ -1,9 +1,8 @@
-"""Random operations of the whole public API against the plain model: 100,000 on the unix port, 10,000 on a board, 500
-on a slow one.
+"""Random operations of the whole public API against the plain model.
 
-The model says what is granted, refused and with which code; random_operations.py holds the library against it: used
-frames, peak and failures of every region after each operation, check() after each hundred. tests_host/test_model.py
-lets hypothesis choose the operations.
+100,000 operations on the unix port, 10,000 on a board, 500 on a slow one. The model says what is granted or refused,
+and with which code. random_operations.py compares the library with it: used frames, peak and failures of every region
+after each operation, check() after every hundred. In tests_host/test_model.py hypothesis chooses the operations.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""100,000 raw calls with the heap locked, on the regions that the machine booted with.
+"""100,000 raw calls with the heap locked, on the regions that the board booted with.
 
-What a hard interrupt handler does: `alloc`, `alloc_aligned`, `alloc_at` and `free` with good and with bad arguments. No
-call may raise or take heap, each answer is compared with a table of what is live, and at the end every frame is free
-again. On MPS2_AN500 and MPS2_AN505 one of the regions lies where every address is a big integer.
+This is what a hard interrupt handler does: `alloc`, `alloc_aligned`, `alloc_at` and `free` with good and bad arguments.
+No call may raise or take heap, each result is compared with a table of the live allocations, and at the end every frame
+is free again. On MPS2_AN500 and MPS2_AN505 every address of one region is a big integer.
 """
 
 import gc
@@ -16,17 +16,17 @@ from support import scaled
 TIMEOUT = 300
 
 CALLS = scaled(100000, 100000, 15000)
-_MODE_CALLS = 4000  # after so many calls, filling turns into draining, and back
+_MODE_CALLS = 4000  # after this many calls, filling turns into draining, and back
 _REFUSED_FRAMES = (-1, -7, -(1 << 20), -(1 << 29), 1 << 20, (1 << 29) - 1, (1 << 30) - 1)
-_REFUSALS_PER_PROOF = 256  # of so many refusals for want of frames, one is held against the table
+_REFUSALS_PER_PROOF = 256  # of this many refusals for lack of frames, one is checked against the table
 _CODES = 8  # -code indexes a row of counts; 0 counts the calls that were granted
 
 
 class RawCalls:
     """Random raw calls on one region, and a table of its allocations.
 
-    `count[frame]` is the number of frames of the allocation that begins with `frame`, 0 if none does; `live[:lives]`
-    are these frames in any order. Nothing in `one` may use heap: no slices, no tuples, no floats.
+    `count[frame]` is the number of frames of the allocation that starts at `frame`, 0 if none does. `live[:lives]` are
+    these frames in any order. Nothing in `one` may use heap: no slices, no tuples, no floats.
     """
 
     def __init__(self, region, numbers, answers):
@@ -37,7 +37,7 @@ class RawCalls:
         self.alloc_at = region.alloc_at
         self.free = region.free
         self.frames = region.frames
-        self.most = min(64, region.frames)  # frames that most calls ask for
+        self.most = min(64, region.frames)  # frames that most calls request
         self.phase = (region.base >> region.shift) % 64  # of the region's first frame, for alignments up to 64
         self.count = array("H", bytearray(2 * self.frames))
         self.live = array("H", bytearray(2 * self.frames))
@@ -47,7 +47,7 @@ class RawCalls:
         self.filling = True
 
     def entered(self, frame, n):
-        """Note what an allocating call of `n` frames answered."""
+        """Note what an allocating call of `n` frames returned."""
         self.answers[0 if frame >= 0 else -frame] += 1
         if frame >= 0:
             assert frame + n <= self.frames and self.count[frame] == 0
@@ -82,7 +82,7 @@ class RawCalls:
         return longest
 
     def one(self):
-        """Make one random call and compare its answer with the table."""
+        """Make one random call and compare its result with the table."""
         below = self.below
         kind = below(16)
         if kind < 10:
@@ -152,7 +152,7 @@ def _random_calls(players, below, calls):
 
 
 def _run_dry(players):
-    """Take every free frame of each region, one by one; then each is exhausted. Then give all back, last first."""
+    """Take every free frame of each region, one by one, until each is exhausted. Then free all, last first."""
     for player in players:
         while player.used < player.frames:
             frame = player.alloc(1)
@@ -171,7 +171,7 @@ def test_raw_calls_under_a_locked_heap():
     regions = [region for region in physmem.regions() if not region.attrs & physmem.RESERVED]
     assert regions and all(region.used_frames == 0 for region in regions)
     players = [RawCalls(region, numbers, answers) for region in regions]
-    mem_alloc = getattr(gc, "mem_alloc", int)  # CPython has none: 0 then
+    mem_alloc = getattr(gc, "mem_alloc", int)  # CPython has none: 0 there
     below = numbers.below
     gc.collect()
     micropython.heap_lock()
@@ -201,12 +201,12 @@ def test_raw_calls_under_a_locked_heap():
     assert physmem.check() == []
     for region in regions:
         assert region.used_frames == 0 and region.largest_free() == region.frames == region.peak_used
-    assert min(answers) > 0, "a code was never answered: %s" % list(answers)
+    assert min(answers) > 0, "a code was never returned: %s" % list(answers)
     print("%d random calls on %d regions; granted, and refused by code: %s" % (CALLS, len(regions), list(answers)))
 
 
 def test_the_lock_refuses_heap():
-    """The proof above proves something: a call that needs heap does raise under the same lock."""
+    """The test above does prove something: a call that needs heap raises under the same lock."""
     if not hasattr(gc, "mem_alloc"):
         return  # CPython's stand-in does not lock
     micropython.heap_lock()
@@ -220,7 +220,7 @@ def test_the_lock_refuses_heap():
 
 
 def test_wide_integers_free_nothing():
-    """A number that would be a live frame if it were cut to 30, 31, 32 or 64 bits is no frame: every byte stays."""
+    """A number that would be a live frame if truncated to 30, 31, 32 or 64 bits is not a frame: every byte stays."""
     for region in physmem.regions():
         if region.attrs & physmem.RESERVED:
             continue
@@ -246,7 +246,10 @@ def _calls_of_a_region_that_nobody_keeps():
 
 
 def test_a_bound_call_keeps_the_metadata_of_its_region():
-    """Each of the four alone: after a collection, and with what it freed filled again, it answers as before."""
+    """Each bound call on its own keeps the metadata alive.
+
+    It works as before after a collection, and after new objects have filled the heap that was freed.
+    """
     for which in range(4):
         call = _calls_of_a_region_that_nobody_keeps()[which]
         gc.collect()

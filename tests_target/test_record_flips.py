@@ -1,8 +1,8 @@
-"""Damage to the records of what survives a reset, and records that are sound and yet say what cannot be.
+"""Damage to the records of what survives a reset, and sound records that describe something impossible.
 
-Attaching drops what it cannot believe, says so, and harms nothing else; it raises nothing, as that would keep the board
-from booting. The records and the frames lie in memory of the heap; a reset is a new Records over the same words, and
-regions that have all their frames.
+Attaching drops every record that it cannot trust, reports it, and harms nothing else. It never raises, since that would
+keep the board from booting. The records and the frames lie in heap memory. A reset is a new Records over the same
+words, and regions in which all frames are free.
 """
 
 from array import array
@@ -18,13 +18,13 @@ SLOTS = 8
 WORDS = 16  # of a record
 HEADS = 2
 
-# Words and kinds of a record, from the table of physmem_retained.
+# Indices of words in a record, and kinds of records; physmem_records has the table.
 MAGIC, GENERATION, NUMBER, NUMBER_HIGH, COUNT, SLACK, KIND, NAME, CHECKSUM = 0, 1, 2, 3, 4, 5, 6, 7, 15
 HEAD, NAMED, MAPPED = 1, 2, 3
 
 
 def named(number, count, name, generation=1, shift=6, slack=0, kind=NAMED):
-    """The words of a record but for magic and checksum: `name` is bytes, all that stand where the name stands."""
+    """Return the words of a record except magic and checksum. `name` is bytes: all that stand in the name's place."""
     words = [0, generation, number & 0x3FFFFFFF, number >> 30, count, slack, kind | shift << 4 | len(name) << 12]
     text = bytes(name) + bytes(64)
     for i in range(NAME, CHECKSUM):
@@ -40,16 +40,18 @@ def mapped(number, count, generation=1, shift=6):
 
 
 class Scene:
-    """Three regions: `kept`, RETAINED, of 40 frames of 64 bytes; `plain`, of 40 more; `narrow`, RETAINED, of 80 frames
-    of 32 bytes. `words` are the records, two heads and eight slots."""
+    """Three regions: `kept`, RETAINED, of 40 frames of 64 bytes; `plain`, the same but not RETAINED; `narrow`,
+    RETAINED, of 80 frames of 32 bytes. `words` are the records: two heads and eight slots."""
 
     def __init__(self):
         self.physmem = physmem = fresh_physmem()
-        import physmem_engine
-        import physmem_retained
+        import physmem_records
+        import physmem_region
+        import physmem_system
 
-        self.engine = physmem_engine
-        self.module = physmem_retained
+        self.module = physmem_records
+        self.first_number = physmem_region.first_number
+        self.enter = physmem_system.enter
         self.backing = bytearray(3 * FRAMES * FRAME + 4096)
         self.base = addressof(self.backing)
         self.base += -self.base % 4096
@@ -72,15 +74,15 @@ class Scene:
         self.pattern = bytes(self.memory)
 
     def reset(self):
-        """A reset: free frames, and the records as they are."""
-        self.physmem._enter(self.regions)
+        """Reset: free all frames and keep the records."""
+        self.enter(self.regions)
         for region, empty in zip(self.regions, self.empty):
             region._state[:] = empty
         self.records = self.module.Records(self.address, 4 * len(self.words))
         return self.records
 
     def begin(self):
-        """No records, after a few resets; what they are then is the answer."""
+        """Start with no records, after a few resets. Return the records as they are then."""
         for i in range(len(self.words)):
             self.words[i] = 0
         for _ in range(3):
@@ -89,33 +91,33 @@ class Scene:
         return array("I", self.words)
 
     def put(self, place, words, magic=None):
-        """Write a record with the right checksum; `place` counts the heads, too."""
+        """Write a record with the right checksum. `place` counts the heads, too."""
         for i in range(WORDS):
             self.draft[i] = words[i]
         self.draft[MAGIC] = self.magic if magic is None else magic
-        self.engine.write_record(self.address + 4 * WORDS * place, addressof(self.draft), WORDS)
+        self.module.write_record(self.address + 4 * WORDS * place, addressof(self.draft), WORDS)
 
     def number(self, region, frame):
-        return region.number + frame
+        return self.first_number(region) + frame
 
     def free_frames(self):
         return [region.free_frames for region in self.regions]
 
     def sound(self):
-        """Regions and records agree, and the content of all memory is that of before."""
+        """Check that regions and records agree and that all memory has its original content."""
         for region in self.regions:
             assert region.check() == []
         assert self.records.check() == []
         assert self.memory == self.pattern
 
 
-A, B, C, D, E = range(5)  # slots of what the scene of a flip has
+A, B, C, D, E = range(5)  # slots of the records in a FlipScene
 
 
 class FlipScene(Scene):
-    """Records: the names "alpha" of frames 3 to 7 and "beta" of frames 8 and 9 of `kept`, the latter mapped, too; "n"
-    of frame 4 of `narrow`; and frames 10 to 12 of `plain`, mapped. The slots from 5 on are vacant: in 5 there was one.
-    """
+    """Records: the names "alpha" of frames 3 to 7 and "beta" of frames 8 and 9 of `kept`, the latter also mapped; "n"
+    of frame 4 of `narrow`; and frames 10 to 12 of `plain`, mapped. The slots from 5 up are vacant; slot 5 once had a
+    record."""
 
     def __init__(self):
         super().__init__()
@@ -155,7 +157,8 @@ class FlipScene(Scene):
         return self.reset()
 
     def is_there_without(self, lost):
-        """The regions have all frames of the scene but those of the record in the slot `lost`; the records are kept."""
+        """Check that the regions have all frames except those of the record in slot `lost`, and that the records are
+        kept."""
         for region, state in zip(self.regions, self.states[lost]):
             assert region._state == state
         for slot in range(SLOTS):
@@ -163,8 +166,10 @@ class FlipScene(Scene):
             assert self.records.kinds[slot] == (0 if slot == lost else kind)
 
     def flip_all_of(self, place):
-        """Attach with each bit of the record at that place flipped, and generate it; on a slow board with some bits of
-        each word, others in the next."""
+        """Attach with each bit of the record at that place flipped, and generate it.
+
+        A slow board flips some bits of each word, and others in the next word.
+        """
         stride = scaled(1, 1, 7)
         for word in range(WORDS * place, WORDS * place + WORDS):
             for bit in range(word % stride, 32, stride):
@@ -172,7 +177,7 @@ class FlipScene(Scene):
 
 
 def test_the_records_as_they_are():
-    """What the other tests flip bits of is believed, every record of it."""
+    """The records whose bits the other tests flip are believed, every one of them."""
     scene = FlipScene()
     records = scene.attach()
     assert records.dropped == []
@@ -191,24 +196,25 @@ def flips_of_records(slots):
             assert records.dropped == ["record %d was dropped: its magic or checksum is wrong" % slot]
             scene.is_there_without(slot)
         scene.sound()
-        # What was dropped is no more: the next reset finds nothing to drop.
+        # What was dropped is gone: the next reset finds nothing to drop.
         assert scene.reset().dropped == []
         scene.is_there_without(slot)
     print("%d records, %d flips, as many records dropped" % (len(slots), scene.attached))
 
 
 def test_flips_of_named_records():
-    """Each bit: that name alone is gone, the sentence names its slot. Its memory is free, unless hardware has it."""
+    """For each bit that name alone is gone, and the message names its slot. Its memory is free, unless hardware owns
+    it."""
     flips_of_records((A, B))
 
 
 def test_flips_of_mapped_records():
-    """Each bit: those frames alone are no longer held for hardware; where they have a name, they keep it."""
+    """For each bit those frames alone are no longer kept for hardware. If they have a name, they keep it."""
     flips_of_records((C, E))
 
 
 def test_flips_of_heads():
-    """Each bit of each of the two: nothing is lost, not even what was written since the last reset."""
+    """Each bit of each of the two heads: nothing is lost, not even what was written since the last reset."""
     scene = FlipScene()
     for head in range(HEADS):
         for _, records in scene.flip_all_of(head):
@@ -219,8 +225,10 @@ def test_flips_of_heads():
 
 
 def test_flips_of_vacant_slots():
-    """Each bit of one that had a record and of one that never had: nothing is lost, and nothing comes back. A bit where
-    the magic would be is reported, as it cannot be told from the rest of a record."""
+    """Each bit of a slot that had a record and of one that never had: nothing is lost, and nothing comes back.
+
+    A bit where the magic would be is reported, since it cannot be told from the rest of a record.
+    """
     scene = FlipScene()
     for slot in (5, SLOTS - 1):
         for word, records in scene.flip_all_of(HEADS + slot):
@@ -232,7 +240,7 @@ def test_flips_of_vacant_slots():
 
 
 def test_both_heads():
-    """Without a head there was no power: nothing is believed, and nothing is an error."""
+    """Without a head, power was lost: nothing is believed, and nothing is an error."""
     scene = FlipScene()
     for word in (0, 1, 6, 15):
         for other in (0, 1, 6, 15):
@@ -244,7 +252,7 @@ def test_both_heads():
                 assert records.dropped == [] and records.quarantined == []
                 assert scene.free_frames() == [FRAMES, FRAMES, 2 * FRAMES]
                 assert list(records.kinds) == [0] * SLOTS
-    # A record of another kind is none, wherever it stands.
+    # A record of another kind is not a head, wherever it stands.
     scene.words[:] = scene.image
     for head in range(HEADS):
         scene.put(head, named(scene.number(scene.kept, 30), 2, b"no head", 3))
@@ -254,7 +262,7 @@ def test_both_heads():
 
 
 def test_random_memory():
-    """After power on memory has any content: nothing of it is believed, and what is written then is."""
+    """After power-on memory has any content. None of it is believed, and what is written then is."""
     scene = Scene()
     contents = [(0, 0), (0xFFFFFFFF, 0), (0x31524D50, 0)] + [(0, seed) for seed in range(1, scaled(200, 30, 8))]
     for word, seed in contents:
@@ -275,14 +283,14 @@ def test_random_memory():
 
 
 def cases_of_what_cannot_be(scene):
-    """Each a sound record and what the sentence says that drops it."""
-    kept, plain, narrow = scene.kept.number, scene.plain.number, scene.narrow.number
+    """Return cases: each a sound record and what the message says that drops it."""
+    kept, plain, narrow = [scene.number(region, 0) for region in (scene.kept, scene.plain, scene.narrow)]
     unknown = "of kind %d, which is unknown"
     last_reset = scene.records.generation
     later = "reset %d, " + "%d was the last" % last_reset
-    places = "no region that is retained has the frames of 'x'"
+    places = "no RETAINED region has the frames of 'x'"
     taken = "the frames of 'x' are not all free"
-    fields = "it has no frames, more bytes than they have, or a name that is none"
+    fields = "it has no frames, more bytes than they have, or a name that is not one"
     in_use = "the frames that were mapped are not all free"
     last = narrow + 2 * FRAMES - 1
     return (
@@ -291,7 +299,7 @@ def cases_of_what_cannot_be(scene):
         (named(kept + 20, 2, b"x", kind=0), unknown % 0),
         (named(kept + 20, 2, b"x", kind=4), unknown % 4),
         (named(kept + 20, 2, b"x", kind=15), unknown % 15),
-        # Resets that have not been.
+        # Resets that never happened.
         (named(kept + 20, 2, b"x", generation=last_reset + 1), later % (last_reset + 1)),
         (named(kept + 20, 2, b"x", generation=0x3FFFFFFF), later % 0x3FFFFFFF),
         (named(kept + 20, 2, b"x", generation=0), later % 0),
@@ -330,7 +338,7 @@ def cases_of_what_cannot_be(scene):
         (mapped(kept + 20, 1, shift=255), in_use),
         (mapped(kept >> 6, 1, shift=12), in_use),
         (mapped(1, 1, shift=60), in_use),
-        # Frames of another's.
+        # Frames of another owner.
         (named(kept + 2, 2, b"x"), taken),
         (named(kept + 3, 1, b"x"), taken),
         (named(kept + 5, 6, b"x"), taken),
@@ -342,7 +350,7 @@ def cases_of_what_cannot_be(scene):
 
 
 def test_records_of_what_cannot_be():
-    """Sound ones, with the right checksum, that no reset has left: each is dropped with its reason, takes nothing."""
+    """Sound records with the right checksum that no reset has left: each is dropped, with its reason."""
     scene = Scene()
     heads = scene.begin()
     cases = cases_of_what_cannot_be(scene)
@@ -364,13 +372,13 @@ def test_records_of_what_cannot_be():
 
 
 def test_a_region_that_is_no_longer_retained():
-    """Its names are dropped; what hardware had of it, hardware still has."""
+    """Its names are dropped. What hardware owned in it, hardware still owns."""
     scene = FlipScene()
     scene.kept.attrs = 0
     records = scene.attach()
     assert records.dropped == [
-        "record 0 was dropped: no region that is retained has the frames of 'alpha'",
-        "record 1 was dropped: no region that is retained has the frames of 'beta'",
+        "record 0 was dropped: no RETAINED region has the frames of 'alpha'",
+        "record 1 was dropped: no RETAINED region has the frames of 'beta'",
     ]
     assert [(frames.region, frames.first, frames.count) for frames in records.quarantined] == [
         (scene.kept, 8, 2),
@@ -381,19 +389,21 @@ def test_a_region_that_is_no_longer_retained():
 
 
 def test_the_same_numbers_in_frames_of_another_size():
-    """Two regions may have frames of the same numbers, if the sizes of these differ: a mapped record of the one says
-    nothing of a name in the other."""
+    """Two regions may have frames with the same numbers if their frame sizes differ.
+
+    A mapped record of the one says nothing about a name in the other.
+    """
     scene = Scene()
     physmem = scene.physmem
-    # Nobody reads or writes there: 32 bytes a frame from 2**28 on, and 64 bytes from 2**29 on.
+    # Nothing is read or written there: 32 bytes a frame from 2**28, and 64 bytes from 2**29.
     low = physmem.Region("low", 1 << 28, 1 << 11, 32, physmem.RETAINED)
     high = physmem.Region("high", 1 << 29, 1 << 11, 64)
-    assert low.number == high.number
+    assert scene.number(low, 0) == scene.number(high, 0)
     scene.regions = [low, high]
     scene.empty = [array("I", region._state) for region in scene.regions]
     scene.begin()
-    scene.put(HEADS, named(low.number + 3, 2, b"name", 1, shift=5))
-    scene.put(HEADS + 1, mapped(high.number + 3, 2, 1, shift=6))
+    scene.put(HEADS, named(scene.number(low, 3), 2, b"name", 1, shift=5))
+    scene.put(HEADS + 1, mapped(scene.number(high, 3), 2, 1, shift=6))
     records = scene.reset()
     assert records.dropped == [] and records.mapped_at(0) == -1
     assert [(frames.region, frames.first) for frames in records.quarantined] == [(high, 3)]
@@ -401,10 +411,10 @@ def test_the_same_numbers_in_frames_of_another_size():
 
 
 def test_mapped_frames_of_another_size():
-    """Hardware still has the bytes, whatever frames they are now: all frames with one of them are held."""
+    """Hardware still owns the bytes, whatever frames they are now: every frame that contains one of them is kept."""
     scene = Scene()
     scene.begin()
-    kept = scene.kept.number
+    kept = scene.number(scene.kept, 0)
     scene.put(HEADS, mapped((kept >> 1) + 2, 3, shift=7))  # frames 4 to 9
     scene.put(HEADS + 1, mapped(2 * (kept + 20) + 1, 2, shift=5))  # halves of the frames 20 and 21
     scene.put(HEADS + 2, mapped((kept + 30) * FRAME + 5, 1, shift=0))  # a byte of frame 30
@@ -418,7 +428,7 @@ def test_mapped_frames_of_another_size():
 
 
 def test_registers_that_hardware_has():
-    """Mapped frames of addresses that no region has are held as well, in a region of their own."""
+    """Mapped frames at addresses that no region has are kept as well, in a region of their own."""
     scene = Scene()
     scene.begin()
     scene.put(HEADS + 1, mapped(0x40001000 >> 12, 1, shift=12))
@@ -435,19 +445,19 @@ def test_registers_that_hardware_has():
 
 
 class RandomRecords:
-    """Sound records of random, but plausible fields."""
+    """Sound records of random but plausible fields."""
 
     def __init__(self, scene, seed):
         self.scene = scene
         self.numbers = RandomNumbers(seed)
 
     def words(self):
-        """The words of a record; magic and checksum are still to come."""
+        """Return the words of a record; magic and checksum are still missing."""
         numbers = self.numbers
         below = numbers.below
         region = numbers.choice(self.scene.regions)
         shift = region.shift
-        number = region.number + below(region.frames + 4) - 2
+        number = self.scene.number(region, 0) + below(region.frames + 4) - 2
         count = 1 + below(1 + below(6))
         length = below(6)
         slack = below(1 + below(1 << shift))
@@ -475,8 +485,11 @@ class RandomRecords:
 
 
 def test_random_sound_records():
-    """Whatever stands in a record with magic and checksum, attaching ends well: what is believed has frames of its own,
-    what is not is dropped, each with a sentence; the next reset says the same of what was believed."""
+    """Whatever a record with magic and checksum says, attaching succeeds.
+
+    What is believed has frames of its own. What is not is dropped, with a message each. The next reset says the same of
+    what was believed.
+    """
     scene = Scene()
     heads = scene.begin()
     rolls = RandomRecords(scene, 3)

@@ -1,8 +1,8 @@
-"""Recovery of a region's metadata, and the words of which records are made: on every machine, in its machine code.
+"""Recovery of a region's metadata, and the operations on words that records are made of, in every board's machine code.
 
-A call that was cut left the first stores of its own: the start first and the word that it lies in last when it
-allocated, the other way round when it released. Here they are done by hand, as the table of physmem_engine describes
-them; test_cut_calls.py and tests_host/test_power_cuts.py cut the calls themselves.
+A call that was cut has made only its first stores. An allocation stores the start first and its first word last; a
+release does the reverse. Here these stores are made by hand, as the table in physmem_state describes them.
+test_cut_calls.py and tests_host/test_power_cuts.py cut the calls themselves.
 """
 
 import binascii
@@ -12,18 +12,13 @@ from array import array
 import micropython
 import physmem
 import physmem_engine as engine
+import physmem_records as records
+import physmem_state
 from random_numbers import RandomNumbers
 from support import sample, scaled
 from uctypes import addressof, bytearray_at
 
 LOCKS = sys.implementation.name == "micropython"
-
-# Words of a state, from the table of physmem_engine.
-FREE = 1
-PLANES = 6
-TOPS = 8
-SPAN = 14
-ROW = 15
 
 FRAMES = 170
 BASE = 7 * 4096
@@ -34,18 +29,20 @@ class Rows:
 
     def __init__(self, region):
         self.state = region._state
-        self.starts = (ROW + self.state[PLANES]) // 2
+        self.starts = physmem_state.starts_of(region._state)
 
     def content(self):
-        return bytes(self.state)[4 * ROW : 4 * self.state[PLANES]]
+        return bytes(self.state)[4 * engine.STATE_ROW : 4 * self.state[engine.STATE_PLANES]]
 
     def stores(self, frame, n):
-        """The stores into the row of free frames that begin or end the allocation of `n` frames from `frame` on, each a
-        word and the bits that change: those of the words behind the first, and that of the first."""
+        """Return the stores into the row of free frames that start or end the allocation of `n` frames at `frame`.
+
+        Each is a word and the bits that change: first those of the words after the first, then that of the first.
+        """
         words = []
         while n:
             here = min(n, 32 - frame % 32)
-            words.append((ROW + frame // 32, ((1 << here) - 1) << frame % 32))
+            words.append((engine.STATE_ROW + frame // 32, ((1 << here) - 1) << frame % 32))
             frame += here
             n -= here
         return words[1:], words[0]
@@ -71,7 +68,7 @@ PLACES = sample(
 
 
 def neighbours(first, n, case):
-    """Allocations before and behind, with no free frame between, as far as the case has them."""
+    """Allocate before and behind, with no free frame between, as far as the case says so."""
     found = []
     if case & 1 and first:
         found.append((max(0, first - 40), min(first, 40)))
@@ -81,7 +78,10 @@ def neighbours(first, n, case):
 
 
 def test_cut_allocations():
-    """Undone, whatever words behind the first were stored; but complete if the first was, which is the last."""
+    """A cut allocation is undone, whatever words after the first were stored.
+
+    It is complete once the first word was stored, which is the last store.
+    """
     cuts = 0
     for first, n in PLACES:
         for case in range(4):
@@ -113,7 +113,7 @@ def test_cut_allocations():
 
 
 def test_cut_releases():
-    """Completed once the first word was stored, whatever words behind it were."""
+    """A cut release is completed once the first word was stored, whatever words after it were."""
     cuts = 0
     for first, n in PLACES:
         for case in range(4):
@@ -140,12 +140,14 @@ def test_cut_releases():
 
 
 def test_derived_words():
-    """Everything but the rows may be lost: it is made anew, and the region works on."""
+    """Everything but the rows may be lost: it is rebuilt, and the region works on."""
     region = region_with(((30, 2), (40, 33), (100, 7)))
     state = region._state
     expected = array("I", state)
     for rubbish in (0, 0xFFFFFFFF, 0x5555AAAA):
-        for word in list(range(TOPS, SPAN)) + list(range(state[PLANES], len(state))) + [FREE]:
+        tops = range(engine.STATE_TOPS, engine.STATE_TOPS + engine.CLASSES)
+        planes = range(state[engine.STATE_PLANES], len(state))
+        for word in [engine.STATE_FREE] + list(tops) + list(planes):
             state[word] = rubbish
         assert region.recover() == 0
         assert state == expected
@@ -153,7 +155,7 @@ def test_derived_words():
 
 
 def test_many_maps():
-    """Random maps, each with an allocation and a release that were cut at random."""
+    """Random bitmaps, each with an allocation and a release that were cut at random."""
     numbers = RandomNumbers(4)
     below = numbers.below
     for _ in range(scaled(300, 20)):
@@ -182,16 +184,16 @@ def test_many_maps():
 
 
 def test_recovery_of_the_carved():
-    """A Region of which `init` left nothing stays without frames."""
+    """A Region that `init` carved up completely stays without frames."""
     region = region_with(PLACES[:1])
-    engine.empty(region._state)
+    physmem_state.empty(region._state)
     assert region.recover() == 0
     assert region.free_frames == 0 and region.alloc(1) == physmem.OUT_OF_MEMORY
     assert region.free(0) == physmem.NOT_ALLOCATED
 
 
 class Memory:
-    """Words of any content, also such as are no small integers."""
+    """Words of any content, including values that are not small integers."""
 
     def __init__(self, n):
         self.words = array("I", range(n))
@@ -204,13 +206,13 @@ class Memory:
 
 
 def crc_as_bytes(memory, n):
-    """CRC-32 of n words, as they stand in memory."""
+    """Return the CRC-32 of n words, as they stand in memory."""
     crc = binascii.crc32(bytes(memory.bytes)[: 4 * n])
     return bytes([crc >> shift & 0xFF for shift in (0, 8, 16, 24)])
 
 
 def test_checksum():
-    """That of binascii, of any number of words; a bit of it or of the words makes it wrong."""
+    """The checksum is that of binascii, for any number of words. One wrong bit of it or of the words is detected."""
     numbers = RandomNumbers(5)
     for turn in range(scaled(200, 20)):
         n = turn % 17
@@ -221,15 +223,15 @@ def test_checksum():
         guard = bytes(memory.bytes)[4 * n + 4 :]
         expected = crc_as_bytes(memory, n)
         stored = bytes(memory.bytes)[4 * n : 4 * n + 4]
-        assert engine.checksum(memory.address, n, 0) == (stored == expected)
+        assert records.checksum(memory.address, n, 0) == (stored == expected)
         assert bytes(memory.bytes)[4 * n : 4 * n + 4] == stored
-        assert engine.checksum(memory.address, n, 1) == 1
+        assert records.checksum(memory.address, n, 1) == 1
         assert bytes(memory.bytes)[4 * n :] == expected + guard
-        assert engine.checksum(memory.address, n, 0) == 1
+        assert records.checksum(memory.address, n, 0) == 1
         for _ in range(20):
             bit = numbers.below(32 * n + 32)
             memory.bytes[bit // 8] ^= 1 << bit % 8
-            assert engine.checksum(memory.address, n, 0) == 0
+            assert records.checksum(memory.address, n, 0) == 0
             memory.bytes[bit // 8] ^= 1 << bit % 8
 
 
@@ -239,22 +241,22 @@ def test_words():
     words = (0, 1, 0x3FFFFFFF, 0x40000000, 0x80000001, 0xC0000000, 0xFFFFFFFF, 0x12345678)
     for i in range(len(words)):
         memory.words[i] = words[i]
-        assert engine.load_word(memory.address, i) == words[i] & 0x3FFFFFFF
+        assert records.load_word(memory.address, i) == words[i] & 0x3FFFFFFF
     for value in (0, 1, 0x12345678, 0x3FFFFFFF):
-        engine.store_word(memory.address, 3, value)
+        records.store_word(memory.address, 3, value)
         assert list(memory.words)[:8] == list(words[:3]) + [value] + list(words[4:])
     for text in ("", "a", "four", "fifth", "thirty-two characters, all ASCII"):
         for i in range(18 * 4):
             memory.bytes[i] = 0xA5
-        assert engine.put_text(memory.address + 4, 8, text, len(text)) == 1
+        assert records.put_text(memory.address + 4, 8, text, len(text)) == 1
         expected = b"\xa5" * 4 + text.encode() + bytes(32 - len(text)) + b"\xa5" * 36
         assert bytes(memory.bytes) == expected
-        assert engine.put_text(memory.address + 4, 8, "ascii, and \xe4", 12) == 0
+        assert records.put_text(memory.address + 4, 8, "ascii, and \xe4", 12) == 0
         assert bytes(memory.bytes) == expected
     other.fill(RandomNumbers(6))
     other.words[0] = 0x80000001
     source = bytes(other.bytes)
-    engine.write_record(memory.address + 4, other.address, 16)
+    records.write_record(memory.address + 4, other.address, 16)
     assert bytes(other.bytes) == source
     crc = binascii.crc32(source[4:60])
     crc = bytes([crc >> shift & 0xFF for shift in (0, 8, 16, 24)])
@@ -262,7 +264,8 @@ def test_words():
 
 
 def test_find_a_record():
-    """The first from one to before another whose words are the same, to the last bit; none if there is none."""
+    """The first record from one place to before another whose words are the same, to the last bit; none if there is
+    none."""
     memory, wanted = Memory(16 * 5), Memory(8)
     numbers = RandomNumbers(8)
     for word in (0, 2, 7, 15):
@@ -274,16 +277,16 @@ def test_find_a_record():
             for first in range(6):
                 for end in range(first, 6):
                     found = 1 if first <= 1 < end else 3 if first <= 3 < end else -1
-                    assert engine.find_record(memory.address, first, end, word, wanted.address, n) == found
+                    assert records.find_record(memory.address, first, end, word, wanted.address, n) == found
             for _ in range(20):
                 bit = numbers.below(32 * n)
                 wanted.bytes[bit // 8] ^= 1 << bit % 8
-                assert engine.find_record(memory.address, 0, 5, word, wanted.address, n) == -1
+                assert records.find_record(memory.address, 0, 5, word, wanted.address, n) == -1
                 wanted.bytes[bit // 8] ^= 1 << bit % 8
 
 
 def test_add_and_find_by_name():
-    """A record of all its fields in the first place that begins with 0, found by its name and no other."""
+    """Add a record of all its fields in the first place that starts with 0. Find it by its name and no other."""
     memory, draft, scratch = Memory(16 * 4), Memory(17), Memory(8)
     for i in range(len(memory.words)):
         memory.words[i] = 0xFFFFFFFF
@@ -291,19 +294,19 @@ def test_add_and_find_by_name():
     draft.words[0], draft.words[16] = 0x31524D50, 0
     fields = (3, 0x3FFFFFFF, 5, 7, 9, 0x4062)
     for place, name in ((1, "name"), (2, "names")):
-        assert engine.add_record(memory.address, 4, draft.address, *fields, name, len(name)) == place
+        assert records.add_record(memory.address, 4, draft.address, *fields, name, len(name)) == place
         record = list(memory.words)[16 * place : 16 * place + 15]
         assert record[:7] == [0x31524D50] + list(fields)
         assert bytes(memory.bytes)[64 * place + 28 : 64 * place + 60] == name.encode() + bytes(32 - len(name))
-        assert engine.checksum(memory.address + 64 * place + 4, 14, 0) == 1
-    assert engine.add_record(memory.address, 4, draft.address, *fields, "none", 4) == -1
+        assert records.checksum(memory.address + 64 * place + 4, 14, 0) == 1
+    assert records.add_record(memory.address, 4, draft.address, *fields, "none", 4) == -1
     for name, found in (("name", 1), ("names", 2), ("nam", -1), ("none", -1), ("nam\xe9", -2)):
-        assert engine.find_name(memory.address, 0, 4, scratch.address, name, len(name)) == found
+        assert records.find_name(memory.address, 0, 4, scratch.address, name, len(name)) == found
     assert list(memory.words)[:16] + list(memory.words)[48:] == [0xFFFFFFFF] * 32
 
 
 def test_no_heap():
-    """None of them uses heap, whatever the words: those of a record are none of the small integers."""
+    """None of them uses heap, whatever the words: those of a record are not small integers."""
     if not LOCKS:
         return
     memory, other = Memory(18), Memory(18)
@@ -313,17 +316,17 @@ def test_no_heap():
     found = wrong = right = text = -1
     micropython.heap_lock()
     try:
-        found = engine.find_record(address, 0, 1, 0, second, 16)
-        wrong = engine.checksum(address, 14, 0)
-        engine.write_record(address, second, 16)
-        right = engine.checksum(address + 4, 14, 0)
-        text = engine.put_text(address, 8, "name", 4)
-        engine.store_word(address, 1, engine.load_word(address, 2))
+        found = records.find_record(address, 0, 1, 0, second, 16)
+        wrong = records.checksum(address, 14, 0)
+        records.write_record(address, second, 16)
+        right = records.checksum(address + 4, 14, 0)
+        text = records.put_text(address, 8, "name", 4)
+        records.store_word(address, 1, records.load_word(address, 2))
     finally:
         micropython.heap_unlock()
     assert (found, wrong, right, text) == (0, 0, 1, 1)
 
 
 def test_no_handler():
-    """A program is no interrupt handler."""
+    """A program is not an interrupt handler."""
     assert engine.in_handler() == 0

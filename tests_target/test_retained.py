@@ -4,19 +4,19 @@ import gc
 import sys
 
 from kept_memory import FRAME, RECORD, KeptMachine, kept, one_region, pattern, used, without_records
-from support import raises, scaled
+from support import InHandler, raises, scaled
 
 LOCKS = sys.implementation.name == "micropython"
 SLOTS = 62  # of 4 KiB for records
 
 
 def names_of(physmem):
-    """The names that are retained, by address."""
+    """Return the names that are retained, by address."""
     return [row.name for row in physmem.retained()]
 
 
 def test_content_survives_resets():
-    """The same address, the same bytes, the same size, over three resets; only the first time it is fresh."""
+    """Address, bytes and size stay the same over three resets. Only the first time is fresh."""
     machine = one_region()
     physmem = machine.reset()
     log = physmem.retain("crash log", 1000)
@@ -41,7 +41,7 @@ def test_content_survives_resets():
 
 
 def test_asked_for_again_it_is_the_same_object():
-    """Before a reset and after it; what is given as owner counts when the object is made."""
+    """retain() returns the same object again, before a reset and after it. `owner=` counts when the object is made."""
     machine = one_region()
     physmem = machine.reset()
     first = physmem.retain("a", 10, owner="display")
@@ -55,7 +55,7 @@ def test_asked_for_again_it_is_the_same_object():
 
 
 def test_frames_of_no_name():
-    """Other frames have no name and are always fresh; nothing of either is left of freed ones."""
+    """Other frames have no name and are always fresh. Freed frames of either kind leave nothing behind."""
     machine = one_region()
     physmem = machine.reset()
     plain = physmem.allocate_frames(1)
@@ -70,7 +70,7 @@ def test_frames_of_no_name():
 
 
 def test_sizes():
-    """One byte, all but a byte of a frame, a frame, a byte more, all of the region."""
+    """One byte, a frame less a byte, a frame, a byte more, all of the region."""
     for nbytes, count in ((1, 1), (FRAME - 1, 1), (FRAME, 1), (FRAME + 1, 2), (32 * FRAME, 32), (32 * FRAME - 1, 32)):
         machine = one_region()
         physmem = machine.reset()
@@ -102,7 +102,7 @@ def test_what_does_not_fit():
 
 
 def test_bad_sizes():
-    """Refused for a new name and for a kept one in the same way, with nothing changed."""
+    """Bad sizes are refused for a new name and for a kept one in the same way, with nothing changed."""
     machine = one_region()
     physmem = machine.reset()
     physmem.retain("kept", 100)
@@ -117,7 +117,7 @@ def test_bad_sizes():
 
 
 def test_names():
-    """1 to 32 characters of ASCII, told apart by each of them and by their number."""
+    """Names have 1 to 32 ASCII characters. Every character counts, and so does the length."""
     names = ["a", "b", "a ", " a", "A", "\x01", "\x7f", "x" * 31, "x" * 32, "x" * 31 + "y", "y" + "x" * 31]
     machine = one_region()
     physmem = machine.reset()
@@ -137,7 +137,7 @@ def test_names():
 
 
 def test_bad_names():
-    """By retain and release: the same errors, nothing changed."""
+    """retain and release raise the same errors, and nothing changes."""
     machine = one_region()
     physmem = machine.reset()
     physmem.retain("kept", 100)
@@ -152,8 +152,7 @@ def test_bad_names():
 
 
 def test_all_records_in_use():
-    """62 names in 4 KiB; one more is a MemoryError that says so, with no frame taken; a released one's place is used
-    again."""
+    """4 KiB hold 62 names. One more is a MemoryError that says so and takes no frame. A released place is reused."""
     machine = one_region(frames=64)
     physmem = machine.reset()
     for i in range(SLOTS):
@@ -186,7 +185,7 @@ def test_few_records():
 
 
 def test_other_sizes_than_before():
-    """SizeMismatch, in the same run and after a reset, also where the number of frames is the same."""
+    """SizeMismatch, in the same run and after a reset, even if the number of frames is the same."""
     machine = one_region()
     physmem = machine.reset()
     physmem.retain("a", 300)
@@ -205,7 +204,7 @@ BASE = 0x20100000
 
 
 def constraint_cases(physmem, region):
-    """(constraints, whether three frames from BASE + 4 * FRAME on meet them), by hand."""
+    """Return (constraints, whether the three frames at BASE + 4 * FRAME meet them), by hand."""
     return (
         ({}, True),
         ({"align": 4 * FRAME}, True),
@@ -241,8 +240,10 @@ def constraint_cases(physmem, region):
 
 
 def test_constraints_of_what_is_kept():
-    """Asked for with constraints that its place meets: it; with others: InvalidArgument with the address, nothing
-    changed. Constraints that make no sense are the same errors as for a new name."""
+    """Constraints that its place meets return the kept frames. Others are InvalidArgument with the address.
+
+    Nothing changes. Constraints that make no sense are the same errors as for a new name.
+    """
     machine = KeptMachine(
         ("ram", BASE, 32 * FRAME, FRAME, "DMA RETAINED"), ("other", BASE + 0x10000, 32 * FRAME, FRAME, "FAST RETAINED")
     )
@@ -279,7 +280,7 @@ def test_constraints_of_what_is_kept():
 
 
 def test_constraints_at_the_ends_of_a_region():
-    """Its first and its last frame are kept; limits at its ends are met, limits a byte within are not."""
+    """The first and the last frame are kept. Limits at the region's ends are met, limits one byte inside are not."""
     end = BASE + 32 * FRAME
     machine = KeptMachine(("ram", BASE, 32 * FRAME, FRAME, "RETAINED"))
     physmem = machine.reset()
@@ -305,7 +306,7 @@ def test_constraints_at_the_ends_of_a_region():
 
 
 def test_alignment_is_of_addresses():
-    """Not of frames counted from the base of a region that begins elsewhere; boundaries as well."""
+    """Alignments and boundaries count addresses, not frames from the base of a region that starts elsewhere."""
     machine = KeptMachine(("ram", BASE + 3 * FRAME, 32 * FRAME, FRAME, "RETAINED"))
     physmem = machine.reset()
     assert physmem.retain("aligned", 2 * FRAME, align=4 * FRAME).addr == BASE + 4 * FRAME
@@ -316,7 +317,7 @@ def test_alignment_is_of_addresses():
 
 
 def test_constraints_at_high_addresses():
-    """The same where addresses are no small integers, as those of the PSRAM of boards: also with the heap locked."""
+    """The same with addresses that are not small integers, like the boards' PSRAM; also with the heap locked."""
     base = 0x80000000
     machine = KeptMachine(("psram", base, 64 * FRAME, FRAME, "RETAINED"))
     physmem = machine.reset()
@@ -345,7 +346,7 @@ def test_constraints_at_high_addresses():
 
 
 def test_regions_that_are_not_retained():
-    """They are never used, though they come first and the others are full; without any that is, a clear error."""
+    """They are never used, even if they come first and the others are full. With no other, the error is clear."""
     machine = KeptMachine(("plain", None, 64 * FRAME, FRAME, ""), ("ram", None, 4 * FRAME, FRAME, "DMA FAST RETAINED"))
     physmem = machine.reset()
     for i in range(4):
@@ -362,7 +363,7 @@ def test_regions_that_are_not_retained():
 
 
 def test_without_records():
-    """A memory map without RETAINED_RECORDS: each of the five functions says so, all else works as ever."""
+    """Without RETAINED_RECORDS in the memory plan each of the five functions says so. Everything else works."""
     physmem = without_records(("ram", None, 32 * FRAME, FRAME, "RETAINED")).reset()
     for function, arguments in (
         (physmem.retain, ("a", 1)),
@@ -382,8 +383,10 @@ def test_without_records():
 
 
 def test_memory_for_records_that_is_none():
-    """Too small, unaligned, out of the address space: an error from boot() that leaves nothing behind, so that a right
-    map boots after it."""
+    """Too small, unaligned, out of the address space: an error from boot() that leaves nothing behind.
+
+    A right memory plan boots after it.
+    """
     machine = one_region()
     base, size = machine.records
     from support import fresh_physmem
@@ -421,12 +424,12 @@ def test_memory_for_records_that_is_none():
 
 
 def test_memory_for_records_within_a_region():
-    """It is carved out of it: nobody gets it, and what is retained on both sides of it is kept."""
+    """It is carved out of the region: nobody gets it, and what is retained on both sides of it is kept."""
     machine = one_region(frames=32)
     name, base, size, frame_size, attrs = machine.regions[0]
     machine.records = (base + 9 * FRAME + 64, 1024)
     physmem = machine.reset()
-    records = physmem._find(base + 9 * FRAME)
+    records = sys.modules["physmem_system"].region_at(base + 9 * FRAME)
     assert records.attrs & physmem.RESERVED and records.free_frames == 0
     assert records.base <= base + 9 * FRAME and base + 13 * FRAME + 64 <= records.end
     free = used(physmem), physmem.stats()[None]["free"]
@@ -442,7 +445,7 @@ def test_memory_for_records_within_a_region():
 
 
 def test_memory_for_records_within_what_firmware_occupies():
-    """As a section of the firmware's that start-up code leaves alone: nothing is carved of anything else."""
+    """The records may be a section of the firmware that start-up code leaves alone. Nothing else is carved."""
     machine = KeptMachine(("ram", 0x28000000, 32 * FRAME, FRAME, "RETAINED"))
     machine.occupied.append(("firmware", machine.records[0] - 512, 8192))
     physmem = machine.reset()
@@ -453,8 +456,10 @@ def test_memory_for_records_within_what_firmware_occupies():
 
 
 def test_resets_are_counted_by_turns():
-    """Both heads are written at first, as 1 and 2. After that one stays as it is, so that one is sound at all times;
-    the other counts the reset."""
+    """At first both heads are written, as 1 and 2. Then each reset is counted in one head, alternately.
+
+    The other one stays unchanged, so that one is sound at all times.
+    """
     machine = one_region()
     view = machine.memory_of_records.view
     machine.reset()
@@ -470,8 +475,10 @@ def test_resets_are_counted_by_turns():
 
 
 def test_a_region_that_changes_between_two_boots():
-    """Moved, resized, with other attributes or frames: what still lies in it is kept, the rest is dropped with a
-    sentence and free; nothing ever overlaps."""
+    """Moved, resized, with other attributes or frames: what still lies in it is kept.
+
+    The rest is dropped with a message and is free. Nothing ever overlaps.
+    """
 
     def with_map(base, frames, frame_size, attrs):
         machine = KeptMachine(("ram", BASE, 32 * FRAME, FRAME, "RETAINED"))
@@ -490,7 +497,7 @@ def test_a_region_that_changes_between_two_boots():
             assert name in names_of(physmem) or [text for text in physmem.dropped() if name in text] != []
         names = names_of(physmem)
         physmem = machine.reset()
-        assert names_of(physmem) == names and physmem.dropped() == []  # said once
+        assert names_of(physmem) == names and physmem.dropped() == []  # reported once
         return names
 
     assert with_map(BASE, 64, FRAME, "RETAINED DMA") == ["first", "middle", "last"]
@@ -504,7 +511,7 @@ def test_a_region_that_changes_between_two_boots():
 
 
 def test_kept_frames_that_firmware_takes():
-    """A later firmware occupies the place of a name: it is dropped, and its other frames are free."""
+    """A later firmware occupies the place of a name: the name is dropped, and its other frames are free."""
     machine = KeptMachine(("ram", BASE, 64 * FRAME, FRAME, "RETAINED"))
     physmem = machine.reset()
     physmem.retain("low", 20 * FRAME)
@@ -516,7 +523,7 @@ def test_kept_frames_that_firmware_takes():
 
 
 def test_frame_sizes():
-    """From 32 bytes to 4,096, where the heap has room for such frames, each with its content."""
+    """Frame sizes from 32 to 4,096 bytes, where the heap has room for such frames, each with its content."""
     frame_size = 32
     while frame_size <= scaled(4096, 4096, 2048):
         machine = one_region(frames=8, frame_size=frame_size)
@@ -534,7 +541,7 @@ def test_frame_sizes():
 
 
 def test_several_regions():
-    """Names in regions of different frames and addresses, in the one that was asked for."""
+    """Names in regions of different frame sizes and addresses, each in the region requested."""
     places = (
         ("a", 0x28000000, 32 * 4096, 32, "RETAINED"),
         ("b", 0x20100000, 64 * 256, 256, "DMA RETAINED"),
@@ -562,8 +569,7 @@ def test_several_regions():
 
 
 def test_the_same_number_of_frames_of_different_sizes():
-    """Frame 0x280000 of 256 bytes is at 0x28000000, of 1,024 bytes at 0xA0000000: hardware has the one, not the
-    other."""
+    """Frame 0x280000 of 256 bytes is at 0x28000000, of 1,024 bytes at 0xA0000000. Hardware owns only one of them."""
     machine = KeptMachine(
         ("sram", 0x28000000, 16 * 256, 256, "RETAINED"), ("psram", 0xA0000000, 16 * 1024, 1024, "RETAINED")
     )
@@ -584,7 +590,7 @@ def test_the_same_number_of_frames_of_different_sizes():
 
 
 def test_release():
-    """The name is gone, the frames are free, and after the next reset there is nothing: with an owner, without one."""
+    """After release, the name is gone and the frames are free, also after the next reset; with an owner and without."""
     for asked in (False, True):
         machine = one_region()
         physmem = machine.reset()
@@ -605,7 +611,7 @@ def test_release():
 
 
 def test_release_of_nothing():
-    """Says what there is, or that there is nothing."""
+    """The error says which names there are, or that there are none."""
     machine = one_region()
     physmem = machine.reset()
     assert "none" in str(raises(physmem.PhysMemError, physmem.release, "a", code="NotAllocated"))
@@ -617,7 +623,7 @@ def test_release_of_nothing():
 
 
 def test_free_and_with():
-    """free() and the end of a block release the name as well; an exception in the block changes nothing of that."""
+    """free() and the end of a block also release the name. An exception in the block makes no difference."""
     machine = one_region()
     physmem = machine.reset()
     frames = physmem.retain("a", 300)
@@ -639,10 +645,12 @@ def test_free_and_with():
 
 
 def test_frames_freed_behind_the_owner_s_back():
-    """check() says it; what would free frames that are another's is refused with nothing changed, by release and by
-    free(), with an owner and without; after a reset all is right again."""
+    """check() reports it. release and free() refuse to free frames that belong to others, and change nothing.
+
+    This holds with an owner and without. After a reset everything is right again.
+    """
     for asked in (True, False):
-        for others in (0, 1, 3, 4):  # frames that somebody else has got in the place of the four
+        for others in (0, 1, 3, 4):  # frames that another caller now has in place of the four
             machine = one_region()
             physmem = machine.reset()
             addr = physmem.retain("a", 4 * FRAME).addr
@@ -656,7 +664,7 @@ def test_frames_freed_behind_the_owner_s_back():
             if others:
                 assert ram.alloc_at(first, others) == first
             if others == 4:
-                continue  # nobody can tell these from the owner's
+                continue  # nothing tells these from the owner's
             assert len(physmem.check()) == 1
             before = kept(machine, physmem)
             raises(physmem.PhysMemError, physmem.release, "a", code="InternalCorruption")
@@ -675,8 +683,10 @@ def test_frames_freed_behind_the_owner_s_back():
 
 
 def test_the_same_frames_under_two_names():
-    """Freed behind the first owner's back and retained again: after the reset one of the two has them, the other is
-    dropped with a sentence; nothing overlaps."""
+    """Frames are freed behind the first owner's back and retained again under another name.
+
+    After the reset one of the two has them and the other is dropped with a message. Nothing overlaps.
+    """
     machine = one_region()
     physmem = machine.reset()
     first = physmem.retain("first", 4 * FRAME)
@@ -691,7 +701,7 @@ def test_the_same_frames_under_two_names():
 
 
 def test_neither_split_nor_merged():
-    """Refused from both sides, with nothing changed; free frames beside them go on as ever."""
+    """Refused from both sides, with nothing changed. Free frames beside them can still be used."""
     machine = one_region()
     physmem = machine.reset()
     below = physmem.allocate_frames_at(machine.regions[0][1], 2)
@@ -720,7 +730,7 @@ def test_neither_split_nor_merged():
 
 
 def test_mapped_while_retained():
-    """In the hands of hardware a name cannot be released; unmapped it can."""
+    """While hardware owns the frames, the name cannot be released. Once they are unmapped, it can."""
     machine = one_region()
     physmem = machine.reset()
     frames = physmem.retain("ring", 2 * FRAME)
@@ -740,8 +750,10 @@ def test_mapped_while_retained():
 
 
 def test_reset_while_hardware_has_a_name():
-    """After it, retain() gives the frames MAPPED, with what is in them; before, release is refused; they are in no
-    list of nameless ones."""
+    """After the reset, retain() returns the frames MAPPED, with their content. Before that call, release is refused.
+
+    They are in no list of frames without a name.
+    """
     machine = one_region()
     physmem = machine.reset()
     frames = physmem.retain("ring", 2 * FRAME)
@@ -772,7 +784,7 @@ def test_reset_while_hardware_has_a_name():
 
 
 def test_all_else_is_reclaimed():
-    """After a reset nothing is in use but what is retained: neither owners nor raw calls nor parts of splits keep."""
+    """After a reset only what is retained is in use: owners, raw calls and parts of splits keep nothing."""
     machine = KeptMachine(("ram", None, 64 * FRAME, FRAME, "RETAINED"), ("more", None, 64 * FRAME, FRAME, "SHARED DMA"))
     physmem = machine.reset()
     for resets in range(3):
@@ -793,7 +805,7 @@ def test_all_else_is_reclaimed():
 
 
 def test_power_off():
-    """Records that lost their content: nothing is believed, nothing is reported, all is free."""
+    """If the records lost their content, nothing is believed, nothing is reported, and everything is free."""
     machine = one_region()
     physmem = machine.reset()
     physmem.retain("a", 300)
@@ -806,8 +818,10 @@ def test_power_off():
 
 
 def test_exhaustion_that_a_hook_ends():
-    """retain() asks the hook of exhausted requests as others do; what the hook itself retains, maps or releases
-    meanwhile is kept, and so is what retain() answers."""
+    """retain() calls the hook of exhausted requests, like other requests.
+
+    What the hook itself retains, maps or releases meanwhile is kept, and so is what retain() returns.
+    """
     machine = one_region(frames=8)
     physmem = machine.reset()
     cache = physmem.retain("cache", 8 * FRAME)
@@ -833,7 +847,7 @@ def test_exhaustion_that_a_hook_ends():
 
 
 def test_a_hook_that_takes_the_last_record():
-    """The request that it was called for is a MemoryError then, with its frames free."""
+    """The request that the hook was called for is then a MemoryError, and its frames are free."""
     machine = one_region(frames=8, records=256)
     physmem = machine.reset()
     cache = physmem.allocate_frames(8)
@@ -852,7 +866,7 @@ def test_a_hook_that_takes_the_last_record():
 
 
 def test_a_scheduled_function_that_takes_the_last_record():
-    """Between the look whether there is one and the writing: MemoryError, and the record that it made stays."""
+    """Between the check for a free record and the writing: MemoryError, and the record that the function made stays."""
     machine = one_region(frames=8, records=192)
     physmem = machine.reset()
     records = sys.modules["physmem_retained"]._records
@@ -874,7 +888,7 @@ def test_a_scheduled_function_that_takes_the_last_record():
 
 
 def test_a_hook_that_retains_the_same_name():
-    """NotPermitted: there is one record of a name, that of the hook, and nothing else was taken."""
+    """NotPermitted: a name has one record, which is the hook's, and nothing else was taken."""
     machine = one_region(frames=8)
     physmem = machine.reset()
     cache = physmem.allocate_frames(8)
@@ -895,43 +909,45 @@ def test_a_hook_that_retains_the_same_name():
 
 
 def test_in_an_interrupt_handler():
-    """What needs a record is refused there with nothing changed: a record takes longer than one store. The rest works:
-    what ends a record is one store. Where two cores use the records, a handler must not wait for the other one: there
-    that is refused as well."""
+    """In a handler, everything that needs a record is refused and changes nothing: a record takes more than one store.
+
+    The rest works, since ending a record is one store. Where two cores use the records, a handler must not wait for the
+    other core: there the rest is refused as well.
+    """
     machine = one_region()
     physmem = machine.reset()
     frames = physmem.retain("a", 10)
     plain = physmem.allocate_frames(1)
     mapped = physmem.allocate_frames(1).map()
     before = kept(machine, physmem)
-    engine = sys.modules["physmem_engine"]
-    in_handler = engine.in_handler
-    engine.in_handler = lambda: 1
-    try:
+    with InHandler():
         raises(physmem.PhysMemError, physmem.retain, "b", 10, code="NotPermitted")
         raises(physmem.PhysMemError, plain.map, code="NotPermitted")
         raises(physmem.PhysMemError, frames.map, code="NotPermitted")
         assert kept(machine, physmem) == before
         assert plain.state == frames.state == physmem.ALLOCATED
-        if engine.SPIN_LOCK:
+        if sys.modules["physmem_state"].has_spin_lock():
             raises(physmem.PhysMemError, mapped.unmap, code="NotPermitted")
             raises(physmem.PhysMemError, frames.free, code="NotPermitted")
             raises(physmem.PhysMemError, physmem.retain, "a", 10, code="NotPermitted")
             raises(physmem.PhysMemError, physmem.release, "a", code="NotPermitted")
             assert kept(machine, physmem) == before
             assert mapped.state == physmem.MAPPED and frames.state == physmem.ALLOCATED
-            engine.in_handler = in_handler
+        else:
+            assert mapped.unmap().free() == 1
+            assert frames.free() == 1
+    if mapped.state == physmem.MAPPED:
         assert mapped.unmap().free() == 1
         assert frames.free() == 1
-    finally:
-        engine.in_handler = in_handler
     assert physmem.retained() == [] and used(physmem) == 1
     assert plain.map().unmap().free() == 1
 
 
 def early_heap_of(machine, retain_kept):
-    """Retain, map, unmap, free and release under the locked heap: names of before the reset with `retain_kept`, new
-    ones without. Returns what was allocated on the heap meanwhile."""
+    """Retain, map, unmap, free and release under the locked heap. Return the bytes of heap allocated meanwhile.
+
+    The names are from before the reset with `retain_kept`, otherwise new.
+    """
     physmem = machine.begin()
     fresh = 0
     frames = None
@@ -968,8 +984,10 @@ def early_heap_of(machine, retain_kept):
 
 
 def test_the_early_phase():
-    """retain, map, unmap, free and release allocate nothing there, for new names and for kept ones, at addresses that
-    are small integers and at others."""
+    """retain, map, unmap, free and release allocate nothing there, for new names and for kept ones.
+
+    This holds at addresses that are small integers and at others.
+    """
     machine = KeptMachine(
         ("low", 0x20100000, 64 * FRAME, FRAME, "RETAINED"), ("high", 0x80000000, 64 * FRAME, FRAME, "DMA RETAINED")
     )
@@ -984,7 +1002,7 @@ def test_the_early_phase():
 
 
 def test_refusals_in_the_early_phase():
-    """Errors carry their code there as well, and change nothing; the 33rd owner is none."""
+    """Errors carry their code there as well and change nothing. There is no 33rd owner."""
     machine = one_region(frames=64)
     physmem = machine.reset()
     physmem.retain("kept", 2 * FRAME)
@@ -1079,8 +1097,10 @@ def damage(machine, record, byte):
 
 
 def test_a_record_that_was_overwritten():
-    """check() names it, in whichever byte it was (every fifth on a slow board); its name is refused or unknown; its
-    owner still frees its frames."""
+    """check() names the record, whichever byte was overwritten (every fifth on a slow board).
+
+    Its name is refused or unknown. Its owner still frees its frames.
+    """
     machine = one_region()
     physmem = machine.reset()
     physmem.retain("a", 300)
@@ -1097,7 +1117,7 @@ def test_a_record_that_was_overwritten():
 
 
 def test_a_record_that_was_wiped_out():
-    """Another name takes its place; its owner still frees its frames, and nothing else goes with them."""
+    """Another name takes its place. Its owner still frees its frames, and nothing else goes with them."""
     machine = one_region()
     physmem = machine.reset()
     physmem.retain("a", 300)
@@ -1114,7 +1134,7 @@ def test_a_record_that_was_wiped_out():
 
 
 def test_a_record_that_was_overwritten_before_a_reset():
-    """It alone is dropped, with a sentence, and its frames are free."""
+    """Only that record is dropped, with a message, and its frames are free."""
     machine = one_region()
     for byte in range(0, RECORD, scaled(9, 9, 21)):
         physmem = machine.reset()

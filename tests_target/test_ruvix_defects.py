@@ -1,7 +1,7 @@
 """The ten defects of RuVix' allocator: each is tried on ours, which must not have it.
 
-Defect 3 has a file of its own, test_ruvix_large.py. Every refusal leaves the allocator as it was: `refused` compares
-all that can be seen of it before and after.
+Defect 3 has its own file, test_ruvix_large.py. Every refusal leaves the allocator unchanged: `refused` compares
+everything you can see of it before and after.
 """
 
 from array import array
@@ -17,7 +17,7 @@ def allocator_of(pages, **options):
 
 
 def seen(allocator):
-    """Return all that can be seen of an allocator."""
+    """Return everything you can see of an allocator."""
     stats = allocator.stats()
     return (
         allocator.free_page_count(),
@@ -36,7 +36,7 @@ def seen(allocator):
 
 
 def refused(allocator, addr, pages, code):
-    """Both ways to free answer `code` and leave the allocator as it was."""
+    """Check that both ways to free return `code` and leave the allocator unchanged."""
     before = seen(allocator)
     for free in (allocator.try_free_pages, allocator.dealloc_pages):
         raises(PhysMemError, free, addr, pages, code=code)
@@ -55,7 +55,7 @@ def test_defect_01_double_free_is_refused():
 
 
 def test_defect_01_double_free_of_a_block_whose_pages_are_out_again():
-    """The same, with the memory handed out to somebody else in between."""
+    """The same, with the memory handed out to another caller in between."""
     allocator = allocator_of(4)
     addr = allocator.alloc_pages(4)
     allocator.dealloc_pages(addr, 4)
@@ -97,14 +97,14 @@ def test_defect_04_frees_of_the_wrong_size_are_refused():
 
 
 def test_defect_05_frees_that_are_not_aligned_to_their_order_are_refused():
-    """RuVix accepts them and hands out blocks later that are not aligned to their size."""
+    """RuVix accepts them and later hands out blocks that are not aligned to their size."""
     allocator = allocator_of(16)
     addresses = [allocator.alloc_pages(1) for _ in range(16)]
     refused(allocator, PhysAddr(BASE + PAGE_SIZE), 4, "SizeMismatch")  # one page starts there
     for addr in addresses:
         allocator.dealloc_pages(addr, 1)
     addr = allocator.alloc_pages(8)
-    refused(allocator, addr.add_pages(1), 4, "NotAllocated")  # inside of an allocation
+    refused(allocator, addr.add_pages(1), 4, "NotAllocated")  # inside an allocation
     refused(allocator, addr.add_pages(2), 8, "NotAllocated" if addr == PhysAddr(BASE) else "AddressOutOfRange")
     raises(PhysMemError, allocator.free_frame, PageFrame(addr.add_pages(3), 1), code="NotAllocated")
     allocator.dealloc_pages(addr, 8)
@@ -140,7 +140,7 @@ def test_defect_07_statistics_count_what_was_taken():
 
 
 def test_defect_07_statistics_do_not_drift():
-    """The same over many sizes, with every answer compared."""
+    """The same over many sizes, with every result compared."""
     allocator = allocator_of(512)
     for pages in range(1, 513):
         addr = allocator.alloc_pages(pages)
@@ -163,7 +163,7 @@ def test_defect_08_after_reset_an_old_page_cannot_be_freed():
 
 
 def test_defect_09_both_ways_to_allocate_count_the_same():
-    """RuVix' alloc_pages counts a request for too much, try_alloc_pages does not; neither counts one for 0."""
+    """RuVix' alloc_pages counts a request for too much, try_alloc_pages does not. Neither counts a request for 0."""
     for pages in (1, 3, 16, 0, -1, 513, 1 << 40):
         counted = []
         for name in ("alloc_pages", "try_alloc_pages", "alloc_frame"):
@@ -178,7 +178,7 @@ def test_defect_09_both_ways_to_allocate_count_the_same():
 
 
 def test_defect_10_frees_are_validated_in_every_build():
-    """RuVix' release builds validate nothing in dealloc_pages: ours does with all switches off, too."""
+    """RuVix' release builds validate nothing in dealloc_pages. Ours does, even with all switches off."""
     for options in ({}, {"stats": False, "debug_alloc": False}, {"stats": True, "debug_alloc": True}):
         allocator = allocator_of(16, **options)
         addr = allocator.alloc_pages(4)

@@ -1,4 +1,4 @@
-"""The third of RuVix' defects needs a region of more than 2 GiB: its metadata wants a heap to itself."""
+"""RuVix' defect 3 needs a region of more than 2 GiB, whose metadata needs a heap to itself."""
 
 import gc
 
@@ -13,7 +13,7 @@ def test_defect_03_regions_over_two_gib_lose_no_pages():
     assert allocator.free_page_count() == pages
     assert allocator.end_addr() == PhysAddr(0x1_0000_0000 + 525000 * 4096)
     assert [order.free_blocks for order in allocator.order_stats()] == [0, 0, 0, 1, 0, 0, 1, 1, 0, 1025]
-    # The first 1,000 blocks at once, behind its back: a search for each would take long on a slow machine.
+    # The first 1,000 blocks at once, bypassing the allocator: a search for each would take long on a slow board.
     assert allocator._region.alloc_at(0, 1000 * 512) == 0
     for block in range(1000, 1025):
         assert allocator.alloc_pages(512) == PhysAddr(0x1_0000_0000 + block * 512 * 4096)

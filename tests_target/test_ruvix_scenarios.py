@@ -29,7 +29,7 @@ class Random:
         return (self.state >> 8) % n
 
 
-# the seed's example
+# RuVix' example.
 
 
 def test_the_example_of_the_seed():
@@ -42,7 +42,7 @@ def test_the_example_of_the_seed():
     assert allocator.used_pages() == 0 and allocator.free_page_count() == 4096
 
 
-# made, initialised, reset
+# Made, initialised, reset.
 
 
 def test_new_state():
@@ -160,7 +160,7 @@ def test_reset_makes_everything_free():
     assert allocator.alloc_pages(512) is not None and allocator.alloc_pages(512) is not None
 
 
-# sizes
+# Sizes.
 
 
 def test_one_page():
@@ -231,7 +231,7 @@ def test_pages_that_are_no_integer():
 
 def test_every_size_is_rounded_up_and_aligned_to_itself():
     for base in (BASE, BASE + 3 * PAGE_SIZE, HIGH + 5 * PAGE_SIZE):
-        allocator = allocator_of(1600, base)  # whole blocks of 512 wherever it begins
+        allocator = allocator_of(1600, base)  # whole blocks of 512 wherever it starts
         for pages in range(1, 513):
             addr = allocator.alloc_pages(pages)
             order = PageOrder.from_pages(pages)
@@ -271,7 +271,7 @@ def test_all_of_it_page_by_page():
         assert allocator.alloc_pages(1) is None
 
 
-# splitting and coalescing
+# Splitting and coalescing.
 
 
 def test_a_split_leaves_seven_of_eight():
@@ -297,7 +297,7 @@ def test_coalesce_back_to_eight():
 def test_two_halves_coalesce():
     allocator = allocator_of(8)
     first, second = allocator.alloc_pages(4), allocator.alloc_pages(4)
-    assert allocator.stats().splits() == 1  # the second half was there already
+    assert allocator.stats().splits() == 1  # the second half was already there
     allocator.dealloc_pages(first, 4)
     assert allocator.stats().coalesces() == 0
     allocator.dealloc_pages(second, 4)
@@ -334,7 +334,7 @@ def test_sixty_four_pages_freed_even_then_odd():
 
 
 class Model:
-    """The free lists of a buddy allocator as textbooks have it: a set of first pages for each order."""
+    """The free lists of a buddy allocator as in textbooks: a set of first pages for each order."""
 
     def __init__(self, first, pages):
         self.first, self.end = first, first + pages
@@ -352,7 +352,7 @@ class Model:
         return any(self.free[order:])
 
     def take(self, page, order):
-        """Take the block of `order` at `page` from the free block that it lies in, halving that as often as needed."""
+        """Take the block of `order` at `page` from the free block that contains it, halving that as often as needed."""
         larger = order
         while page >> larger << larger not in self.free[larger]:
             larger += 1
@@ -404,7 +404,7 @@ def test_a_textbook_buddy_allocator_agrees():
         assert blocks_by_order(allocator) == [len(free) for free in Model(BASE // PAGE_SIZE + offset, pages).free]
 
 
-# errors of the try_ calls
+# Errors of the try_ calls.
 
 
 def test_try_alloc_pages():
@@ -466,7 +466,7 @@ def test_a_free_takes_an_integer_address_and_any_size_that_rounds_to_the_block()
         assert allocator.used_pages() == 0
 
 
-# frames
+# Frames.
 
 
 def test_frame_round_trip():
@@ -497,7 +497,7 @@ def test_no_frame_when_there_is_none():
     assert allocator.alloc_frame(1) is None
 
 
-# looking
+# Looking.
 
 
 def test_contains_at_its_boundaries():
@@ -579,7 +579,7 @@ def test_as_text():
     assert "0x10000000" in repr(allocator) and "8 of 8" in repr(allocator)
 
 
-# statistics and switches
+# Statistics and switches.
 
 
 def test_statistics():
@@ -630,7 +630,7 @@ def test_switch_stats_off():
     stats = allocator.stats()
     assert stats.allocations() == stats.failed_allocations() == stats.frees() == 0
     assert stats.splits() == stats.coalesces() == 0
-    assert (stats.total_pages(), stats.used_pages(), stats.free_pages()) == (8, 4, 4)  # true all the same
+    assert (stats.total_pages(), stats.used_pages(), stats.free_pages()) == (8, 4, 4)  # true nevertheless
     allocator.dealloc_pages(addr, 4)
     assert (allocator.stats().used_pages(), allocator.stats().peak_used_pages()) == (0, 4)
     assert [(order.allocations, order.frees) for order in allocator.order_stats()] == [(0, 0)] * 10
@@ -670,7 +670,7 @@ def test_switch_debug_alloc_finds_a_block_that_moved_behind_its_back():
     addr = allocator.alloc_pages(4)
     region = allocator._region
     region.free(region.frame(addr.as_u64()))
-    assert region.alloc_at(8, 4) == 8  # as many pages are out as before, but others
+    assert region.alloc_at(8, 4) == 8  # as many pages as before are allocated, but different ones
     raises(PhysMemError, allocator.alloc_pages, 1, code="InternalCorruption")
     raises(PhysMemError, allocator.dealloc_pages, addr, 4, code="InternalCorruption")
 

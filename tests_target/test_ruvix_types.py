@@ -1,6 +1,6 @@
 """RuVix' constants, functions and value types: page arithmetic, PhysAddr, PageOrder, PageFrame, AllocatorStats, errors.
 
-Expected values are arithmetic on 4,096-byte pages or stand in RuVix' description; nothing here needs a board's memory.
+Expected values are arithmetic on 4,096-byte pages or come from RuVix' description. Nothing here needs a board's memory.
 """
 
 import physmem
@@ -29,7 +29,7 @@ from support import raises
 LAST = 0xFFFF_FFFF_FFFF_FFFF  # the last address of 64 bits
 
 
-# constants and free functions
+# Constants and free functions.
 
 
 def test_constants():
@@ -165,7 +165,7 @@ def test_functions_refuse_what_they_cannot_mean():
             raises(TypeError, function, wrong)
 
 
-# PhysAddr
+# PhysAddr.
 
 
 def test_phys_addr_new_and_as_u64():
@@ -231,7 +231,7 @@ def test_phys_addr_add_and_subtract_pages_and_bytes():
 def test_phys_addr_difference():
     assert PhysAddr(0x5000) - PhysAddr(0x1000) == 0x4000
     assert PhysAddr(0x5000) - PhysAddr(0x5000) == 0
-    assert PhysAddr(0x1000) - PhysAddr(0x5000) == 0  # as RuVix: it does not go below 0
+    assert PhysAddr(0x1000) - PhysAddr(0x5000) == 0  # as in RuVix, it does not go below 0
 
 
 def test_phys_addr_pages_to():
@@ -295,7 +295,7 @@ def test_phys_addr_refuses_other_types():
         raises(TypeError, lambda value: PhysAddr(0) - value, wrong)
 
 
-# PageOrder
+# PageOrder.
 
 
 def test_page_order_min_and_max():
@@ -357,7 +357,7 @@ def test_page_order_compares_and_hashes_by_value():
     assert "8 pages" in str(PageOrder(3)) and "32768 bytes" in str(PageOrder(3))
 
 
-# PageFrame
+# PageFrame.
 
 
 def test_page_frame_new():
@@ -418,7 +418,7 @@ def test_page_frame_merge_refuses_what_is_no_buddy():
     frame = PageFrame(PhysAddr(0x4000), PageOrder(1))
     assert frame.merge(PageFrame(PhysAddr(0x6000), PageOrder(0))) is None  # another order
     assert frame.merge(PageFrame(PhysAddr(0x2000), PageOrder(1))) is None  # a neighbour, but the wrong one
-    assert frame.merge(PageFrame(PhysAddr(0x8000), PageOrder(1))) is None  # no neighbour
+    assert frame.merge(PageFrame(PhysAddr(0x8000), PageOrder(1))) is None  # not a neighbour
     assert frame.merge(frame) is None
     raises(TypeError, frame.merge, PhysAddr(0x6000))
 
@@ -447,7 +447,7 @@ def test_page_frame_refuses_wrong_arguments():
     raises(TypeError, PageFrame, 0x1000, None)
 
 
-# AllocatorStats
+# AllocatorStats.
 
 
 def test_stats_new():
@@ -506,7 +506,7 @@ def test_stats_utilization():
 
 def test_stats_success_rate():
     stats = AllocatorStats.new(1024, 1024)
-    rates = [stats.success_rate_percent()]  # nothing was asked
+    rates = [stats.success_rate_percent()]  # nothing was requested
     for success in (True, False, True):
         stats.record_allocation(1, success)
         rates.append(stats.success_rate_percent())
@@ -553,7 +553,7 @@ def test_stats_as_text():
     assert text in repr(stats)
 
 
-# errors
+# Errors.
 
 
 def test_errors_name_themselves():

@@ -1,7 +1,7 @@
-"""The two systems that physmem follows: the example of the one, and every function that the two name, by its name.
+"""The two systems that physmem follows: the example of one, and every function that they name, by its name.
 
-Sources: seeds/004 (RuVix' physical memory allocator: its example, structs, constants, functions) and seeds/000
-(Theseus' frame allocator: its items and functions). The tables are written from these lists.
+Sources: RuVix' physical memory allocator (its example, structs, constants, functions) and Theseus' frame allocator (its
+items and functions). The tables are written from these lists.
 """
 
 import physmem
@@ -10,7 +10,7 @@ from support import fresh_physmem, raises
 PAGE = 4096
 BASE = 0x10000000
 
-# seeds/000: what it says -> our name.
+# Theseus: what it says -> our name.
 THESEUS = (
     ("Allocates the given number of frames with no constraints", "allocate_frames"),
     ("Allocates ... starting at the frame containing the given PhysicalAddress", "allocate_frames_at"),
@@ -30,7 +30,7 @@ THESEUS = (
     ("early allocation of frames before heap allocation is available", "boot"),
 )
 
-# seeds/004: structs, enums, constants, functions under their own names.
+# RuVix: structs, enums, constants, functions under their own names.
 RUVIX = (
     "AllocatorStats",
     "BuddyAllocator",
@@ -55,7 +55,7 @@ RUVIX = (
 
 
 def test_the_example():
-    """16 MB from 0x1000_0000 on; four contiguous pages (16 KB), used and given back."""
+    """16 MB from 0x1000_0000; four contiguous pages (16 KB), used and given back."""
     from physmem import BuddyAllocator, PhysAddr
 
     allocator = BuddyAllocator.new(PhysAddr.new(0x1000_0000), 4096)
@@ -69,8 +69,8 @@ def test_the_example():
 
 
 def test_every_name_is_reachable():
-    """Each counterpart as physmem.NAME, under its own name, also by `from physmem import`."""
-    import physmem as present  # other tests import it anew
+    """Each counterpart is physmem.NAME under its own name, also with `from physmem import`."""
+    import physmem as present  # other tests import a fresh one
 
     for name in [name for _, name in THESEUS] + list(RUVIX):
         assert hasattr(present, name), name
@@ -89,7 +89,7 @@ def test_names_that_nobody_has():
 
 
 def test_the_constants():
-    """Values as the seed's text gives them: 4 KB pages, 512 pages and 2 MB at most, ten orders from 0."""
+    """Values as in RuVix' text: 4 KB pages, 512 pages and 2 MB at most, ten orders from 0."""
     assert physmem.PAGE_SIZE == 4096 == 1 << physmem.PAGE_SHIFT
     assert physmem.MIN_ORDER == 0 and physmem.MAX_ORDER == 10
     assert physmem.MAX_BLOCK_PAGES == 512 == 1 << (physmem.MAX_ORDER - 1)
@@ -136,14 +136,14 @@ def test_pages_to_order():
 
 
 def system():
-    """A new system: 64 frames, and two reserved ones in the middle."""
+    """Return a new system: 64 frames, and two reserved ones in the middle."""
     ours = fresh_physmem()
     ours.init([("memory", BASE, 64 * PAGE)], [("reserved", BASE + 32 * PAGE, 2 * PAGE)])
     return ours
 
 
 def test_init():
-    """Available and reserved regions: what is reserved is not handed out but at its address."""
+    """Available and reserved regions: reserved memory is only handed out by address."""
     ours = system()
     assert ours.allocate_frames(32).addr == BASE
     assert ours.allocate_frames(30).addr == BASE + 34 * PAGE
@@ -158,7 +158,7 @@ def test_allocate_frames():
 
 
 def test_allocate_frames_at():
-    """From the frame that contains the address on."""
+    """Starting at the frame that contains the address."""
     frames = system().allocate_frames_at(BASE + 5 * PAGE + 17, 2)
     assert (frames.addr, frames.count) == (BASE + 5 * PAGE, 2)
 
@@ -170,7 +170,7 @@ def test_allocate_frames_by_bytes():
 
 
 def test_allocate_frames_by_bytes_at():
-    """All frames that the bytes from the address on touch."""
+    """All frames that the bytes at the address touch."""
     frames = system().allocate_frames_by_bytes_at(BASE + PAGE - 1, 2)
     assert (frames.addr, frames.count) == (BASE, 2)
 
@@ -197,7 +197,7 @@ def test_allocate_frames_by_bytes_deferred():
 
 
 def test_no_constraint_that_merging_would_need():
-    """Theseus does not merge freed chunks: three frames freed one by one are not three contiguous ones. Here, yes."""
+    """Theseus does not merge freed chunks: three frames freed one by one are not contiguous there. Here they are."""
     ours = system()
     singles = [ours.allocate_frames(1) for _ in range(62)]
     for frames in singles[5:8]:

@@ -1,14 +1,14 @@
-"""A SHARED region beside a plain one: the same answers, frames and counts, whatever is called.
+"""A SHARED region beside a plain one: the same results, frames and counts, whatever is called.
 
-The lock that a SHARED region takes is to be seen in nothing but time. What happens when an interrupt comes in between
-is in test_interrupted_calls.py and test_interrupts.py, which run on the boards.
+The lock that a SHARED region takes must show in nothing but time. test_interrupted_calls.py and test_interrupts.py,
+which run on the boards, test what happens when an interrupt comes in between.
 """
 
 import physmem
 from random_numbers import RandomNumbers
 from support import fresh_physmem, raises, scaled
 
-BASE = 0x60000000  # on boards with 32 bits a big integer
+BASE = 0x60000000  # a big integer on 32-bit boards
 FRAME_SIZE = 256
 
 
@@ -22,7 +22,7 @@ class Twins:
         self.shared = module.Region("shared", base, frames * FRAME_SIZE, FRAME_SIZE, module.SHARED)
 
     def do(self, name, *arguments):
-        """Call the method of that name; the answers are the same, and so is all that can be seen."""
+        """Call the method of that name on both. The results are the same, and so is everything you can see."""
         answer = getattr(self.plain, name)(*arguments)
         other = getattr(self.shared, name)(*arguments)
         assert answer == other, "%s%r of %d frames: %r, not %r" % (name, arguments, self.frames, other, answer)

@@ -8,7 +8,7 @@ BASE = 0x10000000
 
 
 def longest_run(free, phase, align):
-    """The largest n so that n frames are free from an aligned one on: every aligned frame tried in turn."""
+    """Return the largest n such that n frames are free, starting at an aligned one. Every aligned frame is tried."""
     longest = 0
     for first in range(-phase % align, len(free), align):
         n = 0
@@ -30,7 +30,7 @@ class Counted:
         self.peak = self.failed = 0
 
     def alloc(self, n, align=1):
-        """Allocate and keep count; the answer must be frames that are free and aligned."""
+        """Allocate and keep count. The result must be frames that are free and aligned."""
         region = self.region
         first = region.alloc(n) if align == 1 else region.alloc_aligned(n, align)
         if longest_run(self.free, self.phase, align) < n:
@@ -49,7 +49,7 @@ class Counted:
         self.free[first : first + n] = [True] * n
 
     def compare(self):
-        """Every statistic of the region is what was counted."""
+        """Check that every statistic of the region is what was counted."""
         region, free = self.region, sum(self.free)
         assert (region.frames, region.free_frames, region.used_frames) == (len(self.free), free, len(self.free) - free)
         assert (region.peak_used, region.failed) == (self.peak, self.failed)
@@ -78,7 +78,7 @@ def test_a_region_over_seeded_sequences():
 
 
 def test_largest_free_is_what_can_be_had():
-    """On thousands of seeded maps: alloc_aligned of largest_free(align) frames succeeds, of one more fails."""
+    """On thousands of seeded maps, alloc_aligned of largest_free(align) frames succeeds, and of one more fails."""
     numbers = RandomNumbers(4)
     physmem = fresh_physmem()
     for _ in range(scaled(3000, 60)):
@@ -100,7 +100,7 @@ def test_largest_free_is_what_can_be_had():
 
 
 def test_largest_free_changes_nothing():
-    """It is a question: no count of a failure, no peak."""
+    """It only asks: it counts no failure and no peak."""
     physmem = fresh_physmem()
     region = physmem.Region("r", BASE, 64 * PAGE)
     region.alloc_at(10, 20)
@@ -111,7 +111,7 @@ def test_largest_free_changes_nothing():
 
 
 def test_the_system_s_statistics():
-    """stats() row by row and in sum, against what the living owners hold, over a seeded sequence."""
+    """stats() row by row and in sum, against what the live owners hold, over a seeded sequence."""
     numbers = RandomNumbers(6)
     physmem = fresh_physmem()
     sizes = {"sram": 40 * PAGE, "lines": 64 * 32, "psram": 90 * PAGE}
@@ -163,8 +163,10 @@ def test_the_system_s_statistics():
 
 
 def test_failed_counts_requests_that_could_be_met_one_day():
-    """A request for no more frames than there are that finds no place counts once; one for more, or a mistake, does
-    not; nor does a success, a refused free, or a question."""
+    """A request that finds no place counts once, if it asks for no more frames than there are.
+
+    A request for more, a mistake, a success, a refused free, or a question does not count.
+    """
     physmem = fresh_physmem()
     region = physmem.Region("r", BASE, 32 * PAGE)
     region.alloc_at(16, 1)

@@ -1,7 +1,7 @@
 """The thirteen defects of Theseus' frame allocator: each is tried on ours, which must not have it.
 
 A frame's number is its address divided by 4,096. The addresses are made up, and nothing here reads or writes them.
-Every refusal leaves the system as it was: `refused` compares each region's runs before and after.
+Every refusal leaves the system unchanged: `refused` compares each region's runs before and after.
 """
 
 import sys
@@ -11,45 +11,53 @@ from support import fresh_physmem, raises, scaled
 
 FRAME = 4096
 ADDRESSES = 1 << 32 if sys.maxsize < 1 << 32 else 1 << 52  # one past the last physical address
-MICROPYTHON = sys.implementation.name == "micropython"  # elsewhere the heap cannot be locked
+MICROPYTHON = sys.implementation.name == "micropython"  # CPython's heap cannot be locked
 
 
 def area(start, end, name=None):
-    """The entry of `init` for the frames with the numbers `start` to `end`, both included."""
+    """Return the entry of `init` for the frames with the numbers `start` to `end`, both included."""
     base, size = start * FRAME, (end - start + 1) * FRAME
     return (base, size) if name is None else (name, base, size)
 
 
 def system(free, reserved=()):
-    """A new physmem with these regions."""
+    """Return a new physmem with these regions."""
     physmem = fresh_physmem()
     physmem.init(free, reserved)
     return physmem
 
 
 def layout(physmem):
-    """``(first number, frames, reserved)`` of each region."""
+    """Return ``(first number, frames, reserved)`` of each region."""
     return [
         (region.base // FRAME, region.frames, bool(region.attrs & physmem.RESERVED)) for region in physmem.regions()
     ]
 
 
 def seen(physmem):
-    """All that is free and all that is in use."""
+    """Return everything that is free and everything that is in use."""
     return [(region.name, region.base, region.end, list(region.runs())) for region in physmem.regions()]
 
 
 def refused(physmem, code, function, *arguments, **keywords):
-    """`function` raises PhysMemError with that code and changes nothing."""
+    """Check that `function` raises PhysMemError with that code and changes nothing."""
     before = seen(physmem)
     raises(physmem.PhysMemError, function, *arguments, code=code, **keywords)
     assert seen(physmem) == before
     assert physmem.check() == []
 
 
+# What is there, and the request, from below the region into the frames in use:
+# |
+# |   frame     0xf0                    0x100                   0x110                           0x201
+# |                                     +-----------------------+-------------------------------+
+# |   region                            |         in use        |              free             |
+# |             +-----------------------+-----------------------+-------------------------------+
+# |   request   |              0x20 frames at 0xF0              |
+# |             +-----------------------------------------------+
 def test_defect_01_request_from_below_every_region_into_frames_in_use():
-    """Theseus, with 0x100..0x200 free and 0x100..0x10F of them held, grants 0x20 frames at 0xF0: the last 16 are then
-    handed out twice. Ours refuses."""
+    """Theseus grants the frames 0xF0..0x10F when 0x100..0x10F are in use, and so hands out 16 frames twice. Ours
+    refuses."""
     physmem = system([area(0x100, 0x200, "general")])
     held = physmem.allocate_frames_at(0x100 * FRAME, 0x10)
     addr = 0xF0 * FRAME
@@ -61,8 +69,10 @@ def test_defect_01_request_from_below_every_region_into_frames_in_use():
 
 
 def test_defect_01_at_every_length_and_every_distance_below():
-    """The same from 1 to 4 frames below, at lengths from 1 to 12, into a region of 4 frames and past it: granted if and
-    only if no frame is the region's."""
+    """The same from 1 to 4 frames below, at lengths from 1 to 12, into a region of 4 frames and past it.
+
+    A request is granted if and only if none of its frames is the region's.
+    """
     physmem = system([area(0x100, 0x103, "general")])
     held = physmem.allocate_frames_at(0x101 * FRAME, 1)
     for start in range(0xFC, 0x100):
@@ -76,8 +86,16 @@ def test_defect_01_at_every_length_and_every_distance_below():
     assert held.free() == 1
 
 
+# |   frame     0x100         0x110         0x120           0x140         0x150           0x200     0x300         0x310
+# |             +-------------------------------------------------------------------------+
+# |   free      |                                   free                                  |
+# |             +-------------+-------------+---------------+-------------+---------------+         +-------------+
+# |   reserved                |      a      |               |      b      |                         |      c      |
+# |             +-------------+-------------+---------------+-------------+---------------+         +-------------+
+# |   regions   |     free    |   reserved  |      free     |   reserved  |      free     |         |   reserved  |
+# |             +-------------+-------------+---------------+-------------+---------------+         +-------------+
 def test_defect_02_unsorted_reserved_regions():
-    """Theseus' init panics unless the reserved regions come sorted. Ours takes them in any order, with one result."""
+    """Theseus' init panics unless the reserved regions are sorted. Ours takes them in any order, with one result."""
     free = area(0x100, 0x1FF)
     a, b, c = area(0x110, 0x11F), area(0x140, 0x14F), area(0x300, 0x30F)
     expected = [
@@ -95,7 +113,7 @@ def test_defect_02_unsorted_reserved_regions():
 
 
 def test_defect_02_overlapping_reserved_regions_are_merged():
-    """Theseus merges overlapping reserved regions; so does ours, whichever comes first."""
+    """Theseus merges overlapping reserved regions. So does ours, whichever comes first."""
     a, b = area(0x110, 0x11F), area(0x118, 0x127)
     for reserved in ((a, b), (b, a)):
         assert layout(system([area(0x100, 0x1FF)], reserved)) == [
@@ -105,8 +123,18 @@ def test_defect_02_overlapping_reserved_regions_are_merged():
         ]
 
 
+# |   frame     0x100           0x120         0x130         0x140         0x150           0x180
+# |             +---------------------------------------------------------+
+# |   a         |                                                         |
+# |             +-------------------------------------------+-------------+---------------+
+# |   b                                                     |                             |
+# |                             +-------------+             +-----------------------------+
+# |   c                         |             |
+# |             +---------------+-------------+-------------------------------------------+
+# |   region    |                        one region of 0x80 frames                        |
+# |             +-------------------------------------------------------------------------+
 def test_defect_03_overlapping_free_regions():
-    """Theseus panics. Ours makes one region of them: no frame is in two."""
+    """Theseus panics. Ours makes one region of them, and no frame is in two."""
     a, b, c = area(0x100, 0x14F), area(0x140, 0x17F), area(0x120, 0x12F)
     for free in ((a, b, c), (c, b, a), (b, a, c), (a, a, b, c, c)):
         physmem = system(free)
@@ -115,7 +143,7 @@ def test_defect_03_overlapping_free_regions():
 
 
 def test_defect_03_overlapping_free_regions_that_differ_are_refused():
-    """What is two kinds of memory at once is a mistake, not a panic: init changes nothing and can be called again."""
+    """Memory of two kinds at once is a mistake, not a panic: init changes nothing and you can call it again."""
     physmem = fresh_physmem()
     different = ("dma", 0x140 * FRAME, 0x40 * FRAME, FRAME, physmem.DMA)
     raises(physmem.PhysMemError, physmem.init, [area(0x100, 0x14F, "general"), different], code="InvalidArgument")
@@ -134,15 +162,17 @@ def test_defect_04_empty_reserved_range():
 
 
 def test_defect_04_nothing_but_empty_ranges():
-    """Then there is a system without a frame, and it says so."""
+    """Then the system has no frames, and says so."""
     physmem = system([(0x100 * FRAME, 0)], [(0, 0), (0x100 * FRAME, 0)])
     assert physmem.regions() == []
     raises(physmem.PhysMemError, physmem.allocate_frames, 1, code="InvalidArgument")
 
 
 def test_defect_05_more_than_32_regions():
-    """Theseus indexes past the end of an array of 32. Ours takes 100 free regions and 100 reserved ones, 40 of each on
-    a board with little heap, and each frame of them can be allocated."""
+    """Theseus indexes past the end of an array of 32. Ours takes 100 free regions and 100 reserved ones.
+
+    A board with little heap takes 40 of each. Every frame of them can be allocated.
+    """
     count = scaled(100, 100, 40)
     free = [area(0x1000 + 16 * i, 0x1000 + 16 * i + 3) for i in range(count)]
     reserved = [area(0x1000 + 16 * i + 8, 0x1000 + 16 * i + 9) for i in range(count)]
@@ -160,7 +190,7 @@ def test_defect_05_more_than_32_regions():
 
 
 def test_defect_05_one_region_carved_into_more_than_32():
-    """The same with one free region and 50 reserved ranges inside of it: 51 pieces are left."""
+    """The same with one free region and 50 reserved ranges inside it: 51 pieces are left."""
     reserved = [area(0x1000 + 4 * i + 2, 0x1000 + 4 * i + 3) for i in range(50)]
     physmem = system([area(0x1000, 0x1000 + 4 * 50 + 1)], reserved)
     assert [region[:2] for region in layout(physmem) if not region[2]] == [(0x1000 + 4 * i, 2) for i in range(51)]
@@ -168,16 +198,18 @@ def test_defect_05_one_region_carved_into_more_than_32():
 
 
 class Board:
-    """A memory map with 256 frames."""
+    """A memory plan with 256 frames."""
 
     REGIONS = (("sram", 0x20000000, 256 * FRAME, FRAME, 0),)
     OCCUPIED = ()
 
 
 def test_defect_06_more_than_32_free_chunks_in_the_early_phase():
-    """Theseus keeps 32 chunks before there is a heap; freeing into a full array deadlocks (its later form) or loses the
-    frames (the form of the seed). Ours, with the heap locked, frees 128 frames no two of which touch, and has them
-    all again."""
+    """Theseus keeps 32 chunks before there is a heap.
+
+    Freeing into a full array deadlocks in its later form and loses the frames in its earlier one. Ours, with the heap
+    locked, frees 128 frames, no two of them adjacent, and can allocate them all again.
+    """
     physmem = fresh_physmem()
     physmem.boot(Board)
     try:
@@ -202,8 +234,10 @@ def test_defect_06_more_than_32_free_chunks_in_the_early_phase():
 
 
 def test_defect_06_more_owners_than_there_are_spares_in_the_early_phase():
-    """With the heap locked, owners come from a pool of 32. The next is a MemoryError with no frame lost, and those that
-    there are can be freed; after the early phase there are as many as one likes."""
+    """With the heap locked, owners come from a pool of 32. The next is a MemoryError that loses no frame.
+
+    The existing owners can be freed. After the early phase there are as many owners as you like.
+    """
     physmem = fresh_physmem()
     owners = [None] * 33
     error = None
@@ -229,8 +263,10 @@ def test_defect_06_more_owners_than_there_are_spares_in_the_early_phase():
 
 
 def test_defect_06_deferred_action_that_is_dropped():
-    """In Theseus an action that is dropped while the early array is full panics. Ours can be dropped at any time: 32 of
-    them here, none ever committed, and all frames are still there after the early phase."""
+    """In Theseus, dropping an action while the early array is full panics. You may drop ours at any time.
+
+    Here 32 of them are never committed. After the early phase all frames are still there.
+    """
     physmem = fresh_physmem()
     owners = [None] * 32
     physmem.boot(Board)
@@ -250,14 +286,24 @@ def test_defect_06_deferred_action_that_is_dropped():
         assert owners[i].free() == 2
     assert region.free_frames == 256
     frames, action = physmem.allocate_frames_deferred(256)
-    action.commit()  # if the scheduler was not first
+    action.commit()  # if the scheduler has not done it
     assert not action.pending and frames.free() == 256
     assert physmem.check() == []
 
 
+# Eight allocations are freed in the order below. One request then spans what would be up to eight chunks:
+# |
+# |   frame     0x100     0x102     0x104     0x106     0x108     0x10a     0x10c     0x10e     0x110
+# |             +---------+---------+---------+---------+---------+---------+---------+---------+
+# |   freed     |   2nd   |   4th   |   6th   |   1st   |   8th   |   7th   |   3rd   |   5th   |
+# |             +---------+---------+---------+---------+---------+---------+---------+---------+
+# |   request   |                               16 frames at 0x100                              |
+# |             +-------------------------------------------------------------------------------+
 def test_defect_07_at_an_address_over_three_and_more_adjacent_free_chunks():
     """Theseus' chunks stay apart once they were split, and a request at an address that spans three of them panics.
-    Ours has no chunks: frames freed one by one, in any order, are one run."""
+
+    Ours has no chunks: frames freed one by one, in any order, are one run.
+    """
     physmem = system([area(0x100, 0x10F, "general")])
     parts = [physmem.allocate_frames_at((0x100 + 2 * i) * FRAME, 2) for i in range(8)]
     for i in (3, 0, 6, 1, 7, 2, 5, 4):
@@ -270,7 +316,7 @@ def test_defect_07_at_an_address_over_three_and_more_adjacent_free_chunks():
 
 
 def test_defect_07_over_three_adjacent_ranges_of_init():
-    """The same with chunks that init was given: those that touch and have no names are one region, free or reserved."""
+    """The same with chunks given to init: those that touch and have no names are one region, free or reserved."""
     chunks = [area(0x100 + 4 * i, 0x103 + 4 * i) for i in (2, 0, 3, 1)]
     for free, reserved in ((chunks, ()), ((), chunks)):
         physmem = system(free, reserved)
@@ -280,7 +326,7 @@ def test_defect_07_over_three_adjacent_ranges_of_init():
 
 
 def test_defect_07_over_regions_with_names_is_refused():
-    """Regions with names stay apart; frames over two of them would be of neither."""
+    """Regions with names stay apart. Frames across two of them would belong to neither."""
     physmem = system([area(0x100, 0x103, "a"), area(0x104, 0x107, "b"), area(0x108, 0x10B, "c")])
     refused(physmem, "AddressOutOfRange", physmem.allocate_frames_at, 0x103 * FRAME, 6)
 
@@ -303,9 +349,11 @@ def test_defect_08_three_frames_freed_one_by_one_are_three_contiguous_frames():
 
 
 def test_defect_09_merge_of_a_free_and_a_reserved_range():
-    """In Theseus, merging general frames with adjacent reserved ones and dropping the result puts the reserved ones
-    into the general list. Ours refuses to merge frames of two regions, either way around; each goes back where it
-    was."""
+    """In Theseus, you can merge general frames with adjacent reserved ones. Dropping the result makes all of them
+    general.
+
+    Ours refuses to merge frames of two regions, either way around. Each goes back where it was.
+    """
     physmem = system([area(0x100, 0x10F, "general")], [area(0x110, 0x113, "reserved")])
     general = physmem.allocate_frames_at(0x10F * FRAME, 1)
     reserved = physmem.allocate_frames_at(0x110 * FRAME, 4)
@@ -319,9 +367,21 @@ def test_defect_09_merge_of_a_free_and_a_reserved_range():
     assert physmem.allocate_frames_at(0x110 * FRAME, 4).count == 4
 
 
+# Each of three reserved regions is extended by 4 frames. The first of them:
+# |
+# |   frame     0x100                       0x10e     0x110         0x114
+# |             +-------------------------------------+
+# |   region    |               reserved              |
+# |             +---------------------------+---------+-------------+
+# |   request                               |        6 frames       |
+# |             +---------------------------+-----------------------+
+# |   region    |               reserved, 0x14 frames               |
+# |             +---------------------------------------------------+
 def test_defect_10_extending_past_any_reserved_region():
-    """Theseus grants frames from a reserved region on to unknown addresses behind it only if that region is the highest
-    free one. Ours does so for each."""
+    """Theseus grants frames from a reserved region into unknown addresses only in the highest free region.
+
+    Ours does so in every reserved region.
+    """
     for order in ((0x100, 0x200, 0x300), (0x300, 0x200, 0x100), (0x200, 0x100, 0x300)):
         physmem = system(
             [area(0x1000, 0x100F, "general")],
@@ -341,7 +401,7 @@ def test_defect_10_extending_past_any_reserved_region():
 
 
 def test_defect_10_extending_a_region_that_is_partly_in_use():
-    """What lies before the frames asked for may be in use, and is freed as before; what is asked for may not."""
+    """The part before the requested frames may be in use, and is freed as before. The requested frames may not."""
     physmem = system([], [area(0x100, 0x10F), area(0x200, 0x20F)])
     first = physmem.allocate_frames_at(0x100 * FRAME, 4)
     last = physmem.allocate_frames_at(0x10C * FRAME, 6)
@@ -353,8 +413,10 @@ def test_defect_10_extending_a_region_that_is_partly_in_use():
 
 
 def test_defect_10_raw_calls_bound_before_the_extension_have_nothing_left():
-    """A region that is extended gets a new map. Calls bound to the old one neither allocate nor free, so that no frame
-    is handed out by both."""
+    """An extended region gets a new bitmap. Calls bound to the old one neither allocate nor free.
+
+    So no frame is handed out by both.
+    """
     physmem = system([], [area(0x100, 0x10F)])
     region = physmem.regions()[0]
     held = physmem.allocate_frames_at(0x100 * FRAME, 4)
@@ -368,7 +430,7 @@ def test_defect_10_raw_calls_bound_before_the_extension_have_nothing_left():
 
 
 def test_defect_10_extending_into_another_region_is_refused():
-    """The unknown addresses behind a region end where the next region begins, reserved or free."""
+    """The unknown addresses after a region end where the next region starts, reserved or free."""
     physmem = system([area(0x120, 0x12F, "general")], [area(0x100, 0x10F), area(0x110, 0x117, "next")])
     refused(physmem, "AddressNotFree", physmem.allocate_frames_at, 0x10F * FRAME, 2)
     refused(physmem, "AddressNotFree", physmem.allocate_frames_at, 0x117 * FRAME, 10)
@@ -376,7 +438,7 @@ def test_defect_10_extending_into_another_region_is_refused():
 
 
 def test_defect_11_frames_beyond_the_physical_maximum():
-    """Theseus grants them. Ours grants the last frame of all, and nothing that reaches past it."""
+    """Theseus grants them. Ours grants the very last frame, and nothing that reaches past it."""
     physmem = system([area(0x100, 0x10F, "general")])
     last = ADDRESSES - FRAME
     for addr, n in ((last, 2), (last - FRAME, 3), (ADDRESSES, 1), (ADDRESSES + FRAME, 1), (1 << 64, 1), (0, 1 << 60)):
@@ -399,7 +461,7 @@ def test_defect_11_extending_beyond_the_physical_maximum():
 
 
 def test_defect_11_regions_beyond_the_physical_maximum():
-    """init takes regions up to the last address, and none beyond: not as numbers, not as a Region."""
+    """init takes regions up to the last address and none beyond, neither as numbers nor as a Region."""
     physmem = fresh_physmem()
     for base, size in ((ADDRESSES, FRAME), (ADDRESSES - FRAME, 2 * FRAME), (0, ADDRESSES + FRAME)):
         raises(physmem.PhysMemError, physmem.init, [(base, size)], code="AddressOutOfRange")
@@ -428,8 +490,10 @@ def test_defect_12_by_bytes_of_the_largest_integers():
 
 
 def test_defect_13_calling_the_allocator_from_inside_inspect():
-    """Theseus holds its lock while the closure runs, so a closure that allocates waits for itself. In ours it may
-    allocate, free, inspect and look at the statistics; what it then picks is granted if it is free still."""
+    """Theseus holds its lock while the closure runs, so a closure that allocates waits for itself.
+
+    Ours may allocate, free, inspect and read statistics. What it then picks is granted if it is still free.
+    """
     physmem = system([area(0x100, 0x10F, "general")])
     held = physmem.allocate_frames_at(0x104 * FRAME, 4)
     inside = []
@@ -449,7 +513,7 @@ def test_defect_13_calling_the_allocator_from_inside_inspect():
 
 
 def test_defect_13_a_pick_that_the_chooser_itself_has_taken():
-    """What it allocated from the run that it was shown is not granted again."""
+    """What the chooser allocated from the run that it was shown is not granted again."""
     physmem = system([area(0x100, 0x10F, "general")])
     taken = []
 
@@ -462,9 +526,19 @@ def test_defect_13_a_pick_that_the_chooser_itself_has_taken():
     assert taken[0].free() == 1
 
 
+# The frames while the walk stands at frame 2. It then goes on behind the frames in use:
+# |
+# |   frame     0       1       2               4       5                       8
+# |             +---------------+---------------+-------------------------------+
+# |   first     |      free     |     in use    |              free             |    the walk has returned (0, 2, True)
+# |             +-------+-------+---------------+-------+-----------------------+
+# |   then      |  free |             in use            |          free         |    it ends with (5, 3, True)
+# |             +-------+-------------------------------+-----------------------+
 def test_defect_13_runs_end_while_frames_come_and_go():
-    """An allocation that is made while its region is inspected, and begins before the place reached and ends after it,
-    does not stop the inspection from ending: there is no run after the frames in use."""
+    """The inspection ends even if an allocation is made that starts before the place reached and ends after it.
+
+    There is no run after the frames in use.
+    """
     physmem = fresh_physmem()
     region = physmem.Region("memory", 0x100 * FRAME, 8 * FRAME)
     assert region.alloc_at(2, 2) == 2
@@ -480,8 +554,10 @@ def test_defect_13_runs_end_while_frames_come_and_go():
 
 
 def test_defect_13_no_heap_is_needed_to_allocate():
-    """Theseus allocates heap while it holds its lock. Ours allocates, merges and frees with the heap locked, and says
-    what is wrong."""
+    """Theseus allocates heap while it holds its lock. Ours allocates, merges and frees with the heap locked.
+
+    It also says what is wrong.
+    """
     physmem = system([area(0x100, 0x10F, "general")])
     refusal = None
     micropython.heap_lock()

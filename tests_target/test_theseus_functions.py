@@ -1,11 +1,11 @@
-"""Every function and type of Theseus' frame allocator, by name: what it says it does, ours does.
+"""Every function and type of Theseus' frame allocator, by name: ours does what Theseus says.
 
 The counterparts that have other names: `convert_to_heap_based` is `boot_complete`, `dump_frame_allocator_state` is
 `dump`, `inspect_then_allocate_free_frames` is `inspect_then_allocate`, dropping is `free` or ``with``, and the states
 are values of `AllocatedFrames.state` instead of types.
 
-Each test has a system of its own, of addresses that nothing reads or writes: 16 frames of SRAM, 64 of PSRAM, and
-reserved registers of 4 frames. Sizes are arithmetic on 4,096 bytes.
+Each test has its own system, at addresses that nothing reads or writes: 16 frames of SRAM, 64 of PSRAM, and reserved
+registers of 4 frames. Sizes are arithmetic on 4,096 bytes.
 """
 
 import sys
@@ -21,11 +21,11 @@ REGISTERS, REGISTER_FRAMES = 0x40000000, 4
 SRAM_AFTER = SRAM + 2 * FRAME
 NOBODYS = 0x50000000  # an address that no region contains
 GENERAL = SRAM_FRAMES + PSRAM_FRAMES
-MICROPYTHON = sys.implementation.name == "micropython"  # elsewhere the heap cannot be locked
+MICROPYTHON = sys.implementation.name == "micropython"  # CPython's heap cannot be locked
 
 
 class Board:
-    """The same system as a memory map, without the registers."""
+    """The same system as a memory plan, without the registers."""
 
     REGIONS = (
         ("sram", SRAM, SRAM_FRAMES * FRAME, FRAME, "DMA FAST"),
@@ -35,31 +35,31 @@ class Board:
 
 
 def system():
-    """A new physmem with the three regions."""
+    """Return a new physmem with the three regions."""
     physmem = fresh_physmem()
     physmem.init(Board.REGIONS, [("registers", REGISTERS, REGISTER_FRAMES * FRAME)])
     return physmem
 
 
 def seen(physmem):
-    """All that is free and all that is in use."""
+    """Return everything that is free and everything that is in use."""
     return [(region.name, region.base, region.end, list(region.runs())) for region in physmem.regions()]
 
 
 def refused(physmem, code, function, *arguments, **keywords):
-    """`function` raises PhysMemError with that code and changes nothing."""
+    """Check that `function` raises PhysMemError with that code and changes nothing."""
     before = seen(physmem)
     raises(physmem.PhysMemError, function, *arguments, code=code, **keywords)
     assert seen(physmem) == before
 
 
 def used(physmem):
-    """Frames in use, without the reserved ones."""
+    """Return the number of frames in use, without the reserved ones."""
     return physmem.stats()[None]["used"]
 
 
 def heap_locks():
-    """How often the heap is locked."""
+    """Return how often the heap is locked."""
     micropython.heap_lock()
     return micropython.heap_unlock()
 
@@ -68,7 +68,7 @@ def heap_locks():
 
 
 def test_init_makes_the_system():
-    """The reserved range is a region of its own; the free ones are whole."""
+    """The reserved range is a region of its own. The free ones are whole."""
     physmem = system()
     assert [(region.name, region.base, region.frames) for region in physmem.regions()] == [
         ("sram", SRAM, SRAM_FRAMES),
@@ -81,14 +81,22 @@ def test_init_makes_the_system():
 
 
 def test_init_is_for_once():
-    """A second call is an error, and the system is as it was."""
+    """A second call is an error and leaves the system unchanged."""
     physmem = system()
     refused(physmem, "NotPermitted", physmem.init, [(0x1000, FRAME)])
     refused(physmem, "NotPermitted", physmem.boot, Board)
 
 
+# |   frame     0                   4                   8                               16
+# |             +-----------------------------------------------------------------------+
+# |   free      |                            sram, 16 frames                            |
+# |             +-------------------+-------------------+-------------------------------+
+# |   reserved                      |         4         |
+# |             +-------------------+-------------------+-------------------------------+
+# |   regions   |      4, free      |    4, reserved    |            8, free            |
+# |             +-------------------+-------------------+-------------------------------+
 def test_init_carves_reserved_ranges_out_of_free_ones():
-    """16 frames without the 4 from the fifth on are 4 and 8; the 4 are reserved."""
+    """Reserving 4 of 16 frames, from the fifth, leaves free regions of 4 and 8 frames."""
     physmem = fresh_physmem()
     physmem.init([("sram", SRAM, 16 * FRAME)], [(SRAM + 4 * FRAME, 4 * FRAME)])
     assert [(region.base, region.frames, bool(region.attrs & physmem.RESERVED)) for region in physmem.regions()] == [
@@ -101,7 +109,7 @@ def test_init_carves_reserved_ranges_out_of_free_ones():
 
 
 def test_init_of_what_cannot_be_changes_nothing():
-    """After each refusal there is still no system, and init can be called again."""
+    """After each refusal there is still no system, and you can call init again."""
     physmem = fresh_physmem()
     good = ("sram", SRAM, 16 * FRAME)
     for wrong, code in (
@@ -141,7 +149,10 @@ def test_nothing_is_allocated_before_init():
 
 
 def test_allocate_frames_gives_contiguous_frames_to_one_owner():
-    """Until all general frames are out: no frame twice, none reserved; then MemoryError, and all comes back."""
+    """Until all general frames are allocated, no frame appears twice and none is reserved.
+
+    Then there is a MemoryError. All frames can be freed again.
+    """
     physmem = system()
     owners, numbers = [], set()
     for n in (1, 2, 3, 5, 8, 13, 16, 16):
@@ -189,7 +200,7 @@ def test_allocate_frames_with_constraints():
 
 
 def test_allocate_frames_from_low_to_high():
-    """Frames 40 and 41 of PSRAM are the only two between these bounds; then there is none."""
+    """Frames 40 and 41 of PSRAM are the only two between these bounds. Then there is none."""
     physmem = system()
     low, high = PSRAM + 40 * FRAME, PSRAM + 42 * FRAME
     assert physmem.allocate_frames(2, low=low, high=high).addr == low
@@ -198,9 +209,18 @@ def test_allocate_frames_from_low_to_high():
     assert physmem.allocate_frames(1, high=PSRAM).region.name == "sram"
 
 
+# Free frames are empty, # is in use, and ^ marks the multiples of the boundary:
+# |
+# |   frame     0               2       3       4       5       6       7       8
+# |             +---------------+-------+-------+-------+-------+-------+-------+-----------------------+
+# |   psram     | ############# |       |       |       |       |       |       | ##################### |
+# |             +---------------+-------+-------+-------+-------+-------+-------+-----------------------+
+# |             ^                               ^                               ^
 def test_allocate_frames_within_a_boundary():
-    """Only frames 2..7 are free. Three from 2 or 3 on would cross the multiple of 4 frames before frame 4, so they
-    begin at 4 or 5; four begin at 4; five fit nowhere within 4."""
+    """Only frames 2..7 are free. Three starting at 2 or 3 would cross the multiple of 4 frames before frame 4.
+
+    So they start at 4 or 5. Four start at 4. Five fit nowhere within 4.
+    """
     physmem = system()
     physmem.allocate_frames_at(PSRAM, 2)
     physmem.allocate_frames_at(PSRAM + 8 * FRAME, PSRAM_FRAMES - 8)
@@ -216,7 +236,7 @@ def test_allocate_frames_within_a_boundary():
 
 
 def test_allocate_frames_at_begins_with_the_frame_that_contains_the_address():
-    """Whatever the offset of the address in that frame."""
+    """The offset of the address in that frame does not matter."""
     physmem = system()
     for offset in (0, 1, FRAME - 1):
         frames = physmem.allocate_frames_at(PSRAM + 7 * FRAME + offset, 3)
@@ -225,7 +245,7 @@ def test_allocate_frames_at_begins_with_the_frame_that_contains_the_address():
 
 
 def test_allocate_frames_at_of_reserved_frames():
-    """Reserved frames are handed out by address only, and come back reserved."""
+    """Reserved frames are handed out only by address, and come back reserved."""
     physmem = system()
     frames = physmem.allocate_frames_at(REGISTERS + FRAME, 2)
     assert (frames.addr, frames.count, frames.region.name) == (REGISTERS + FRAME, 2, "registers")
@@ -236,7 +256,7 @@ def test_allocate_frames_at_of_reserved_frames():
 
 
 def test_allocate_frames_at_an_address_of_nobody_makes_a_reserved_region():
-    """It is granted; once freed it is still reserved: only this address gets it again."""
+    """The request is granted. Once freed, the frames are still reserved: you get them only by address."""
     physmem = system()
     frames = physmem.allocate_frames_at(NOBODYS + 5, 2)
     assert (frames.addr, frames.count) == (NOBODYS, 2)
@@ -269,7 +289,7 @@ def test_allocate_frames_at_refusals():
 
 
 def test_allocate_frames_by_bytes_rounds_up_to_frames():
-    """A byte more than n frames is n + 1 frames."""
+    """One byte more than n frames is n + 1 frames."""
     physmem = system()
     for nbytes, count in ((1, 1), (FRAME - 1, 1), (FRAME, 1), (FRAME + 1, 2), (10 * FRAME, 10), (10 * FRAME + 1, 11)):
         frames = physmem.allocate_frames_by_bytes(nbytes)
@@ -299,7 +319,7 @@ def test_allocate_frames_by_bytes_at_adds_the_offset_in_the_frame():
 
 
 def test_zero_negative_and_no_number_at_every_function():
-    """Theseus: "cannot allocate zero frames". Nothing is changed."""
+    """Theseus says "cannot allocate zero frames". Nothing changes."""
     physmem = system()
     for function in (
         physmem.allocate_frames,
@@ -324,7 +344,7 @@ def test_zero_negative_and_no_number_at_every_function():
         raises(TypeError, function, 1, "here")
     assert used(physmem) == 0
     message = str(raises(physmem.PhysMemError, physmem.allocate_frames, 0))
-    assert message == "cannot allocate zero frames"
+    assert message == "cannot allocate zero frames: ask for at least one"
 
 
 # allocate_frames_deferred, allocate_frames_by_bytes_deferred, DeferredAllocAction
@@ -346,7 +366,7 @@ def test_allocate_frames_deferred_answers_frames_and_an_action():
 
 
 def test_allocate_frames_by_bytes_deferred_rounds_up_and_adds_the_offset():
-    """As the functions that are not deferred."""
+    """Like the functions that are not deferred."""
     physmem = system()
     frames, action = physmem.allocate_frames_by_bytes_deferred(FRAME + 1)
     assert frames.count == 2
@@ -355,8 +375,10 @@ def test_allocate_frames_by_bytes_deferred_rounds_up_and_adds_the_offset():
 
 
 def test_deferred_alloc_action_commits_once():
-    """`commit` answers whether there was anything to do; a ``with`` block commits at its end; the scheduler does it
-    unasked."""
+    """`commit` returns whether there was anything to do. A ``with`` block commits at its end.
+
+    The scheduler commits on its own.
+    """
     physmem = system()
 
     def commit():
@@ -382,8 +404,10 @@ def test_deferred_alloc_action_commits_once():
 
 
 def test_deferred_alloc_action_hides_no_frame():
-    """In Theseus the left-overs of a chunk are invisible until the action is dropped; here all frames that are free can
-    be allocated at once, and the action may come before or after the frames are freed."""
+    """In Theseus the left-overs of a chunk are invisible until the action is dropped.
+
+    Here you can allocate every free frame at once, and commit before or after the frames are freed.
+    """
     physmem = system()
 
     def commit():
@@ -399,7 +423,10 @@ def test_deferred_alloc_action_hides_no_frame():
 
 
 def test_allocation_at_an_address_with_the_heap_locked():
-    """No heap is used for an address of either region, one of which is a big int on boards of 32 bits; nor to free."""
+    """Allocating at an address of either region uses no heap, and neither does freeing.
+
+    One of the addresses is a big int on 32-bit boards.
+    """
     physmem = system()
     owners = [None] * 4
     freed = 0
@@ -419,7 +446,7 @@ def test_allocation_at_an_address_with_the_heap_locked():
 
 
 def test_deferred_allocation_with_the_heap_locked():
-    """32 times without heap; then MemoryError with nothing lost; committed, once the heap is free, 32 times again."""
+    """32 times without heap, then a MemoryError with nothing lost. Once committed with heap, 32 times again."""
     physmem = system()
     owners = [None] * 33
     actions = [None] * 33
@@ -442,7 +469,7 @@ def test_deferred_allocation_with_the_heap_locked():
         assert made == (32 if MICROPYTHON else 33)
         assert (refusal is not None) is MICROPYTHON
         assert used(physmem) == made
-        # One commit does it for all. (On CPython the 33rd has found heap and done it for those before.)
+        # One commit completes them all. (On CPython the 33rd request has found heap and completed the earlier ones.)
         assert actions[made - 1].pending and actions[made - 1].commit() is True
         for i in range(made):
             assert not actions[i].pending and actions[i].commit() is False
@@ -455,7 +482,7 @@ def test_deferred_allocation_with_the_heap_locked():
 
 
 def test_allocated_frames_frees_once():
-    """Theseus frees when the owner is dropped; here `free` does, and afterwards it is no owner."""
+    """Theseus frees when the owner is dropped. Here `free` does, and afterwards it no longer owns anything."""
     physmem = system()
     frames = physmem.allocate_frames(3)
     assert frames.free() == 3
@@ -467,7 +494,7 @@ def test_allocated_frames_frees_once():
 
 
 def test_allocated_frames_frees_at_the_end_of_with():
-    """Also by an exception; and not again what was freed or split inside."""
+    """The end of the block frees, also after an exception, but not again what was freed or split inside."""
     physmem = system()
     with physmem.allocate_frames(3) as frames:
         assert used(physmem) == 3
@@ -489,7 +516,7 @@ def test_allocated_frames_frees_at_the_end_of_with():
 
 
 def test_allocated_frames_derefs_to_its_range():
-    """`range` is a value of its own: it says which frames, and cannot free them."""
+    """`range` is a value: it describes the frames and cannot free them."""
     physmem = system()
     frames = physmem.allocate_frames_at(PSRAM + 3 * FRAME, 4)
     assert frames.range == physmem.FrameRange(PSRAM // FRAME + 3, 4)
@@ -502,7 +529,7 @@ def test_allocated_frames_derefs_to_its_range():
 
 
 def test_allocated_frame_borrows_from_its_owner():
-    """Iteration gives each frame in order, as often as one likes; the owner stays the owner."""
+    """Iteration gives each frame in order, as often as you like. The owner stays the owner."""
     physmem = system()
     frames = physmem.allocate_frames_at(PSRAM + 3 * FRAME, 4)
     for _ in range(2):
@@ -517,7 +544,7 @@ def test_allocated_frame_borrows_from_its_owner():
 
 
 def test_allocated_frames_iter_of_none():
-    """An owner without frames is iterated zero times."""
+    """Iterating an owner without frames gives nothing."""
     physmem = system()
     empty, rest = physmem.allocate_frames(2).split_at(0)
     assert list(empty) == []
@@ -525,7 +552,7 @@ def test_allocated_frames_iter_of_none():
 
 
 def test_as_allocated_frame_asserts_one_frame():
-    """Theseus panics for any other number; here it is an error."""
+    """Theseus panics for any other number. Here it is an error."""
     physmem = system()
     single = physmem.allocate_frames_at(PSRAM, 1)
     assert single.as_allocated_frame().addr == PSRAM
@@ -539,7 +566,7 @@ def test_as_allocated_frame_asserts_one_frame():
 
 
 def test_merge_on_either_side():
-    """The other ends, and one free gives all of it back."""
+    """The other owner ends, and a single free returns all frames."""
     physmem = system()
     for one_first in (True, False):
         low = physmem.allocate_frames_at(PSRAM + 4 * FRAME, 3)
@@ -555,7 +582,7 @@ def test_merge_on_either_side():
 
 
 def test_merge_of_what_is_not_adjacent_gives_both_back():
-    """A gap of one frame, another region, itself, no frames at all: both owners stay as they were."""
+    """A gap of one frame, another region, itself, no frames at all: both owners stay unchanged."""
     physmem = system()
     one = physmem.allocate_frames_at(PSRAM, 2)
     far = physmem.allocate_frames_at(PSRAM + 3 * FRAME, 2)
@@ -573,8 +600,10 @@ def test_merge_of_what_is_not_adjacent_gives_both_back():
 
 
 def test_merge_undoes_every_split():
-    """Split at each index and merged from either side, it is the owner of the same frames again; so with a split that
-    left one side without frames."""
+    """Split at each index and merged from either side, the result owns the same frames again.
+
+    This includes a split that left one side without frames.
+    """
     physmem = system()
     for i in range(6):
         for forward in (True, False):
@@ -586,7 +615,8 @@ def test_merge_undoes_every_split():
 
 
 def test_merge_with_an_owner_of_no_frames():
-    """Wherever it was split off, nothing and some frames are those frames; the result owns and frees them."""
+    """Wherever it was split off, an empty owner merged with another gives the other's frames, owned and freed by the
+    result."""
     physmem = system()
     for n in (0, 3):
         for forward in (True, False):
@@ -616,7 +646,7 @@ def test_merge_of_parts_in_any_order():
 
 
 def test_split_at_gives_two_owners():
-    """The scenarios are in test_theseus_scenarios. Here: `owner` goes along, and the old owner is none any more."""
+    """The parts keep the tag of the old owner, which ends. test_theseus_scenarios.py has the scenarios."""
     physmem = system()
     frames = physmem.allocate_frames(5, owner="camera")
     first, second = frames.split_at(2)
@@ -631,7 +661,7 @@ def test_split_at_gives_two_owners():
 
 
 def test_split_at_of_no_index():
-    """What is no int is a TypeError, what is outside AddressOutOfRange, and nothing is lost."""
+    """An index that is not an int is a TypeError, one outside is AddressOutOfRange, and nothing is lost."""
     physmem = system()
     frames = physmem.allocate_frames(5)
     for wrong in (None, "1", 1.0, (1,)):
@@ -643,8 +673,16 @@ def test_split_at_of_no_index():
     assert frames.free() == 5
 
 
+# For example `split_range(1, 3)`:
+# |
+# |   index     0             1                                         4
+# |             +---------------------------------------------------------------------+
+# |   before    |                       one owner of five frames                      |
+# |             +-------------+-----------------------------------------+-------------+
+# |   after     |    before   |                 extract                 |    after    |
+# |             +-------------+-----------------------------------------+-------------+
 def test_split_range_gives_before_extract_and_after():
-    """Every range within five frames: the three owners have what a slice of range(5) has, and each frees its own."""
+    """For every range within five frames the three owners have what a slice of range(5) has, and each frees its own."""
     physmem = system()
     for i in range(5):
         for n in range(1, 6 - i):
@@ -663,7 +701,7 @@ def test_split_range_gives_before_extract_and_after():
 
 
 def test_split_range_refuses_no_frames_and_frames_outside():
-    """Theseus: an error when empty or not contained."""
+    """As in Theseus: an error when the range is empty or not contained."""
     physmem = system()
     frames = physmem.allocate_frames(5)
     for i in (-1, 0, 3, 5, 6):
@@ -675,8 +713,10 @@ def test_split_range_refuses_no_frames_and_frames_outside():
 
 
 def split_with_the_heap_locked(split, spares):
-    """Call ``split(frames)`` with the heap locked and at most `spares` spare owners: either it is done, or it is a
-    MemoryError and the owner still owns all."""
+    """Call ``split(frames)`` with the heap locked and at most `spares` spare owners.
+
+    Either it is done, or it is a MemoryError and the owner still owns all frames.
+    """
     physmem = system()
     frames = physmem.allocate_frames(5)
     parts = refusal = None
@@ -711,11 +751,11 @@ def test_split_range_with_the_heap_locked_loses_nothing():
         split_with_the_heap_locked(lambda frames: frames.split_range(1, 2), spares)
 
 
-# states and transitions
+# States and transitions.
 
 
 def attempt(frames, other, action):
-    """Do `action` with an owner; `other` is one adjacent to it."""
+    """Do `action` with an owner. `other` is adjacent to it."""
     if action == "map":
         frames.map()
     elif action == "unmap":
@@ -759,7 +799,9 @@ def brought_to(frames, state):
 
 def test_states_and_transitions():
     """Every action in every state: Allocated -> Mapped -> Unmapped -> Allocated's actions again, Freed at the end.
-    Mapped frames are hardware's: nothing but `unmap` is permitted. A refusal leaves the state as it is."""
+
+    Hardware owns mapped frames: only `unmap` is permitted. A refusal leaves the state unchanged.
+    """
     physmem = system()
     assert set(TRANSITIONS) == {
         physmem.ALLOCATED,
@@ -786,7 +828,7 @@ def test_states_and_transitions():
 
 
 def test_mapped_frames_are_not_freed_at_the_end_of_with():
-    """Theseus panics when mapped frames are dropped. Here the block ends with an error, and they stay hardware's."""
+    """Theseus panics when mapped frames are dropped. Here the block ends with an error and hardware keeps them."""
     physmem = system()
     frames = physmem.allocate_frames(2)
 
@@ -801,7 +843,7 @@ def test_mapped_frames_are_not_freed_at_the_end_of_with():
 
 
 def test_unmapped_frames_are_freed_at_the_end_of_with():
-    """Theseus: dropping unmapped frames frees them."""
+    """As in Theseus, dropping unmapped frames frees them."""
     physmem = system()
     with physmem.allocate_frames(2) as frames:
         frames.map().unmap()
@@ -812,7 +854,7 @@ def test_unmapped_frames_are_freed_at_the_end_of_with():
 
 
 def test_inspect_then_allocate_shows_every_free_run_by_address():
-    """None asks for the next; reserved frames are not shown; when there is no other, the answer is None."""
+    """None asks for the next run. Reserved frames are not shown. After the last run, the result is None."""
     physmem = system()
     physmem.allocate_frames_at(SRAM + 4 * FRAME, 4)
     physmem.allocate_frames_at(PSRAM, 1)
@@ -847,7 +889,7 @@ def test_inspect_then_allocate_allocates_what_is_picked():
 
 
 def test_inspect_then_allocate_refuses_what_is_not_in_the_run():
-    """No frames, frames of a neighbour, of another region, and what is no pair of ints."""
+    """No frames, frames of a neighbour, of another region, and values that are not pairs of ints."""
     physmem = system()
     physmem.allocate_frames_at(SRAM + 4 * FRAME, 4)
     for pick, code in (
@@ -867,7 +909,7 @@ def test_inspect_then_allocate_refuses_what_is_not_in_the_run():
 
 
 def test_inspect_then_allocate_may_call_the_allocator_inside():
-    """Allocating, freeing and inspecting inside the chooser work as outside; its exception comes through."""
+    """Allocating, freeing and inspecting work inside the chooser as they do outside. Its exception is passed on."""
     physmem = system()
     taken = []
 
@@ -893,7 +935,7 @@ def test_inspect_then_allocate_may_call_the_allocator_inside():
 
 
 def test_convert_to_heap_based_is_boot_complete_and_idempotent():
-    """However often it is called, the heap ends up as it was before the boot, and allocations go on as before."""
+    """However often you call it, the heap ends up as it was before the boot, and allocations go on as before."""
     physmem = fresh_physmem()
     locks = heap_locks()
     assert not physmem.booted
@@ -927,7 +969,7 @@ def test_convert_to_heap_based_after_init_without_an_early_phase():
 
 
 def test_allocation_goes_on_over_the_end_of_the_early_phase():
-    """What was allocated early is freed, split and merged afterwards as anything else; no heap was used early."""
+    """You can free, split and merge afterwards what was allocated early. The early phase used no heap."""
     physmem = fresh_physmem()
     physmem.boot(Board)
     try:
@@ -956,7 +998,7 @@ def test_allocation_goes_on_over_the_end_of_the_early_phase():
 
 
 def test_dump_frame_allocator_state_is_dump():
-    """A line for each region and one for each run, free or used, by address; it changes nothing."""
+    """One line for each region and one for each run, free or used, by address. Nothing changes."""
     physmem = system()
     physmem.allocate_frames_at(PSRAM + 2 * FRAME, 3)
     before = seen(physmem)
@@ -982,7 +1024,8 @@ def test_dump_frame_allocator_state_is_dump():
 
 
 def test_physical_memory_region_and_memory_region_type():
-    """The system's regions as Theseus lists them: Reserved is what only an address gets, also if nobody named it."""
+    """The system's regions as Theseus lists them: Reserved memory is only handed out by address, even if never
+    declared."""
     physmem = system()
     physmem.allocate_frames_at(NOBODYS, 2)
     kinds = physmem.MemoryRegionType
@@ -996,7 +1039,7 @@ def test_physical_memory_region_and_memory_region_type():
 
 
 def test_physical_memory_regions_make_a_system():
-    """What Theseus' init takes, ours takes as addresses and sizes."""
+    """Ours takes what Theseus' init takes, as addresses and sizes."""
     physmem = fresh_physmem()
     free = physmem.PhysicalMemoryRegion(physmem.FrameRange(0x100, 16), physmem.MemoryRegionType.Free)
     reserved = physmem.PhysicalMemoryRegion(physmem.FrameRange(0x104, 2), physmem.MemoryRegionType.Reserved)

@@ -1,6 +1,6 @@
 """machine.Timer of the boards that firmware/qemu makes, its soft and its hard callbacks.
 
-QEMU makes the time out of the instructions executed, 64 ns each, so that a busy host does not make a tick late.
+QEMU derives time from the instructions executed, 64 ns each, so a busy host does not make a tick late.
 """
 
 import machine
@@ -20,8 +20,11 @@ QUIET_MS = 50  # for what must not
 
 
 class Ticks:
-    """A callback that counts its calls; `tick` is bound once, as naming a method takes heap. All attributes are there
-    before the first tick: while MicroPython makes room for one more, a handler does not find the others."""
+    """A callback that counts its calls. `tick` is bound once, since naming a method takes heap.
+
+    All attributes exist before the first tick: while MicroPython makes room for one more, a handler cannot find the
+    others.
+    """
 
     def __init__(self, number, **parameters):
         self.count = 0
@@ -37,7 +40,7 @@ class Ticks:
 
 
 def wait(ticks, count):
-    """Wait until `ticks` has counted to `count`; fail if it does not within WAIT_MS."""
+    """Wait until `ticks` has counted to `count`. Fail if it does not within WAIT_MS."""
     start = time.ticks_ms()
     while ticks.count < count:
         assert time.ticks_diff(time.ticks_ms(), start) < WAIT_MS, "%d ticks, not %d" % (ticks.count, count)
@@ -110,7 +113,7 @@ def test_what_a_hard_callback_schedules_runs_after_it():
 
 
 def test_period():
-    # Against the board's clock of 100 Hz, which may be read before or behind its edge at each end.
+    # Against the board's 100 Hz clock, which may be read before or after its edge at each end.
     for parameters in ({"freq": 100}, {"period": 10}, {"period": 10000, "tick_hz": 1000000}, {"freq": 100.0}):
         ticks = Ticks(0, hard=True, **parameters)
         wait(ticks, 1)
@@ -184,7 +187,7 @@ def test_exception_in_a_hard_callback_stops_the_timer():
     assert str(failing) == "Timer(0)"
     time.sleep_ms(QUIET_MS)
     assert calls == [1]
-    # The other timer, the heap and the scheduler are as before.
+    # The other timer, the heap and the scheduler are unchanged.
     wait(ticks, ticks.count + 10)
     assert not micropython.heap_locked()
     assert len(bytearray(1000)) == 1000

@@ -1,5 +1,7 @@
-"""Records that two cores use: one core at a time. MicroPython has no lock of its own around lists and the like there:
-here only one core writes to each at a time.
+"""Records that two cores use: one core at a time.
+
+MicroPython has no lock of its own around lists and the like on two cores. So here only one core writes to each at a
+time.
 """
 
 import _thread
@@ -19,7 +21,7 @@ def records():
 
 
 def test_the_other_thread_waits():
-    """It enters when the first one has left for as many times as it has entered, not before."""
+    """The other thread enters when the first one has left as many times as it has entered, not before."""
     shared = records()
     events = []
 
@@ -44,7 +46,7 @@ def test_the_other_thread_waits():
 
 
 def test_both_at_once():
-    """What is done within it is done as one, however often the other thread comes."""
+    """What is done inside is done as one step, however often the other thread comes."""
     shared = records()
     count = [0]
     ended = bytearray(2)

@@ -1,5 +1,7 @@
-"""A system of two regions, whose memory nothing touches: "sram" is SHARED; requests go to "psram" first, which could do
-less."""
+"""A system of two regions whose memory nothing touches: "sram" is SHARED, "psram" has fewer merits.
+
+Requests go to "psram" first.
+"""
 
 from support import fresh_physmem
 
@@ -8,7 +10,7 @@ SRAM = 0x20100000
 
 
 def two_regions(frames, psram):
-    """A physmem of its own with two regions of `frames` frames, "psram" at the address `psram`."""
+    """Return a fresh physmem with two regions of `frames` frames, "psram" at the address `psram`."""
     physmem = fresh_physmem()
     physmem.init(
         [

@@ -10,7 +10,7 @@ _ENOENT = 2
 
 
 class UploadedFiles:
-    """Read-only for MicroPython; the host adds to `contents`, name -> bytes."""
+    """Read-only for MicroPython. The host adds to `contents`, name -> bytes."""
 
     def __init__(self):
         self.contents = {}

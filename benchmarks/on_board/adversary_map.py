@@ -1,17 +1,18 @@
-"""A region whose map can be set frame by frame, and what one raw call costs on that map.
+"""A region whose bitmap you can set frame by frame, and what one raw call costs on it.
 
-A *map* is a bytearray with a letter a frame: FREE, HEAD for the first frame of an allocation, BODY for its others.
-Together with the arguments it is all in the region that a call's cost depends on: the two rows of the state hold no
-more, and the rest of it derives from them (physmem_engine).
+A *map* here is a bytearray with a letter for each frame: FREE, HEAD for the first frame of an allocation, BODY for its
+others. A call's cost depends only on this and on the arguments: the two rows of the state hold nothing else, and the
+rest of the state derives from them (physmem_engine).
 
-A call that looks up names costs less if it has just done so, as MicroPython keeps where it found the last of them. Here
-it never has.
+A call that looks up names costs less if it has just looked them up, because MicroPython caches the last lookups. Here
+the cache is always cold.
 """
 
 import instructions
 import maps
 import micropython
 import physmem_engine as engine
+import physmem_state
 from micropython import const
 from physmem_region import SHARED
 
@@ -23,15 +24,17 @@ _others = dict.fromkeys(range(256))
 
 
 def forget_names():
-    """Look up so much else that MicroPython's cache, 128 places found in dictionaries, holds nothing of physmem."""
+    """Look up so many other names that MicroPython's cache of 128 dictionary lookups holds none of physmem's."""
     for number in _others:
         _ = _others[number]
 
 
 @micropython.viper
 def _write_rows(frames: ptr8, number: int, free: ptr32, starts: ptr32):
-    """Write the map of `number` frames to the rows of free frames and of starts. A BODY with no allocation before it
-    becomes a HEAD, in the map as well."""
+    """Write the map of `number` frames to the rows of free frames and of starts.
+
+    A BODY with no allocation before it becomes a HEAD, in the map too.
+    """
     before = FREE
     i = 0
     while i < number:
@@ -59,26 +62,28 @@ def _write_rows(frames: ptr8, number: int, free: ptr32, starts: ptr32):
 
 
 class Trial:
-    """A region of `frames` frames and its `map`. `set` brings the region to what the map says; `cost` counts a call and
-    undoes it."""
+    """A region of `frames` frames and its `map`. `set` makes the region match the map; `cost` counts a call and undoes
+    it."""
 
     def __init__(self, frames, shared):
         self.frames = frames
         self.map = bytearray(b"." * frames)
         self.region = maps.new_region(frames, SHARED if shared else 0)
         self._state = self.region._state
-        starts = engine._starts(self._state)
+        starts = physmem_state.starts_of(self._state)
         self._starts = memoryview(self._state)[starts:]
-        self._free = memoryview(self._state)[starts - ((frames + 31) >> 5) - 1 :]  # as long, and just before
+        self._free = memoryview(self._state)[starts - ((frames + 31) >> 5) - 1 :]  # the row before it, equally long
 
     def set(self):
-        """Bring the region to the map."""
+        """Make the region match the map."""
         _write_rows(self.map, self.frames, self._free, self._starts)
-        engine.rebuild(self._state)
+        physmem_state.rebuild(self._state)
 
     def cost(self, call, *arguments):
-        """``(instructions, answer)`` of the raw call of that name on the map, which is the region's again afterwards.
-        Never were more frames used than now, so that an allocation has a new peak to write down."""
+        """Return ``(instructions, answer)`` of the raw call with that name on the map, and restore the region.
+
+        The number of used frames before the call is the peak, so an allocation also has to record a new peak.
+        """
         region = self.region
         self._state[engine.STATE_FEWEST_FREE] = self._state[engine.STATE_FREE]
         count, answer = counted(region, call, arguments)
@@ -91,7 +96,7 @@ class Trial:
 
 
 def counted(region, call, arguments):
-    """``(instructions, answer)`` of one raw call, not undone."""
+    """Return ``(instructions, answer)`` of one raw call, without undoing it."""
     function = getattr(region, call)
     forget_names()
     count = (instructions.of_call if len(arguments) == 1 else instructions.of_call_2)(function, *arguments)
@@ -99,7 +104,7 @@ def counted(region, call, arguments):
 
 
 def replay(frames, shared, used, call, arguments):
-    """Instructions of the raw call in a new region, after the (first, count) of `used` were allocated by raw calls."""
+    """Return the instructions of the raw call in a new region with each (first, count) of `used` allocated."""
     region = maps.new_region(frames, SHARED if shared else 0)
     for first, count in used:
         assert region.alloc_at(first, count) == first

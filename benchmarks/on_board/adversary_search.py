@@ -1,11 +1,11 @@
 """Search for the map and the request that cost most instructions, on the board itself.
 
-A *kind* of request is ``(call, n)``: alloc, alloc_aligned, alloc_at or free of n frames, any number for n = 0. The
-alignment may be any power of two from 2 on, the place any frame; alloc_natural is alloc_aligned(n, n). What is found
-is ``(instructions, arguments, map)``, the map as letters (adversary_map).
+A *kind* of request is ``(call, n)``: alloc, alloc_aligned, alloc_at or free of n frames; n = 0 means any number. The
+alignment can be any power of two from 2, the place any frame; alloc_natural is alloc_aligned(n, n). A result is
+``(instructions, arguments, map)``, with the map as letters (adversary_map).
 
-Four ways: `combs` tries regular maps made by hand, `exhaustive` every map of a small window, `climb` changes a map at
-random and keeps what costs more, `simplify` makes a map plainer that costs no less.
+There are four methods: `combs` tries regular maps made by hand, `exhaustive` tries every map of a small window, `climb`
+changes a map at random and keeps what costs more, `simplify` makes a map simpler without making it cheaper.
 """
 
 from adversary_map import BODY, FREE, HEAD, Trial
@@ -13,16 +13,16 @@ from micropython import const
 from random_numbers import RandomNumbers
 
 BACKGROUNDS = ("used as one", "used frame by frame", "free", "every second frame free")
-"""What is around a window, and what a climb begins with."""
-_AROUND_WORDS = (31, 32, 33, 64)  # numbers of frames that are asked for in `exhaustive` besides those of the window
-_DEEPEST = const(64)  # instructions that a step of `climb` may lose when it begins
+"""What surrounds a window, and what a climb starts from."""
+_AROUND_WORDS = (31, 32, 33, 64)  # numbers of frames that `exhaustive` requests besides those up to the window's width
+_DEEPEST = const(64)  # instructions that a step of `climb` may lose at the start
 _NOTHING = (0, (), b"")
 
 _trials = {}
 
 
 def _trial(frames, shared):
-    """The Trial of that kind of region; only one is kept, as each takes heap."""
+    """Return the Trial for that kind of region. Only one is kept, because each takes heap."""
     if (frames, shared) not in _trials:
         _trials.clear()
         _trials[frames, shared] = Trial(frames, shared)
@@ -30,7 +30,7 @@ def _trial(frames, shared):
 
 
 class Candidate:
-    """A map and a request of one kind, which together cost something."""
+    """A map and a request of one kind, whose cost can be counted."""
 
     def __init__(self, kind, frames, shared):
         self.trial = _trial(frames, shared)
@@ -43,7 +43,7 @@ class Candidate:
         self.place = 0
 
     def begin(self, start):
-        """Take what was found before, or the background of that number."""
+        """Start from an earlier result, or from the background with that number."""
         trial = self.trial
         if isinstance(start, int):
             trial.map[:] = background(trial.frames, start)
@@ -58,7 +58,7 @@ class Candidate:
         self.n = arguments[1] if self.call == "alloc_at" else trial.region.count(self.place)
 
     def arguments(self):
-        """The arguments of the call."""
+        """Return the arguments of the call."""
         if self.call == "alloc":
             return (self.n,)
         if self.call == "alloc_aligned":
@@ -68,7 +68,7 @@ class Candidate:
         return self.place, self.n
 
     def cost(self):
-        """Put on the map what the request is about, bring the region to the map, and count the call."""
+        """Put what the request needs on the map, make the region match it, and count the call."""
         n, place, frames = self.n, self.place, self.trial.map
         end = place + n
         if self.call == "free":
@@ -82,12 +82,12 @@ class Candidate:
         return self.trial.cost(self.call, *self.arguments())[0]
 
     def found(self, cost):
-        """What was found, with its cost."""
+        """Return this candidate as a result with that cost."""
         return cost, self.arguments(), bytes(self.trial.map)
 
 
 def _fill(frames, first, pattern, last):
-    """Repeat `pattern` over the map from `first` on, up to the `last` frames, which become free."""
+    """Repeat `pattern` over the map from `first` up to the `last` frames, which become free."""
     end = len(frames) - last
     count = end - first
     if count > 0:
@@ -96,8 +96,11 @@ def _fill(frames, first, pattern, last):
 
 
 def combs(kind, frames, shared, offsets, holes, teeth, lasts, aligns):
-    """The dearest of the maps of holes, runs of free frames, between teeth, allocations, from the frame offset on, what
-    is before it in use, the last frames free: of all combinations of these numbers of frames and of alignments."""
+    """Return the most expensive comb: holes (runs of free frames) between teeth (allocations).
+
+    The comb starts at an offset, with the frames before it in use, and the last frames are free. All combinations of
+    these numbers of frames and of the alignments are tried.
+    """
     candidate = Candidate(kind, frames, shared)
     made = candidate.trial.map
     best = _NOTHING
@@ -117,13 +120,13 @@ def combs(kind, frames, shared, offsets, holes, teeth, lasts, aligns):
 
 
 def background(frames, number):
-    """The map of that many frames that BACKGROUNDS names."""
+    """Return the map of that many frames which BACKGROUNDS names at `number`."""
     pattern = (b"=", b"[", b".", b".[")[number]
     return (pattern * frames)[:frames]
 
 
 def _next_window(window):
-    """Make `window` the next of all strings of three letters; False after the last."""
+    """Make `window` the next of all strings of the three letters. Return False after the last."""
     for i in range(len(window)):
         if window[i] != HEAD:
             window[i] = BODY if window[i] == FREE else HEAD
@@ -133,10 +136,12 @@ def _next_window(window):
 
 
 def exhaustive(frames, shared, first, width, number):
-    """Every map of the `width` frames from `first` on, with the background of that number around them, and every
-    request that concerns them: alloc(n) and alloc_aligned(n, align) for n of 1 .. width and around 32 and 64, alloc_at
-    of every run of free frames in the window, free of each allocation that begins there. Returns the number of maps,
-    that of calls, and the dearest of each kind."""
+    """Try every map of the `width` frames from `first`, on the background with that number, with every request.
+
+    The requests are alloc(n) and alloc_aligned(n, align) for n of 1 .. width and around 32 and 64, alloc_at of every
+    run of free frames in the window, and free of each allocation that starts there. Return the number of maps, the
+    number of calls, and the most expensive result of each kind.
+    """
     trial = _trial(frames, shared)
     trial.map[:] = background(frames, number)
     best = {}
@@ -151,7 +156,7 @@ def exhaustive(frames, shared, first, width, number):
                 best[kind] = cost, arguments, bytes(trial.map)
 
     end = first + width
-    around = bytes(trial.map[end : end + 1])  # the frame after the window may become the first of its allocation
+    around = bytes(trial.map[end : end + 1])  # the frame after the window may become the first frame of an allocation
     window = bytearray(b"." * width)
     more = True
     while more:
@@ -182,7 +187,7 @@ def exhaustive(frames, shared, first, width, number):
 
 
 def _slice(random, frames):
-    """``(first, end)`` of a random run of frames, short ones as likely as long ones; every second one whole words."""
+    """Return ``(first, end)`` of a random run of frames, short or long; every second one consists of whole words."""
     bits = 1
     while 1 << bits < frames:
         bits += 1
@@ -195,7 +200,7 @@ def _slice(random, frames):
 
 
 def _change_map(made, random):
-    """Change the map in one of eight ways."""
+    """Change the map in one of eight random ways."""
     frames = len(made)
     first, end = _slice(random, frames)
     length = end - first
@@ -207,7 +212,7 @@ def _change_map(made, random):
             made[first] = HEAD + BODY - made[first]
     elif way == 2:  # a run becomes free, one allocation, or many
         made[first:end] = random.choice((b".", b"=", b"[")) * length
-    elif way == 3:  # a run becomes what another is
+    elif way == 3:  # a run becomes a copy of another
         other = random.below(frames - length + 1)
         if random.below(2):
             other &= ~31
@@ -216,7 +221,7 @@ def _change_map(made, random):
         times = 1 + random.below(frames // length)
         last = min(end + times * length, frames)
         made[end:last] = (bytes(made[first:end]) * times)[: last - end]
-    elif way == 5:  # what follows moves up, or down
+    elif way == 5:  # everything from here on moves up or (way 6) down
         if end < frames:
             made[end:] = made[first : first + frames - end]
     elif way == 6:
@@ -231,7 +236,7 @@ def _change_map(made, random):
 
 
 def _change_request(candidate, random):
-    """Change what of the request its kind leaves open."""
+    """Change the parts of the request that its kind leaves open."""
     frames = candidate.trial.frames
     if candidate.any:
         if random.below(3) == 0:
@@ -252,10 +257,12 @@ def _change_request(candidate, random):
 
 
 def climb(kind, frames, shared, seed, steps, start):
-    """Change the map or the request `steps` times and keep each change, unless it costs too much less than what was
-    there: by more than _DEEPEST instructions at first, by any in the second half (threshold accepting, Dueck and
-    Scheuer 1990). `start` is what was found before, or the number of a background. Returns the dearest, the start
-    included."""
+    """Change the map or the request `steps` times, and return the most expensive result, including the start.
+
+    A change is undone if it makes the call too much cheaper: by more than _DEEPEST instructions at first, by any number
+    in the second half (threshold accepting, Dueck and Scheuer 1990). `start` is an earlier result, or the number of a
+    background.
+    """
     candidate = Candidate(kind, frames, shared)
     candidate.begin(start)
     made = candidate.trial.map
@@ -283,8 +290,11 @@ def climb(kind, frames, shared, seed, steps, start):
 
 
 def simplify(kind, frames, shared, start, least):
-    """A plainer map that costs no less than what was found before: its halves, quarters and so on down to `least`
-    frames become in use or free as a whole, or else the allocations in them one, wherever that is so."""
+    """Return a simpler map that costs no less than the earlier result `start`.
+
+    Each half, quarter and so on, down to `least` frames, becomes all free or all in use, or its allocations become one,
+    wherever that does not make the call cheaper.
+    """
     candidate = Candidate(kind, frames, shared)
     candidate.begin(start)
     made = candidate.trial.map

@@ -1,18 +1,18 @@
-"""What the plain calls cost before physmem_debug is loaded, after that, while tiers are on, and after they were on."""
+"""Count the plain calls before the debug tiers are loaded, after that, while tiers are on, and after they were on."""
 
 import sys
 
-import object_calls  # before anything imports a part of physmem: it makes a system of its own
+import object_calls  # first of all the modules that import physmem: it makes its own system
 
 import instructions
 from micropython import const
 from object_calls import physmem
 
-_CALLS = const(16)  # a call's cost depends a little on where in the heap its objects happen to lie
+_CALLS = const(16)  # the cost of a call depends a little on where its objects happen to lie in the heap
 
 
 def _measure(region):
-    """The fewest instructions of ``free(alloc(1))`` by raw calls and of ``allocate_frames(1).free()``."""
+    """Return the fewest instructions of ``free(alloc(1))`` by raw calls and of ``allocate_frames(1).free()``."""
     object_calls._prepare_heap()
     return [
         min([count(*arguments) for _ in range(_CALLS)])
@@ -24,13 +24,13 @@ def _measure(region):
 
 
 def counts():
-    """The same before loading, after it, with statistics on, with all tiers on, and switched off again."""
+    """Measure before loading, after loading, with statistics on, with all tiers on, and with all off again."""
     region = physmem.Region("bench", 0x20100000, 0x300000, 4096, physmem.DMA | physmem.FAST)
     physmem.init([region])
     rows = [_measure(region)]
-    assert "physmem_debug" not in sys.modules
+    assert "physmem_tiers" not in sys.modules
     physmem.debug()
-    assert "physmem_debug" in sys.modules
+    assert "physmem_tiers" in sys.modules
     rows.append(_measure(region))
     physmem.debug(statistics=True)
     rows.append(_measure(region))

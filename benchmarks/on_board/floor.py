@@ -1,4 +1,4 @@
-"""What a call costs that does nothing, in the terms in which all other counts are to be read."""
+"""Count calls that do nothing: the floor against which you read all other counts."""
 
 from array import array
 
@@ -8,10 +8,10 @@ import micropython
 
 @micropython.viper
 def no_op(state: ptr32, n: int) -> int:
-    """The least that a raw call written in Python could be: machine code that takes the state and a number."""
+    """The least that a raw call written in Python could do: machine code that takes the state and a number."""
     return n
 
 
 def run():
-    """Instructions of two calls of the no-op."""
+    """Return the instructions of two calls of the no-op."""
     return instructions.second(instructions.of_two_calls, no_op, array("I", [0] * 8), 1)

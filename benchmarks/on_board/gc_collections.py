@@ -1,6 +1,7 @@
-"""What a full garbage collection costs, with what lives in the heap now: see gc_loads.
+"""Count what a full garbage collection costs with what now lives in the heap: see gc_loads.
 
-Answers are in ticks of `time.ticks_cpu`, (around the statement, around nothing): the host makes instructions of them.
+Results are in ticks of `time.ticks_cpu`, as (around the statement, around nothing); the host converts them to
+instructions.
 """
 
 import gc
@@ -14,7 +15,7 @@ _MASK = const((1 << 30) - 1)  # ticks_cpu wraps there
 
 
 def _ticks(call, now=time.ticks_cpu):
-    """Of ``call()``."""
+    """Return the ticks of ``call()``."""
     start = now()
     middle = now()
     call()
@@ -23,7 +24,7 @@ def _ticks(call, now=time.ticks_cpu):
 
 
 def _fill():
-    """Fill the heap to its end with what nobody keeps, and return the piece at the highest address."""
+    """Fill the heap to its end with garbage. Return the piece at the highest address."""
     gc.disable()
     last = bytearray(1)
     for nbytes in _PIECES:
@@ -39,15 +40,18 @@ def _fill():
 
 
 def give(address, nbytes):
-    """Give the heap more memory, as the port of the RP2350 gives it the PSRAM. Of the firmware with gc_share only."""
+    """Give the heap more memory, as the rp2 port gives it the RP2350's PSRAM. Only in the firmware with gc_share."""
     import gc_share
 
     gc_share.add(address, nbytes)
 
 
 def counts():
-    """``(ticks, bytes)``: `ticks` of a collection after another, of one of a heap that was full, of one with a live
-    object at the end of the heap, of gc.mem_free(); `bytes` of the heap for objects and of those that live."""
+    """Return ``(ticks, bytes)``.
+
+    `ticks` are those of a collection that follows another, of one of a full heap, of one with a live object at the end
+    of the heap, and of gc.mem_free(). `bytes` are those of the heap for objects, and of the live objects.
+    """
     gc.collect()
     nbytes = gc.mem_alloc() + gc.mem_free(), gc.mem_alloc()
     again = _ticks(gc.collect)

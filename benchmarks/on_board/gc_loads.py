@@ -1,4 +1,4 @@
-"""What lives in the heap while collections are counted: from little to much, and the same in frames."""
+"""Make what lives in the heap while collections are counted: from little to much, and the same in frames."""
 
 from array import array
 
@@ -6,7 +6,7 @@ import micropython
 import physmem
 from micropython import const
 
-_EMPTY_LISTS = const(1100)  # more than the collector can put off: 64, or 1,024
+_EMPTY_LISTS = const(1100)  # more than the collector can keep waiting: 64, or 1,024
 _LISTS = const(50)
 _TUPLES_A_LIST = const(19)
 _FLOATS_A_DICT = const(19)
@@ -18,7 +18,7 @@ _live = []
 
 
 def _objects():
-    """2,000 objects: 50 lists of 19 tuples each, 50 dicts of 19 floats each."""
+    """Return 2,000 objects: 50 lists of 19 tuples each and 50 dicts of 19 floats each."""
     _live.append([[(i, j, i + j) for j in range(_TUPLES_A_LIST)] for i in range(_LISTS)])
     _live.append([{j: i + j / 8 for j in range(_FLOATS_A_DICT)} for i in range(_LISTS)])
 
@@ -29,7 +29,7 @@ def _frames(nbytes):
 
 
 def _paint(buffer):
-    """A picture: a gradient to the right in the low byte of each pixel, another downwards in the high one."""
+    """Draw a gradient to the right in the low byte of each pixel, and another downwards in the high byte."""
     for i in range(0, _FRAMEBUFFER, 2):
         buffer[i] = i // 2 % 320 & 0xFF
         buffer[i + 1] = i // 640
@@ -38,7 +38,7 @@ def _paint(buffer):
 
 @micropython.viper
 def _count_up(integers: ptr32, count: int):
-    """The same integers as in an array of range(count), without garbage."""
+    """Store the integers of range(count), without making garbage."""
     for i in range(count):
         integers[i] = i
 
@@ -77,7 +77,7 @@ def list_of_tuples():
 
 
 def make(load):
-    """Have the load of that name live from now on. Answers False if there is no room for it."""
+    """Make the load with that name live from now on. Return False if there is no room for it."""
     try:
         globals()[load]()
     except MemoryError:

@@ -1,4 +1,4 @@
-"""What one does without physmem: memory from the garbage-collected heap, beside allocate_frames on the same heap."""
+"""Count what you would do without physmem, memory from the garbage-collected heap, and allocate_frames beside it."""
 
 import gc
 
@@ -9,16 +9,17 @@ from micropython import const
 from uctypes import addressof
 
 _CALLS = const(64)
-_CALLS_OF_PHYSMEM = const(5000)  # so that the collections they cause fall within
+_CALLS_OF_PHYSMEM = const(5000)  # enough calls to include the collections that they cause
 _BLOCK = const(16)  # bytes
 _WORDS_OF_AREA = const(7)  # mp_state_mem_area_t of MicroPython: table, its bytes, finalisers, pool, its end, hints
 
 
 def cut(state, state_size, heap, heap_size, nbytes):
-    """Make the heap `nbytes` large, as if the firmware had been built so, and return its bytes for objects.
+    """Make the heap `nbytes` bytes large, as if the firmware had been built that way. Return its bytes for objects.
 
-    `state` is the address of mp_state_ctx, of `state_size` bytes, where MicroPython keeps the bounds of its heap, the
-    array `heap` of `heap_size` bytes. What is cut off must be free, which is so soon after a reset.
+    `state` is the address of mp_state_ctx, which has `state_size` bytes and holds the bounds of MicroPython's heap.
+    `heap` is the address of the heap, an array of `heap_size` bytes. The part that is cut off must be free, as it is
+    soon after a reset.
     """
     gc.collect()
     end = (heap + heap_size) & -_BLOCK
@@ -26,19 +27,21 @@ def cut(state, state_size, heap, heap_size, nbytes):
         if mem32[area] == heap and heap < mem32[area + 12] < end and mem32[area + 16] == end:
             break
     else:
-        raise RuntimeError("the bounds of the heap were not found")
-    # A byte of the table stands for four blocks, which have half a byte of the finalisers' table.
+        raise RuntimeError("the bounds of the heap were not found in mp_state_ctx")
+    # A byte of the table describes four blocks, for which the finalisers' table has half a byte.
     table = nbytes * 2 // (3 + 2 * 4 * _BLOCK)
     if mem32[area + 24] >= 4 * table:
-        raise RuntimeError("the heap is in use beyond %d bytes" % nbytes)
+        raise RuntimeError("the heap cannot be cut to %d bytes: memory beyond that is in use" % nbytes)
     mem32[area + 4] = table
     mem32[area + 16] = mem32[area + 12] + 4 * table * _BLOCK
     return gc.mem_alloc() + gc.mem_free()
 
 
 def fill(percent):
-    """Return live objects that take the heap to `percent`: tuples of three small integers, a block each, and the lists
-    that hold them, 64 each."""
+    """Return live objects that fill the heap to `percent` percent.
+
+    They are tuples of three small integers, one block each, in lists of 64.
+    """
     gc.collect()
     whole = gc.mem_alloc() + gc.mem_free()
     live = []
@@ -51,15 +54,17 @@ def fill(percent):
 
 
 def aligned_buffer(nbytes):
-    """A view of `nbytes` bytes at a multiple of `nbytes`, a power of two, in a bytearray of twice the size."""
+    """Return a view of `nbytes` bytes, a power of two, at a multiple of `nbytes`, in a bytearray of twice the size."""
     whole = bytearray(2 * nbytes)
     offset = -addressof(whole) % nbytes
     return memoryview(whole)[offset : offset + nbytes]
 
 
 def _times(count, call, argument, calls):
-    """The `summary` of that many counts, or None where the heap has no room for what is called. The counts are not
-    kept, as they would take room themselves: only the highest of them, down to the 99th percentile."""
+    """Return the `summary` of `count` over that many calls, or None if the heap has no room for what is called.
+
+    Only the highest counts are kept, down to the 99th percentile: all of them would take too much of the heap.
+    """
     highest = [0] * (calls - (99 * calls + 99) // 100 + 1)
     total = 0
     try:
@@ -75,7 +80,7 @@ def _times(count, call, argument, calls):
 
 
 def run(percent):
-    """{statement: summary}, collections included, on the heap filled to that many percent with live objects."""
+    """Return {statement: summary}, including collections, with the heap filled to `percent` % with live objects."""
     live = fill(percent)
     counts = {"gc.collect()": summary([of_call_0(gc.collect) for _ in range(4)])}
     for nbytes in (4096, 65536):

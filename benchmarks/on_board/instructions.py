@@ -1,12 +1,12 @@
-"""Exact numbers of instructions, on MPS2_AN385 under ``qemu-system-arm -icount shift=10,sleep=off``.
+"""Count instructions exactly, on MPS2_AN385 under ``qemu-system-arm -icount shift=10,sleep=off``.
 
-With that option every instruction takes 1,024 ns of the emulated time. The counter of the FPGA I/O block ticks every
-40 ns, that is 25.6 times an instruction, so the ticks between two readings give back the number of instructions between
-them without error. Source: Arm DAI 0385, FPGA system control and I/O; QEMU docs/devel/tcg-icount.rst.
+With that option every instruction takes 1,024 ns of emulated time. The counter of the FPGA I/O block ticks every 40 ns,
+which is 25.6 times an instruction, so the ticks between two readings give the exact number of instructions between
+them. Source: Arm DAI 0385, FPGA system control and I/O; QEMU docs/devel/tcg-icount.rst.
 
-What is counted is a whole statement of a function in bytecode whose operands are local variables: the loads, the call,
-what is called, and what becomes of the answer. The readings cost the same around a statement and around nothing; the
-second is subtracted.
+A count covers a whole statement of a bytecode function whose operands are local variables: the loads, the call, the
+called code, and the handling of the result. The readings cost the same around a statement as around nothing, so a count
+around nothing is subtracted.
 """
 
 import micropython
@@ -15,22 +15,22 @@ from micropython import const
 
 _COUNTER = const(0x40028018)
 _PRESCALER = const(0x4002801C)
-_MASK = const((1 << 30) - 1)  # what a small integer holds; more would need heap within the count
+_MASK = const((1 << 30) - 1)  # fits a small integer; a larger one would need heap during the count
 
 mem32[_PRESCALER] = 0
 
 answer = [None]
-"""What the last statement counted by `of_call`, `of_call_2` or `of_call_0` answered."""
+"""The result of the last statement that `of_call`, `of_call_2` or `of_call_0` counted."""
 
 
 @micropython.viper
 def now() -> int:
-    """The ticks of the counter, 30 bits."""
+    """Return the ticks of the counter, 30 bits."""
     return ptr32(_COUNTER)[0] & _MASK
 
 
 def _instructions(start, middle, end):
-    """Instructions from `middle` to `end` less those from `start` to `middle`: ticks / 25.6, rounded to nearest."""
+    """Return the instructions from `middle` to `end` minus those from `start` to `middle`: ticks / 25.6, rounded."""
     empty = (((middle - start) & _MASK) * 10 + 128) // 256
     return (((end - middle) & _MASK) * 10 + 128) // 256 - empty
 
@@ -85,7 +85,7 @@ def of_pair(alloc, free, n, now=now):
 
 
 def of_dropping(allocate, n, now=now):
-    """Count ``allocate(n)``, the answer dropped."""
+    """Count ``allocate(n)`` with its result dropped."""
     start = now()
     middle = now()
     allocate(n)
@@ -112,14 +112,16 @@ def of_allocation_and_free(allocate, n, now=now):
 
 
 def second(count, *arguments):
-    """Count twice and return the second: the first may fill what MicroPython keeps for later calls."""
+    """Count twice and return the second: the first may fill caches that MicroPython keeps for later calls."""
     count(*arguments)
     return count(*arguments)
 
 
 def summary(counts):
-    """``(samples, mean in tenths, 99th percentile, maximum)`` of a list of counts, None if it is empty. The percentile
-    is by nearest rank: the smallest count that is not below 99 of 100 of them."""
+    """Return ``(samples, mean in tenths, 99th percentile, maximum)`` of a list of counts; None if it is empty.
+
+    The percentile is by nearest rank: the smallest count that is not below 99 of 100 of them.
+    """
     samples = len(counts)
     if samples == 0:
         return None

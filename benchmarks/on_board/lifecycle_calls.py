@@ -1,27 +1,29 @@
-"""What it costs to retain frames, to map them, to allocate with a deferred action, and to begin after a reset, in the
-system that the board has booted with."""
+"""Count retaining frames, mapping them, allocating with a deferred action, and booting after a reset.
+
+All of it runs in the system that the board has booted with, in a heap without holes.
+"""
 
 import gc
 import sys
 
 import physmem
+import tidy_heap
 from instructions import answer, of_call, of_call_0, of_call_2, second
 
 _NAMES = 10
 
 
 def _of_new_name(name):
-    """Instructions of retaining a new name and of releasing it."""
+    """Return the instructions of retaining a new name and of releasing it."""
     return of_call_2(physmem.retain, name, 4096), of_call(physmem.release, name)
 
 
 def calls():
-    """{statement: instructions}; the records hold ten names besides."""
-    gc.collect()
-    gc.disable()
+    """Return {statement: instructions}; the records hold ten other names."""
     for i in range(_NAMES):
         physmem.retain("name %d" % i, 4096)
     last = "name %d" % (_NAMES - 1)
+    tidy_heap.prepare()
     _of_new_name("crash log")
     new, release = _of_new_name("crash log")
     frames = physmem.allocate_frames(1)
@@ -48,13 +50,13 @@ def calls():
 
 
 def _boot(system):
-    """Both calls: between them there is no heap for the figure."""
+    """Call both: between them there is no heap to store a figure."""
     system.boot()
     system.boot_complete()
 
 
 def boot():
-    """{statement: instructions} of a boot with so many names retained and nothing else."""
+    """Return {statement: instructions} of a boot with some number of names retained and nothing else."""
     counts = {}
     system = physmem
     for names in (0, _NAMES):

@@ -1,9 +1,9 @@
-"""Regions in a known state: how full, and whether freshly filled or aged.
+"""Make regions in a known state: filled to some occupancy, fresh or aged.
 
-The mix of requests: seven of eight ask for 1 to 16 frames, all equally likely, one of eight for 17 to 64; none for more
-than an eighth of the region. A *fresh* map is filled from empty with that mix, nothing freed, to the very frame. An
-*aged* one has been through 5,000 operations after that: a request of the mix when fewer frames are used than the
-occupancy asks for, else the freeing of an allocation picked at random; a request that is refused frees one too.
+In the mix of requests, seven of eight are for 1 to 16 frames, all equally likely, and one of eight is for 17 to 64.
+None is for more than an eighth of the region. A *fresh* bitmap is filled from empty with that mix, exactly to the
+frame, and nothing is freed. An *aged* one has been through 5,000 more operations: a request of the mix if fewer frames
+are used than the occupancy asks for, otherwise the free of a random allocation. A refused request also frees one.
 """
 
 from micropython import const
@@ -17,12 +17,12 @@ _SEED = const(20250101)
 
 
 def new_region(frames, attrs=0):
-    """An empty region of `frames` frames."""
+    """Return an empty region of `frames` frames."""
     return Region("bench", _BASE, frames * _FRAME_SIZE, _FRAME_SIZE, attrs)
 
 
 class Load:
-    """A region under the mix. `live` holds the first frames of its allocations, `used` counts its used frames."""
+    """A region under the mix. `live` holds the first frames of its allocations; `used` is its number of used frames."""
 
     def __init__(self, frames, attrs=0, seed=_SEED):
         self.region = new_region(frames, attrs)
@@ -32,13 +32,13 @@ class Load:
         self.used = 0
 
     def size(self):
-        """A number of frames of the mix."""
+        """Return a number of frames from the mix."""
         below = self.random.below
         n = 17 + below(48) if below(8) == 0 else 1 + below(16)
         return min(n, max(1, self.region.frames >> 3))
 
     def fill(self, percent):
-        """Make a fresh map of an empty region."""
+        """Fill an empty region to `percent` percent, as a fresh bitmap."""
         self.target = self.region.frames * percent // 100
         while self.used < self.target:
             n = min(self.size(), self.target - self.used)
@@ -48,7 +48,7 @@ class Load:
             self.used += n
 
     def free_one(self):
-        """Free an allocation picked at random."""
+        """Free a random allocation."""
         live = self.live
         i = self.random.below(len(live))
         frame = live[i]
@@ -72,14 +72,14 @@ class Load:
 
 
 def fresh(frames, percent, attrs=0):
-    """A Load whose map is fresh, `percent` of its frames used."""
+    """Return a Load whose bitmap is fresh, with `percent` percent of its frames used."""
     load = Load(frames, attrs)
     load.fill(percent)
     return load
 
 
 def aged(frames, percent, attrs=0):
-    """A Load whose map is aged around `percent` of its frames. At 0 it was aged at 50, and then all was freed."""
+    """Return a Load whose bitmap is aged around `percent` percent. At 0, it was aged at 50 and then all was freed."""
     load = fresh(frames, percent or 50, attrs)
     load.churn(_AGING)
     if percent == 0:
@@ -90,10 +90,10 @@ def aged(frames, percent, attrs=0):
 
 
 def allocations(load):
-    """[(first, count)] of what is allocated."""
+    """Return [(first, count)] of the allocations."""
     return [(first, count) for first, count, free in load.region.runs() if not free]
 
 
 def aged_allocations(frames, percent):
-    """The same of an aged map."""
+    """Return [(first, count)] of the allocations on an aged bitmap."""
     return allocations(aged(frames, percent))

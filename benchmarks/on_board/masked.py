@@ -1,4 +1,4 @@
-"""One raw call at a time in a SHARED region, for the host to follow instruction by instruction."""
+"""Make one raw call at a time in a SHARED region, so that the host can follow it instruction by instruction."""
 
 import maps
 from physmem_region import SHARED
@@ -8,15 +8,18 @@ _call = [None, ()]
 
 
 def set_up(frames, used):
-    """Make the region, with the (first, count) of `used` allocated."""
+    """Make the region, with each (first, count) of `used` allocated."""
     region = _region[0] = maps.new_region(frames, SHARED)
     for first, count in used:
         assert region.alloc_at(first, count) == first
 
 
 def prepare(call, *arguments):
-    """Make ready what `once` is to do, and return whether it can be granted. With `free` the argument is a number of
-    frames to allocate for it, with `alloc_at` one that is allocated and freed to find the place."""
+    """Prepare the call that `once` makes. Return whether it can be granted.
+
+    For `free` the argument is the number of frames to allocate for it. For `alloc_at` it is the number of frames that
+    are allocated and freed to find the place.
+    """
     region = _region[0]
     _call[:] = [getattr(region, call), arguments]
     if call in ("free", "alloc_at"):
@@ -32,12 +35,12 @@ def prepare(call, *arguments):
 
 
 def once():
-    """Do the call."""
+    """Make the call."""
     _call.append(_call[0](*_call[1]))
 
 
 def undo():
-    """Leave the map as it was before the call."""
+    """Restore the bitmap to what it was before the call."""
     answer = _call.pop()
     if _call[0] != _region[0].free and answer >= 0:
         _region[0].free(answer)

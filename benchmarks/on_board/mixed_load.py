@@ -1,4 +1,4 @@
-"""One raw operation after the other under the mix of `maps`, each counted, each refusal held against a model."""
+"""Count one raw operation after another under the mix of `maps`, and compare each refusal with a model."""
 
 import instructions
 import maps
@@ -10,9 +10,12 @@ _OPERATIONS = const(3000)
 
 
 def run(percent, attrs=0):
-    """Operations on a map aged around that occupancy: the summaries of all, of the allocations granted, of the frees
-    and of the refusals; how many were refused; and how many of those although a run of free frames was long enough, by
-    a model that knows nothing of the engine: a byte for each frame, set by what the calls answered."""
+    """Count operations on a bitmap aged around that occupancy.
+
+    Return the summaries of all operations, of the granted allocations, of the frees and of the refusals; the number of
+    refusals; and the number of refusals although some run of free frames was long enough. A model that knows nothing of
+    the engine decides that: it has a byte for each frame, set according to the results of the calls.
+    """
     load = maps.aged(FRAMES, percent, attrs)
     region, random, live = load.region, load.random, load.live
     model = bytearray(FRAMES)

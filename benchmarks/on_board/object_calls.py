@@ -1,4 +1,4 @@
-"""What allocate_frames and AllocatedFrames.free cost in a system of one region.
+"""Count allocate_frames and AllocatedFrames.free in a system with one region.
 
 The collector is off and the heap has no holes.
 """
@@ -7,10 +7,11 @@ import gc
 
 import support
 
-physmem = support.fresh_physmem()  # before anything imports a part of it: the system here is another than the board's
+physmem = support.fresh_physmem()  # before any import of it: this program makes its own system
 
 import instructions  # noqa: E402
 import maps  # noqa: E402
+import tidy_heap  # noqa: E402
 from instructions import of_call, of_free, second, summary  # noqa: E402
 from micropython import const  # noqa: E402
 
@@ -18,34 +19,21 @@ FRAMES = const(2048)
 _SAMPLES = const(12)
 _CHURN = const(4)
 _WARM_UP = const(8)  # calls after a collection
-_BLOCK = const(16)  # bytes, the unit of the heap
-_RUN = const(1024)  # blocks that follow one another only where the unused part of the heap begins
-
-_filler = [None]
 
 
 def _prepare_heap():
-    """Collect, switch the collector off, and fill the holes that objects have left in the heap: how long MicroPython
-    looks for room depends on them, not on what is counted here."""
-    _filler[0] = None
-    gc.enable()
-    gc.collect()
-    gc.disable()
-    chain = None
-    run = before = 0
-    while run < _RUN:
-        chain = (chain, None)  # one block
-        run = run + 1 if id(chain) == before + _BLOCK else 0
-        before = id(chain)
-    _filler[0] = chain
+    """Leave the heap without holes and the collector off, and warm up."""
+    tidy_heap.prepare()
     for _ in range(_WARM_UP):
         physmem.allocate_frames(1).free()
 
 
 def by_size(sizes, percent, is_aged):
-    """For each n of `sizes`, on a map of that occupancy in percent: how many requests were granted, how many refused,
-    and the summaries of ``allocate_frames(n)`` and of ``frames.free()``. A fresh map is the same for each sample: of
-    two the second counts."""
+    """Return a row for each n of `sizes`, on a bitmap with that occupancy in percent.
+
+    A row is the number of granted requests, the number of refused ones, and the summaries of ``allocate_frames(n)`` and
+    of ``frames.free()``. A fresh bitmap is the same for each sample, so there are two samples and the second counts.
+    """
     load = (maps.aged if is_aged else maps.fresh)(FRAMES, percent)
     physmem.init([load.region])
     moves = is_aged and percent > 0
@@ -73,7 +61,7 @@ def by_size(sizes, percent, is_aged):
 
 
 def pairs():
-    """{statement: instructions}, in an empty system, of one call together with its free."""
+    """Return {statement: instructions} of one call together with its free, in an empty system."""
     physmem.init([physmem.Region("bench", 0x20100000, 0x300000, 4096, physmem.DMA | physmem.FAST)])
     _prepare_heap()
     counts = {

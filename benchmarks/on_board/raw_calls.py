@@ -1,4 +1,4 @@
-"""What the raw calls of a region cost: pairs, each number of frames on maps of every kind, alignments, places."""
+"""Count the raw calls of a region: pairs, each number of frames on every kind of bitmap, alignments, places."""
 
 import gc
 
@@ -10,23 +10,23 @@ from micropython import const
 from physmem_region import SHARED
 
 FRAMES = const(2048)
-_SAMPLES = const(100)  # for each number of frames on an aged map
+_SAMPLES = const(100)  # for each number of frames on an aged bitmap
 _CHURN = const(4)  # operations of the mix between two samples
 
 
 def shared():
-    """The attribute of regions whose calls mask interrupts."""
+    """Return the attribute of regions whose calls mask interrupts."""
     return SHARED
 
 
 def empty_pairs(sizes, frames, attrs):
-    """[instructions of ``free(alloc(n))`` for n of `sizes`] in an empty region of `frames` frames."""
+    """Return [instructions of ``free(alloc(n))`` for n of `sizes`] in an empty region of `frames` frames."""
     region = maps.new_region(frames, attrs)
     return [second(of_pair, region.alloc, region.free, n) for n in sizes]
 
 
 def heap_used():
-    """Bytes of heap that raw calls of every kind use, the heap locked: one that needs any would raise as well."""
+    """Return the bytes of heap that raw calls of every kind use. The heap is locked: a call that needs any raises."""
     region = maps.new_region(FRAMES)
     alloc, alloc_aligned, alloc_at, free = region.alloc, region.alloc_aligned, region.alloc_at, region.free
     micropython.heap_lock()
@@ -43,8 +43,11 @@ def heap_used():
 
 
 def _count(load, sizes, samples, churn, count_alloc):
-    """For each n of `sizes`: how many allocations were granted, how many refused, and the summaries of the granted
-    ones, of their frees and of the refused ones."""
+    """Return a row for each n of `sizes`.
+
+    A row is the number of granted allocations, the number of refused ones, and the summaries of the granted ones, of
+    their frees and of the refused ones.
+    """
     region = load.region
     rows = []
     for n in sizes:
@@ -52,7 +55,7 @@ def _count(load, sizes, samples, churn, count_alloc):
         for _ in range(samples):
             load.churn(churn)
             if not churn:
-                region.free(region.alloc(n))  # to use more frames than ever before costs a store, once
+                region.free(region.alloc(n))  # reach the peak first: recording a new peak costs one store
             count = count_alloc(region, n)
             frame = instructions.answer[0]
             if frame < 0:
@@ -66,8 +69,10 @@ def _count(load, sizes, samples, churn, count_alloc):
 
 
 def by_size(sizes, percent, is_aged):
-    """The rows of `_count` for alloc on a map of that occupancy in percent. A fresh map is the same for each sample, so
-    there is one; an aged one moves on between samples."""
+    """Return the rows of `_count` for alloc on a bitmap with that occupancy in percent.
+
+    A fresh bitmap is the same for each sample, so there is one sample. An aged one changes between samples.
+    """
     load = (maps.aged if is_aged else maps.fresh)(FRAMES, percent)
     samples, churn = (_SAMPLES, _CHURN) if is_aged and percent else (1, 0)
 
@@ -78,7 +83,7 @@ def by_size(sizes, percent, is_aged):
 
 
 def aligned(requests, percent):
-    """The rows of `_count` for ``alloc_aligned(n, align)``, one for each (n, align), on an aged map."""
+    """Return the rows of `_count` for ``alloc_aligned(n, align)``, one for each (n, align), on an aged bitmap."""
     load = maps.aged(FRAMES, percent)
     rows = []
     for n, align in requests:
@@ -91,7 +96,10 @@ def aligned(requests, percent):
 
 
 def at(sizes, percent):
-    """The rows of `_count` for ``alloc_at(frame, n)``, one for each n, on an aged map, at places that alloc found."""
+    """Return the rows of `_count` for ``alloc_at(frame, n)``, one for each n, on an aged bitmap.
+
+    The places are those that alloc found.
+    """
     load = maps.aged(FRAMES, percent)
 
     def count_alloc(region, n):
@@ -106,9 +114,12 @@ def at(sizes, percent):
 
 
 def by_frames(frames, requests):
-    """For each (n, align) of `requests`, in a region of that many frames: the counts of ``alloc(n)`` (of
-    ``alloc_aligned(n, align)`` if align is not 1) and of the free in an empty region, together; and the summary of both
-    together on a map aged at 75 %, None where every request was refused."""
+    """Return a pair for each (n, align) of `requests`, in a region of `frames` frames.
+
+    The first of the pair is the instructions of ``alloc(n)`` (``alloc_aligned(n, align)`` if align is not 1) plus its
+    free in an empty region. The second is the summary of both together on a bitmap aged at 75 %; None if every request
+    was refused.
+    """
     rows = []
     for n, align in requests:
         row = []

@@ -1,19 +1,21 @@
-"""Bytes of RAM that a region takes."""
+"""Measure the bytes of RAM that a region takes."""
 
 import gc
 
 import maps
-import physmem_engine as engine
+import physmem_state
 
 
 def metadata(frames):
-    """Bytes of the state of a region of that many frames."""
-    return 4 * len(engine.new_state(frames, 0))
+    """Return the bytes of the state of a region of that many frames."""
+    return 4 * len(physmem_state.new_state(frames, 0))
 
 
 def heap(frames):
-    """Bytes of the heap that a Region takes with all that belongs to it. The board must have been reset before: what
-    was there before and is not used any more could be counted as used, as collections are conservative."""
+    """Return the bytes of heap that a Region takes, with everything that belongs to it.
+
+    Reset the board first: collections are conservative, so older garbage could count as used.
+    """
     gc.collect()
     before = gc.mem_alloc()
     region = maps.new_region(frames)

@@ -1,4 +1,4 @@
-"""The dearest raw call on maps that are made to be dear."""
+"""Find the most expensive raw call on bitmaps that are made to be expensive."""
 
 import instructions
 import maps
@@ -10,8 +10,10 @@ _POWERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 
 
 def _comb(hole, tooth, last):
-    """Allocations (first, count) that leave holes of `hole` frames between teeth of `tooth`, and the last `last` frames
-    free, but for what follows the last tooth."""
+    """Return allocations (first, count) that leave holes of `hole` frames between teeth of `tooth` frames.
+
+    The last `last` frames are free; all frames between the last tooth and them are in use.
+    """
     used = []
     frame = hole
     while frame + tooth <= FRAMES - last:
@@ -23,8 +25,11 @@ def _comb(hole, tooth, last):
 
 
 def _candidates():
-    """(name, allocations) of the maps tried: nothing used; holes one frame too short for a power of two before one
-    that is long enough, at the very end, between teeth of one frame and of a word; one hole at the very end."""
+    """Yield (name, allocations) of the bitmaps to try.
+
+    They are: nothing used; holes one frame too short for a power of two, with a long enough one at the very end,
+    between teeth of one frame and of a word; one hole at the very end.
+    """
     yield "empty", []
     for n in _POWERS[:-1]:
         for tooth in (1, 32):
@@ -40,8 +45,10 @@ def _region(frames, used):
 
 
 def tried(least, most):
-    """``(instructions, name of the map, call)`` of the dearest of alloc(n) and free on the maps tried, for powers of
-    two n of `least` .. `most`."""
+    """Return ``(instructions, name of the bitmap, call)`` of the most expensive alloc(n) or free on the bitmaps tried.
+
+    n runs over the powers of two of `least` .. `most`.
+    """
     worst = (0, "", "")
     for name, used in _candidates():
         region = _region(FRAMES, used)

@@ -1,9 +1,9 @@
-"""Memory map of SparkFun's Pro Micro RP2350 (RP2350, Arm cores, 8 MiB of PSRAM).
+"""Memory plan of SparkFun's Pro Micro RP2350 (RP2350, Arm cores, 8 MiB of PSRAM).
 
 Addresses in bytes. Source: RP2350 datasheet, 2.2 address map, 4.2 SRAM, 4.4 external flash and PSRAM, 3.1.4 hardware
 spinlocks, erratum RP2350-E2; MicroPython's ports/rp2/memmap_mp_rp2350.ld and its own board of this name.
 
-All is as on the Pimoroni Pico Plus 2, whose map says why PSRAM is neither CACHED nor RETAINED.
+Everything is as on the Pimoroni Pico Plus 2, whose plan says why PSRAM is neither CACHED nor RETAINED.
 """
 
 NAME = "SPARKFUN_PROMICRO_RP2350"
@@ -14,7 +14,7 @@ REGIONS = (
     ("psram", 0x11100000, 0x00700000, 4096, "DMA EXTERNAL SHARED"),
 )
 
-# Memory that the firmware itself uses and nobody hands out: (name, base address, size).
+# Memory that the firmware uses and physmem never hands out: (name, base address, size).
 OCCUPIED = (
     ("firmware", 0x10000000, 0x00200000),  # vectors, code, constants; above it in flash is the file system
     ("heap", 0x11000000, 0x00100000),  # the GC's share of PSRAM
@@ -22,14 +22,14 @@ OCCUPIED = (
     ("stack", 0x2007F000, 0x00003000),  # 4 KiB and the scratch banks X and Y
 )
 
-# What keeps records of retained and mapped frames over a reset: (base address, size).
+# Memory for the records of retained and mapped frames, which survive a reset: (base address, size).
 RETAINED_RECORDS = (0x2007E000, 0x00001000)
 
-# Where the GC heap ends that the port would have end at 0x2007F000.
+# Where the GC heap ends; the port would end it at 0x2007F000.
 GC_HEAP_END = 0x20060000
 
-# Where the GC's share of PSRAM ends; 0x11000000, where PSRAM begins, leaves it none.
+# Where the GC's share of PSRAM ends. PSRAM starts at 0x11000000; with that value the GC gets none.
 PSRAM_GC_END = 0x11100000
 
-# The chip's spin lock 31, which keeps one core out of what the other changes; one of those that erratum E2 spares.
+# The chip's spin lock 31, which keeps each core out while the other changes something. Erratum E2 does not affect it.
 SPIN_LOCK = 0xD000017C

@@ -1,4 +1,4 @@
-// The size of the GC heap unless -X heapsize= says otherwise: room for the regions, which boot sets aside in it.
+// The size of the GC heap unless -X heapsize= says otherwise. It has room for the regions, which boot allocates in it.
 
 extern long heap_size;
 

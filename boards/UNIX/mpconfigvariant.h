@@ -8,5 +8,5 @@ void physmem_boot_stage(void);
 
 #define MICROPY_PY_MICROPYTHON_HEAP_LOCKED (1)
 
-// One thread, no interrupts: the calls exist and have nothing to mask.
+// There is one thread and no interrupt: the calls exist but have nothing to mask.
 #define MICROPY_PY_MACHINE_DISABLE_IRQ_ENABLE_IRQ (1)

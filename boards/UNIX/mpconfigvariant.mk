@@ -1,4 +1,4 @@
-# The unix port from Debian's packages alone: nothing that needs a library or a git submodule.
+# The unix port built from Debian's packages alone, without anything that needs a library or a git submodule.
 
 FIRMWARE_DIR := $(abspath $(VARIANT_DIR)/../../firmware)
 
@@ -11,7 +11,7 @@ MICROPY_VFS_FAT = 0
 MICROPY_VFS_LFS1 = 0
 MICROPY_VFS_LFS2 = 0
 
-# Machine code in the library is compiled for the machine that builds.
+# Compile the library's machine code for the host.
 NATIVE_ARCH_x86_64 = x64
 NATIVE_ARCH_i686 = x86
 NATIVE_ARCH := $(NATIVE_ARCH_$(shell uname -m))

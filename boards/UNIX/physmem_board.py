@@ -1,7 +1,7 @@
-"""Memory map of MicroPython's unix port: no board, the same two kinds of memory.
+"""Memory plan of MicroPython's unix port: not a board, but the same two kinds of memory.
 
-Sizes in bytes. A base of None means: memory of that size is set aside when physmem boots, wherever the
-operating system puts it. It ends with the process: what is retained is fresh in the next one.
+Sizes in bytes. A base of None means that physmem sets aside memory of that size when it boots, wherever the operating
+system puts it. The memory ends with the process, so retained frames are fresh in the next one.
 """
 
 NAME = "UNIX"
@@ -12,8 +12,8 @@ REGIONS = (
     ("psram", None, 0x00800000, 4096, "DMA EXTERNAL RETAINED"),
 )
 
-# Memory that the firmware itself uses: the operating system keeps it apart.
+# Memory that the firmware uses: none, the operating system keeps it apart.
 OCCUPIED = ()
 
-# What keeps records of retained and mapped frames: (base address, size).
+# Memory for the records of retained and mapped frames: (base address, size).
 RETAINED_RECORDS = (None, 0x00001000)

@@ -1,4 +1,4 @@
-// Console over CMSDK UART 0, and what must be switched on before anything else runs.
+// Console over CMSDK UART 0, and the parts that must be switched on before anything else runs.
 
 #include "py/mphal.h"
 #include "py/runtime.h"
@@ -29,14 +29,14 @@ typedef struct {
 #define FULL_ACCESS_TO_FPU (0xF << 20)
 #endif
 
-// What has been received and not been read. The program reads, the interrupt's handler writes: it takes Ctrl-C out, if
-// that is to interrupt the program.
+// Characters received and not yet read. The program reads, the interrupt handler writes. The handler removes Ctrl-C if
+// it is set to interrupt the program.
 #define RING_SIZE (1024) // a power of two
 static uint8_t ring[RING_SIZE];
 static volatile uint32_t ring_written, ring_read; // characters since start-up
 
-// Move what the UART has to the ring. With interrupts masked, or in the handler. What there is no room for stays in the
-// UART, and behind it at the sender, a Ctrl-C with it, until something has been read: it interrupts no more.
+// Move what the UART has to the ring. Call this with interrupts masked, or in the handler. If the ring is full, the
+// rest waits in the UART and at the sender until something has been read. A Ctrl-C among it cannot interrupt meanwhile.
 static void receive(void) {
     UART->interrupt_status = UART_INTERRUPT_RECEIVE;
     while (UART->state & UART_STATE_RECEIVE_FULL && ring_written - ring_read < RING_SIZE) {
@@ -52,10 +52,10 @@ static void receive(void) {
 
 // The port's start-up code calls this before anything that may use the floating-point unit.
 void uart_init(void) {
-    #if __ARM_FP
+#if __ARM_FP
     COPROCESSOR_ACCESS_CONTROL |= FULL_ACCESS_TO_FPU;
-    __asm volatile ("dsb\n\tisb");
-    #endif
+    __asm volatile("dsb\n\tisb");
+#endif
     physmem_vectors_init();
     UART->baud_rate_divider = 16;
     UART->control = UART_CONTROL_TRANSMIT_ENABLE | UART_CONTROL_RECEIVE_ENABLE | UART_CONTROL_RECEIVE_INTERRUPT;
@@ -65,7 +65,7 @@ void uart_init(void) {
 
 int uart_rx_chr(void) {
     uint32_t masked = physmem_mask_interrupts();
-    receive(); // what there was no room for; and where the program has masked interrupts, everything
+    receive(); // what did not fit before; everything, if the program has masked interrupts
     int character = ring_written == ring_read ? UART_RX_NO_CHAR : ring[ring_read++ % RING_SIZE];
     physmem_restore_interrupts(masked);
     return character;
@@ -83,18 +83,18 @@ static bool has_input(void) {
     return ring_written != ring_read || UART->state & UART_STATE_RECEIVE_FULL;
 }
 
-// Sleep until input arrives or a handler is to run; not if either is so already. Interrupts are masked meanwhile: they
-// wake the processor, and are taken afterwards.
+// Sleep until input arrives or a scheduled handler is due, but not if either is already the case. Interrupts are masked
+// meanwhile: they wake the processor and are taken afterwards.
 static void wait_for_input(void) {
     uint32_t masked = physmem_mask_interrupts();
     if (!has_input() && MP_STATE_VM(sched_state) != MP_SCHED_PENDING) {
-        __asm volatile ("wfi" : : : "memory");
+        __asm volatile("wfi" : : : "memory");
     }
     physmem_restore_interrupts(masked);
 }
 
-// Takes the place of the port's function of this name, which polls: an idle emulator would keep a host's core busy.
-// What timers have scheduled runs meanwhile.
+// Replaces the port's function of this name, which polls, so that an idle emulator would keep one of the host's cores
+// busy. Callbacks that timers have scheduled run meanwhile.
 int __wrap_mp_hal_stdin_rx_chr(void) {
     for (;;) {
         mp_event_handle_nowait();
@@ -106,7 +106,7 @@ int __wrap_mp_hal_stdin_rx_chr(void) {
     }
 }
 
-// Takes the place of the port's function of this name, which never reports input.
+// Replaces the port's function of this name, which never reports input.
 uintptr_t __wrap_mp_hal_stdio_poll(uintptr_t flags) {
     uintptr_t ready = MP_STREAM_POLL_WR;
     if (has_input()) {

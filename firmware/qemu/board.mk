@@ -1,5 +1,5 @@
-# What the boards of ports/qemu share; included by boards/NAME/mpconfigboard.mk, which sets
-# QEMU_MACHINE, MCU_NAME, MCU_FLAGS and the -march of mpy-cross.
+# Shared by the boards of ports/qemu. boards/NAME/mpconfigboard.mk includes this file after setting QEMU_MACHINE,
+# MCU_NAME, MCU_FLAGS and the -march of mpy-cross.
 
 FIRMWARE_DIR := $(abspath $(BOARD_DIR)/../../firmware)
 
@@ -13,7 +13,7 @@ SRC_C += $(FIRMWARE_DIR)/boot_stage.c $(patsubst %,$(FIRMWARE_DIR)/qemu/%.c,boar
 SRC_BOARD_O = shared/runtime/gchelper_native.o shared/runtime/gchelper_thumb2.o
 QSTR_GLOBAL_DEPENDENCIES += $(FIRMWARE_DIR)/qemu/board_mpconfigport.h
 
-# memory_map.h and memory_map.ld are made from the board's physmem_board.py by scripts/memory_map.py.
+# scripts/memory_map_header.py makes memory_map.h and memory_map.ld from the board's physmem_board.py.
 MICROPY_HEAP_SIZE = PHYSMEM_GC_HEAP_SIZE
 LDSCRIPT = $(FIRMWARE_DIR)/qemu/board.ld
 LDFLAGS += -L$(BUILD) -Wl,--wrap=mp_hal_stdio_poll,--wrap=mp_hal_stdin_rx_chr,--wrap=gc_sweep_all

@@ -6,20 +6,20 @@
 void physmem_boot_stage(void);
 #define MICROPY_PORT_INIT_FUNC physmem_boot_stage()
 
-// Deep enough for the library, its tests and a program of the user's.
+// Deep enough for the library, its tests and the user's program.
 #define PHYSMEM_STACK_LIMIT (PHYSMEM_STACK_SIZE - 2048)
 
 #undef MICROPY_PY_TIME
 #define MICROPY_PY_TIME (1)
 #define MICROPY_PY_MICROPYTHON_HEAP_LOCKED (1)
 
-// What mpremote's mount needs.
+// Needed by mpremote mount.
 #undef MICROPY_PY_SELECT
 #define MICROPY_PY_SELECT (1)
 #undef MICROPY_PY_SYS_STDIO_BUFFER
 #define MICROPY_PY_SYS_STDIO_BUFFER (1)
 
-// No memory for a read-only file system: physmem owns the memory beside the firmware's.
+// No read-only file system: physmem owns all memory that the firmware does not use.
 #undef MICROPY_VFS_ROM
 #define MICROPY_VFS_ROM (0)
 #undef MICROPY_VFS_ROM_IOCTL
@@ -31,15 +31,15 @@ void physmem_boot_stage(void);
 #undef MICROPY_PY_MACHINE_EXTRA_GLOBALS
 #define MICROPY_PY_MACHINE_EXTRA_GLOBALS { MP_ROM_QSTR(MP_QSTR_Timer), MP_ROM_PTR(&machine_timer_type) },
 
-// Critical sections: mask interrupts, remember whether they were masked before.
+// Critical sections mask interrupts and restore whether they were masked before.
 static inline uint32_t physmem_mask_interrupts(void) {
     uint32_t masked;
-    __asm volatile ("mrs %0, primask\n\tcpsid i" : "=r" (masked) : : "memory");
+    __asm volatile("mrs %0, primask\n\tcpsid i" : "=r"(masked) : : "memory");
     return masked;
 }
 
 static inline void physmem_restore_interrupts(uint32_t masked) {
-    __asm volatile ("msr primask, %0" : : "r" (masked) : "memory");
+    __asm volatile("msr primask, %0" : : "r"(masked) : "memory");
 }
 
 #define MICROPY_BEGIN_ATOMIC_SECTION() physmem_mask_interrupts()

@@ -1,7 +1,7 @@
 // Time from the two free-running counters of the MPS2's FPGA I/O block.
 //
-// COUNTER counts 32 bits of PHYSMEM_FPGAIO_COUNTER_HZ and wraps within minutes; the 100 Hz counter tells how often
-// it has wrapped. Nothing is remembered between calls and no interrupt is needed.
+// COUNTER counts at PHYSMEM_FPGAIO_COUNTER_HZ in 32 bits and wraps within minutes. The 100 Hz counter says how often it
+// has wrapped. Nothing is stored between calls, and no interrupt is needed.
 
 #include "py/mphal.h"
 #include "py/runtime.h"
@@ -12,7 +12,7 @@
 #define TICKS_PER_100_HZ (PHYSMEM_FPGAIO_COUNTER_HZ / 100)
 #define TICKS_PER_US (PHYSMEM_FPGAIO_COUNTER_HZ / 1000000)
 
-// Ticks since reset, 64 bits: the value nearest to the 100 Hz count whose low 32 bits are COUNTER.
+// Return ticks since reset, in 64 bits: the value nearest to the 100 Hz count whose low 32 bits are COUNTER.
 static uint64_t ticks(void) {
     uint64_t coarse = (uint64_t)COUNTER_100_HZ * TICKS_PER_100_HZ;
     uint32_t fine = COUNTER;

@@ -3,14 +3,13 @@
 //     Timer(id=-1, *, mode=PERIODIC, freq=None, period=None, tick_hz=1000, callback, hard=False)
 //     Timer.init(*, the same without id), Timer.deinit()
 //
-// As on rp2: freq in Hz, or period in units of 1 / tick_hz seconds, milliseconds if tick_hz is not given. id is 0 or 1
-// for a timer of the board; -1 takes one that is free, and a timer is free until Timer() or init and after deinit. The
-// callback gets the timer. With hard=False it is scheduled, with hard=True it runs in the interrupt, where the heap and
-// the scheduler are locked. An exception there is printed and stops the timer. A call of init that raises changes
-// nothing.
+// As on rp2, give freq in Hz, or period in units of 1 / tick_hz seconds: milliseconds by default. id is 0 or 1 for a
+// timer of the board. -1 takes a free one; a timer is free until Timer() or init and after deinit. The callback gets
+// the timer. With hard=False it is scheduled. With hard=True it runs in the interrupt, where the heap and the scheduler
+// are locked. An exception there is printed and stops the timer. A call of init that raises changes nothing.
 //
-// Interrupts of timers do not nest. A periodic timer that ticks again before its handler has ended drops that tick and
-// begins a new period at the end, so that the program goes on however slow a hard callback is. A soft reset stops all
+// Timer interrupts do not nest. A periodic timer that ticks again before its handler has ended drops that tick and
+// starts a new period at the end, so the program continues however slow a hard callback is. A soft reset stops all
 // timers.
 
 #include "py/gc.h"
@@ -22,7 +21,7 @@
 typedef struct {
     volatile uint32_t control;
     volatile uint32_t value;
-    volatile uint32_t reload; // one less than the ticks of a period, not 0; writing it begins a period
+    volatile uint32_t reload; // one less than the ticks of a period, not 0; writing it starts a period
     volatile uint32_t interrupt_status; // writing 1 clears it
     uint32_t reserved[0x1000 / 4 - 4];
 } cmsdk_timer_t;
@@ -43,9 +42,9 @@ typedef struct {
     uint8_t mode;
 } machine_timer_obj_t;
 
-static machine_timer_obj_t timers[TIMERS] = {{{&machine_timer_type}}, {{&machine_timer_type}}};
+static machine_timer_obj_t timers[TIMERS] = { { { &machine_timer_type } }, { { &machine_timer_type } } };
 
-// The callback of a timer that runs, otherwise MP_OBJ_NULL.
+// The callback of each timer that is running, otherwise MP_OBJ_NULL.
 MP_REGISTER_ROOT_POINTER(mp_obj_t physmem_timer_callback[2]);
 #define CALLBACK(self) (MP_STATE_PORT(physmem_timer_callback)[(self) - timers])
 
@@ -55,7 +54,7 @@ static void clear_interrupt(machine_timer_obj_t *self) {
 }
 
 static void stop(machine_timer_obj_t *self) {
-    // No interrupt comes after this line: its number is disabled before anything else changes.
+    // No interrupt comes after this line: it is disabled before anything else changes.
     nvic_disable(PHYSMEM_TIMER_INTERRUPT + (self - timers));
     TIMER[self - timers].control = 0;
     clear_interrupt(self);
@@ -92,7 +91,7 @@ static void timer_interrupt(void) {
     } else {
         mp_sched_schedule(callback, MP_OBJ_FROM_PTR(self));
     }
-    // A one-shot timer that the callback has started again keeps its tick: there is no later one.
+    // A one-shot timer that the callback has restarted keeps its tick: there is no later one.
     if (self->mode == PERIODIC && CALLBACK(self) != MP_OBJ_NULL && timer->interrupt_status) {
         timer->reload = timer->reload;
         clear_interrupt(self);
@@ -115,8 +114,8 @@ static mp_obj_t timer_deinit(mp_obj_t self_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(timer_deinit_obj, timer_deinit);
 
-// Takes the place of MicroPython's function of this name, with which a soft reset begins: the callbacks go with the
-// heap.
+// Replaces MicroPython's function of this name, which a soft reset calls first. The callbacks lie in the heap that it
+// is about to free.
 void __real_gc_sweep_all(void);
 void __wrap_gc_sweep_all(void) {
     for (size_t i = 0; i < TIMERS; i++) {
@@ -125,14 +124,14 @@ void __wrap_gc_sweep_all(void) {
     __real_gc_sweep_all();
 }
 
-// Ticks of a period, not rounded to what the timer can count. Of freq and period, the one that is not given is None.
+// Return the ticks of a period, even if the timer cannot count them. Exactly one of freq and period must be None.
 static uint64_t period_ticks(mp_obj_t freq, mp_obj_t period, mp_int_t tick_hz) {
     if ((freq == mp_const_none) == (period == mp_const_none)) {
         mp_raise_ValueError(MP_ERROR_TEXT("give either freq or period"));
     }
     if (freq != mp_const_none && !mp_obj_is_int(freq)) {
         mp_float_t ticks = PHYSMEM_TIMER_HZ / mp_obj_get_float(freq);
-        // Neither 0 nor negative nor no number; what is too long stays too long.
+        // 0, negative and NaN all become 0. A period that is too long stays too long.
         return !(ticks >= 0) ? 0 : ticks < MOST_TICKS ? (uint64_t)ticks : MOST_TICKS + 1;
     }
     mp_int_t count = 1;
@@ -150,12 +149,12 @@ static uint64_t period_ticks(mp_obj_t freq, mp_obj_t period, mp_int_t tick_hz) {
 static void init(machine_timer_obj_t *self, size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_mode, ARG_callback, ARG_period, ARG_tick_hz, ARG_freq, ARG_hard };
     static const mp_arg_t allowed_args[] = {
-        { MP_QSTR_mode, MP_ARG_KW_ONLY | MP_ARG_INT, {.u_int = PERIODIC} },
+        { MP_QSTR_mode, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = PERIODIC } },
         { MP_QSTR_callback, MP_ARG_KW_ONLY | MP_ARG_REQUIRED | MP_ARG_OBJ },
-        { MP_QSTR_period, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
-        { MP_QSTR_tick_hz, MP_ARG_KW_ONLY | MP_ARG_INT, {.u_int = 1000} },
-        { MP_QSTR_freq, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
-        { MP_QSTR_hard, MP_ARG_KW_ONLY | MP_ARG_BOOL, {.u_bool = false} },
+        { MP_QSTR_period, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
+        { MP_QSTR_tick_hz, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = 1000 } },
+        { MP_QSTR_freq, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
+        { MP_QSTR_hard, MP_ARG_KW_ONLY | MP_ARG_BOOL, { .u_bool = false } },
     };
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed_args)];
     mp_arg_parse_all(n_args, pos_args, kw_args, MP_ARRAY_SIZE(allowed_args), allowed_args, args);

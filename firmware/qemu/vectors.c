@@ -1,4 +1,4 @@
-// The vector table of the QEMU boards, in the place of the port's, which ends before the first interrupt.
+// The vector table of the QEMU boards. It replaces the port's, which ends before the first interrupt.
 
 #include "py/mphal.h"
 #include "board.h"
@@ -7,7 +7,7 @@
 #define INTERRUPTS (64) // more than any of the boards uses
 #define VECTOR_TABLE_OFFSET (*(volatile uint32_t *)0xE000ED08)
 
-// Aligned to its size, rounded up to a power of two, as the processor wants it.
+// The processor requires alignment to the size, rounded up to a power of two.
 static uint32_t vectors[SYSTEM_VECTORS + INTERRUPTS] __attribute__((aligned(512)));
 
 void physmem_vectors_init(void) {
@@ -16,7 +16,7 @@ void physmem_vectors_init(void) {
         vectors[i] = isr_vector[i];
     }
     VECTOR_TABLE_OFFSET = (uint32_t)vectors;
-    __asm volatile ("dsb\n\tisb" : : : "memory");
+    __asm volatile("dsb\n\tisb" : : : "memory");
 }
 
 void physmem_set_handler(uint32_t interrupt, void (*handler)(void)) {
@@ -25,6 +25,6 @@ void physmem_set_handler(uint32_t interrupt, void (*handler)(void)) {
 
 uint32_t physmem_interrupt_number(void) {
     uint32_t exception;
-    __asm volatile ("mrs %0, ipsr" : "=r" (exception));
+    __asm volatile("mrs %0, ipsr" : "=r"(exception));
     return exception - SYSTEM_VECTORS;
 }

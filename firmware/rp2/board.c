@@ -1,4 +1,4 @@
-// What physmem keeps for itself on the rp2 boards: memory that the garbage collector would have, and a spin lock.
+// Reserve for physmem, on the rp2 boards, memory that the garbage collector would otherwise get, and a spin lock.
 
 #include "py/gc.h"
 #include "py/runtime.h"
@@ -6,9 +6,9 @@
 #include "memory_map.h"
 #include "rp2_psram.h"
 
-// Take the places of MicroPython's functions of these names, with which the port hands all memory that the program does
-// not use to the garbage collector: SRAM first, then PSRAM if the board has some. What is not handed over is never
-// written to, not even to be cleared, so its content lives on over a reset.
+// These replace MicroPython's functions of the same names. With them, the port gives all memory that the program does
+// not use to the garbage collector: SRAM first, then PSRAM if the board has some. Memory that is held back is never
+// written, not even cleared, so its content survives a reset.
 void __real_gc_init(void *start, void *end);
 void __wrap_gc_init(void *start, void *end) {
     (void)end;
@@ -17,7 +17,7 @@ void __wrap_gc_init(void *start, void *end) {
 
 #if MICROPY_HW_ENABLE_PSRAM
 
-// Bytes of PSRAM that the port's driver has found.
+// Bytes of PSRAM that the port's driver found.
 static size_t psram_found;
 
 void __real_gc_add(void *start, void *end);
@@ -28,7 +28,7 @@ void __wrap_gc_add(void *start, void *end) {
     }
 }
 
-// The module physmem_psram, for the boot stage: where the chip has PSRAM, and the end of what was found.
+// The module physmem_psram, for the boot stage: the chip's PSRAM addresses, and the end of the PSRAM found.
 #define PSRAM_LIMIT (PSRAM_BASE + (16 << 20))
 static mp_obj_t psram_end(void) {
     return mp_obj_new_int_from_uint(PSRAM_BASE + psram_found);
@@ -51,9 +51,9 @@ MP_REGISTER_MODULE(MP_QSTR_physmem_psram, physmem_psram_module);
 
 #endif
 
-// The SDK hands this lock to nobody else any more. On the RP2350 the SDK has spin locks in memory instead, numbered as
-// the chip's are, and leaves the chip's alone; writes to the chip's registers from 0xD0000180 on release some of them,
-// but not 31 (erratum RP2350-E2).
+// After this, the SDK gives the lock to no other code. On the RP2350 the SDK uses spin locks in memory instead, with
+// the same numbers, and leaves the chip's alone. There, writes to the chip's registers from 0xD0000180 up release some
+// of the chip's locks, but not lock 31 (erratum RP2350-E2).
 void physmem_claim_spin_lock(void) {
     spin_lock_claim((PHYSMEM_SPIN_LOCK - (SIO_BASE + SIO_SPINLOCK0_OFFSET)) / sizeof(uint32_t));
 }

@@ -1,17 +1,30 @@
-"""The early phase of a board with PSRAM: regions that are not there are left out of the map, then comes what is the
-same on all boards.
+"""Run the early phase of a board with PSRAM: as physmem_boot does, without the regions that do not exist.
 
-The port's driver asks the chip for its size when the board starts. A board whose chip is smaller than the map says, is
-not fitted or does not answer comes up with its other regions.
+boot_stage.c runs this instead of physmem_boot. The port's driver asks the PSRAM chip for its size when the board
+starts. If the chip is smaller than the memory plan says, is not fitted or does not respond, the board comes up with its
+other regions.
 """
 
+import physmem
 import physmem_board
 import physmem_psram
 
 
+class FoundBoard:
+    """The memory plan physmem_board, but for its REGIONS."""
+
+    def __init__(self, regions):
+        self.REGIONS = regions
+
+    def __getattr__(self, name):
+        return getattr(physmem_board, name)
+
+
 def regions_that_exist(regions, psram, end):
-    """The entries of `regions` without those in the addresses of `psram`, ``(base, limit)``, that go beyond `end`,
-    where the PSRAM that was found ends. Says which."""
+    """Return the entries of `regions` without those in PSRAM that do not exist, and print which these are.
+
+    PSRAM has the addresses `psram`, ``(base, limit)``. The PSRAM that was found ends at the address `end`.
+    """
     found = []
     for region in regions:
         needed = region[1] + region[2]
@@ -20,11 +33,12 @@ def regions_that_exist(regions, psram, end):
             print("physmem: there is no region %s: it needs PSRAM up to %#x, which %s" % (region[0], needed, there))
         else:
             found.append(region)
-    return tuple(found)
+    return found
 
 
-physmem_board.REGIONS = regions_that_exist(
-    physmem_board.REGIONS, (physmem_psram.BASE, physmem_psram.LIMIT), physmem_psram.end()
+physmem.boot(
+    FoundBoard(
+        regions_that_exist(physmem_board.REGIONS, (physmem_psram.BASE, physmem_psram.LIMIT), physmem_psram.end())
+    )
 )
-
-import physmem_boot  # noqa: E402, F401
+physmem.boot_complete()

@@ -1,4 +1,4 @@
-"""Where the parts of a firmware image lie, what they are, and what is wrong with that."""
+"""Read which parts a firmware image has and where they lie, and find what is wrong with that."""
 
 import collections
 import functools
@@ -8,10 +8,10 @@ import subprocess
 
 from elftools.elf.elffile import ELFFile
 
-import boards
-from emulator import ROOT, firmware
+from board_list import port_of
+from emulated_board import ROOT, firmware
 
-_IN_MEMORY = 0x1 | 0x2  # SHF_WRITE, SHF_ALLOC: what ports/rp2 writes to is not always allocated for the linker
+_IN_MEMORY = 0x1 | 0x2  # SHF_WRITE, SHF_ALLOC: ports/rp2 also writes to sections that the linker does not allocate
 _LOADABLE = "PT_LOAD"
 _PSRAM = range(0x11000000, 0x12000000)  # window of the second chip select; RP2350 datasheet, 4.4.1
 _SRAM = range(0x20000000, 0x20082000)
@@ -30,7 +30,7 @@ class FirmwareImage:
                 for section in elf.iter_sections()
                 if section["sh_flags"] & _IN_MEMORY and section["sh_size"]
             ]
-            # (address where it waits for start-up to copy it, address where it is used, bytes).
+            # (address from which start-up code copies it, address where it is used, bytes).
             self.segments = [
                 (segment["p_paddr"], segment["p_vaddr"], segment.data())
                 for segment in elf.iter_segments()
@@ -41,7 +41,7 @@ class FirmwareImage:
         self.parts += [(f"load image {i}", base, len(data)) for i, (base, _, data) in enumerate(self.segments)]
 
     def has_string(self, text):
-        """Whether *text* stands in the image as a string of its own, as the name of a frozen module does."""
+        """Return whether *text* is in the image as a separate string, as the name of a frozen module is."""
         return any(b"\0" + text.encode() + b"\0" in data for _, _, data in self.segments)
 
     def value(self, symbol):
@@ -51,23 +51,23 @@ class FirmwareImage:
         return self.symbols[symbol]["st_size"]
 
     def content(self, address, size):
-        """The *size* bytes that start-up leaves at *address*."""
+        """Return the *size* bytes at *address* as they are after start-up."""
         for _, base, data in self.segments:
             if base <= address and address + size <= base + len(data):
                 return data[address - base : address - base + size]
-        raise ValueError(f"{size} bytes at {address:#x} are in no segment")
+        raise ValueError(f"no segment contains the {size} bytes at {address:#x}")
 
     def words(self, address, number):
-        """The *number* 32-bit words at *address*."""
+        """Return the *number* 32-bit words at *address*."""
         return struct.unpack(f"<{number}I", self.content(address, 4 * number))
 
     def code(self, function):
-        """(address, bytes) of *function*."""
+        """Return (address, bytes) of *function*."""
         address = self.value(function) & ~1
         return address, self.content(address, self.size(function))
 
     def constants(self, function, within):
-        """The 32-bit constants of *function*, by which it loads addresses, that lie in the range *within*."""
+        """Return the 32-bit constants of *function*, with which it loads addresses, that lie in the range *within*."""
         address, code = self.code(function)
         aligned = range(-address % 4, len(code) - 3, 4)
         words = {int.from_bytes(code[offset : offset + 4], "little") for offset in aligned}
@@ -75,7 +75,7 @@ class FirmwareImage:
 
     @functools.cached_property
     def callers(self):
-        """Function -> the functions that branch to it, directly or through a veneer of the linker's."""
+        """Return {function: functions that branch to it, directly or through a veneer of the linker}."""
         command = ["arm-none-eabi-objdump", "-d", "--no-show-raw-insn", self.path]
         callers = collections.defaultdict(set)
         caller = None
@@ -90,7 +90,7 @@ class FirmwareImage:
 
 
 class QemuImage(FirmwareImage):
-    """The same for a board of ports/qemu."""
+    """The firmware image of a board of ports/qemu."""
 
     def __init__(self, path):
         super().__init__(path)
@@ -101,7 +101,7 @@ class QemuImage(FirmwareImage):
 
 
 class Rp2Image(FirmwareImage):
-    """The same for a board of ports/rp2: its GC heap ends where firmware/rp2/board.c has it end."""
+    """The firmware image of a board of ports/rp2, whose GC heap ends where firmware/rp2/board.c ends it."""
 
     def __init__(self, path):
         super().__init__(path)
@@ -112,48 +112,50 @@ class Rp2Image(FirmwareImage):
         bottom = self.value("__StackBottom")
         self.parts.append(("stack", bottom, self.value("__StackTop") - bottom))
         if "__wrap_gc_add" in self.symbols:
-            # The compiler may compare with one less.
+            # The compiler may compare with the constant minus one.
             self.psram_gc_end = max(self.constants("__wrap_gc_add", _PSRAM), default=_PSRAM[0])
             if self.psram_gc_end > _PSRAM[0]:
                 self.parts.append(("gc_heap in PSRAM", _PSRAM[0], self.psram_gc_end - _PSRAM[0]))
 
 
 def image_of(board):
-    """The image of the firmware of *board*."""
-    return {"qemu": QemuImage, "rp2": Rp2Image}[boards.port(board)](firmware(board))
+    """Return the firmware image of *board*."""
+    return {"qemu": QemuImage, "rp2": Rp2Image}[port_of(board)](firmware(board))
 
 
 class Uf2:
-    """The .uf2 file of *board*: its family ID, the address it begins at, and its `data`. ValueError if its blocks are
-    not whole, numbered and side by side. Source: Microsoft's UF2 specification."""
+    """The .uf2 file of *board*: its `family` ID, its `base` address, and its `data`.
+
+    Raise ValueError if its blocks are not complete, numbered and contiguous. Source: Microsoft's UF2 specification.
+    """
 
     def __init__(self, board):
         data = (ROOT / "build" / board / "firmware.uf2").read_bytes()
         if not data or len(data) % 512:
-            raise ValueError(f"{len(data)} bytes are no whole blocks")
+            raise ValueError(f"the file must consist of blocks of 512 bytes, but has {len(data)} bytes")
         self.family = None
         self.data = b""
         for number, offset in enumerate(range(0, len(data), 512)):
             header = struct.unpack_from("<8I", data, offset)
             magic_end = struct.unpack_from("<I", data, offset + 508)[0]
             if (header[0], header[1], magic_end) != (0x0A324655, 0x9E5D5157, 0x0AB16F30):
-                raise ValueError(f"block {number} has not UF2's magic numbers")
+                raise ValueError(f"block {number} lacks UF2's magic numbers")
             if number == 0:
                 self.base, self.family = header[3], header[7]
-            # Flags: a family ID is present; 256 bytes a block is what the boot ROMs take.
+            # The flags tell that a family ID is present. The boot ROMs accept 256 bytes a block.
             expected = (0x2000, self.base + number * 256, 256, number, len(data) // 512, self.family)
             if header[2:] != expected:
-                raise ValueError(f"block {number} says {header[2:]}, not {expected}")
+                raise ValueError(f"the header of block {number} has {header[2:]}, not {expected}")
             self.data += data[offset + 32 : offset + 32 + 256]
 
 
 def wide_instructions(code):
-    """The 32-bit instructions in *code*, Thumb machine code of mpy-cross, each a pair of half-words."""
+    """Return the 32-bit instructions in *code*, Thumb machine code of mpy-cross, each as a pair of halfwords."""
     halves = struct.unpack(f"<{len(code) // 2}H", code[: len(code) // 2 * 2])
     found = []
     i = 0
     while i + 1 < len(halves):
-        if halves[i] & 0xF8FF == 0x4800 and halves[i + 1] == 0xE001:  # ldr from the next word but one, branch over it
+        if halves[i] & 0xF8FF == 0x4800 and halves[i + 1] == 0xE001:  # ldr of a constant, and a branch over it
             i += 4
         elif halves[i] >> 11 in (0b11101, 0b11110, 0b11111):  # Armv7-M manual, A5.1
             found.append((halves[i], halves[i + 1]))
@@ -164,7 +166,7 @@ def wide_instructions(code):
 
 
 def is_armv6m(instruction):
-    """Whether the 32-bit *instruction* is one that Armv6-M has: BL, MSR, MRS, DSB, DMB, ISB (its manual, A5.3)."""
+    """Return whether Armv6-M has the 32-bit *instruction*: BL, MSR, MRS, DSB, DMB or ISB (its manual, A5.3)."""
     first, second = instruction
     branch_with_link = first >> 11 == 0b11110 and second & 0xD000 == 0xD000
     to_register = first & 0xFFF0 == 0xF380 and second >> 12 == 0x8
@@ -174,19 +176,19 @@ def is_armv6m(instruction):
 
 
 def overlap(first, second):
-    """Whether two (name, base, size) share a byte."""
+    """Return whether two (name, base, size) share a byte."""
     return first[1] < second[1] + second[2] and second[1] < first[1] + first[2]
 
 
 def inside(part, block):
-    """Whether all of the (name, base, size) *part* lies in *block*."""
+    """Return whether *block* contains all of *part*; both are (name, base, size)."""
     return block[1] <= part[1] and part[1] + part[2] <= block[1] + block[2]
 
 
 def faults(parts, regions, occupied):
-    """Sentences about parts outside the occupied blocks, and about whatever overlaps; [] when all is well.
+    """Return sentences about parts outside the occupied blocks and about overlaps; [] if all is well.
 
-    All three are sequences whose entries begin with name, base, size; *parts* may overlap one another.
+    The entries of all three sequences start with name, base, size. *parts* may overlap one another.
     """
     found = [
         f"{part[0]} at {part[1]:#010x}, {part[2]:#x} bytes, is outside every occupied block"

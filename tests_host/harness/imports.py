@@ -1,24 +1,29 @@
-"""Which modules of a folder a module needs."""
+"""Find which modules of a folder a module needs."""
 
 import ast
+import functools
 
 
-def _imported(path):
-    """The names of the modules that the module at *path* imports, anywhere in it."""
+@functools.cache
+def _imported(path, changed):
+    """Return the names of the modules that the module at *path* imports, anywhere in it. *changed* is its time."""
+    found = set()
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
         if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+            found.update(name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module
+            found.add(node.module)
+    return found
 
 
 def needed(path, modules):
-    """Those of *modules*, paths, that the module at *path* imports or that one of these imports, in the order given."""
+    """Return which of the paths *modules* the module at *path* imports, directly or indirectly, in the order given."""
     by_name = {module.stem: module for module in modules}
     found = set()
     waiting = [path]
     while waiting:
-        names = set(_imported(waiting.pop())) & by_name.keys() - found
+        module = waiting.pop()
+        names = _imported(module, module.stat().st_mtime_ns) & by_name.keys() - found
         found |= names
         waiting += [by_name[name] for name in names]
     return [module for module in modules if module.stem in found]

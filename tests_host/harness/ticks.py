@@ -1,6 +1,6 @@
 """A program that counts the ticks of timers."""
 
-# A handler looks up no global name: while the program adds one, MicroPython moves them all, and some are not found.
+# A handler must not look up global names: while the program adds one, MicroPython moves them all, and lookups can fail.
 TICKS = """
 from machine import Timer
 class Ticks:

@@ -1,0 +1,80 @@
+"""docs/gc_heap.md agrees with the figures that `make bench-heap` counted, and so does the firmware built by `make`."""
+
+import json
+
+from bench import board
+from studies import gc_heap
+import pytest
+from emulated_board import firmware, memory_map
+
+FIGURES = json.loads(gc_heap.FIGURES.read_text())
+NOTHING, LISTS, OBJECTS, FRAMEBUFFER, FRAMEBUFFER_IN_FRAMES, ARRAY, ARRAY_IN_FRAMES, TUPLES = gc_heap.LOADS
+TOLERANCE = 0.1
+
+
+def of(load, heap, statement):
+    return FIGURES["loads"][load][heap][statement]
+
+
+def test_the_page_is_made_of_the_figures():
+    assert gc_heap.DOCUMENT.read_text() == gc_heap.document(FIGURES)
+
+
+def test_there_is_a_figure_of_each_kind():
+    """And there is room for every load, except for 1 MiB in the heap of 512 KiB."""
+    assert list(FIGURES["loads"]) == list(gc_heap.LOADS)
+    for load, heaps in FIGURES["loads"].items():
+        assert list(heaps) == list(gc_heap.HEAPS)
+        missing = [heap for heap, figures in heaps.items() if figures is None]
+        assert missing == (["as it is", "split"] if load == ARRAY else [])
+        assert all(set(gc_heap.STATEMENTS) < set(figures) for figures in heaps.values() if figures)
+
+
+def test_what_the_page_says_is_so():
+    """Check the statements of its sentences that have no figure."""
+    small, seven, large = gc_heap.WITHOUT_PSRAM, "split, 7 MiB more", gc_heap.WITH_PSRAM
+    for load in (NOTHING, OBJECTS, FRAMEBUFFER_IN_FRAMES):
+        assert of(load, large, "again") < 1.25 * of(load, small, "again")
+        assert of(load, large, "end") > 0.75 * of(load, large, "full") > 5 * of(load, small, "full")
+    assert of(OBJECTS, "as it is", "again") > 2 * of(OBJECTS, small, "again")
+    for load in (LISTS, TUPLES):
+        assert of(load, large, "again") - of(load, seven, "again") > 600_000
+    for load in (FRAMEBUFFER_IN_FRAMES, ARRAY_IN_FRAMES):
+        assert of(load, large, "again") < 1.01 * of(OBJECTS, large, "again")
+    assert of(NOTHING, large, "free") > 0.99 * of(OBJECTS, large, "free")
+    for load in (LISTS, OBJECTS):
+        whole, kept_back = (FIGURES["rp2040"]["loads"][load][heap] for heap in gc_heap.RP2040_HEAPS)
+        blocks = (whole["bytes of the heap"] - kept_back["bytes of the heap"]) // 16
+        assert whole["again"] - kept_back["again"] > 10 * blocks  # the whole table, whose end is empty
+
+
+def test_instructions_are_exact():
+    """Whatever the phase of the counter at the start."""
+    tick = 10**9 // memory_map(gc_heap.BOARD)["FPGAIO_COUNTER_HZ"]
+    for count in (0, 1, 2, 3, 1000, 99_999, 123_456_789):
+        for phase in range(tick):
+            ticks = (phase + count * gc_heap.NANOSECONDS) // tick - phase // tick
+            assert gc_heap.instructions(ticks) == count
+
+
+def agree(counted, recorded, same_compiler):
+    """Return whether the counted figures are the recorded ones; with another compiler, only roughly."""
+    tolerance = TOLERANCE if same_compiler else 3 * TOLERANCE
+    return counted == {name: pytest.approx(figure, rel=tolerance) for name, figure in recorded.items()}
+
+
+@pytest.mark.parametrize("load", [NOTHING, FRAMEBUFFER, FRAMEBUFFER_IN_FRAMES])
+def test_the_figures_are_those_of_the_firmware(load):
+    """For the board's own firmware."""
+    board.compile_modules()
+    kernel = firmware(gc_heap.BOARD)
+    counted = gc_heap.counts(load, kernel, None)
+    assert agree(counted, FIGURES["loads"][load]["as it is"], gc_heap.compiler(kernel) == FIGURES["compiler"])
+
+
+@pytest.mark.parametrize("heap", gc_heap.RP2040_HEAPS)
+def test_the_figures_of_the_rp2040_are_those_of_the_firmware(heap):
+    counted = gc_heap.counts_on_rp2040(OBJECTS, gc_heap.RP2040_HEAPS[heap])
+    recorded = FIGURES["rp2040"]
+    same_compiler = gc_heap.compiler(firmware(gc_heap.RP2040_BOARD)) == recorded["compiler"]
+    assert agree(counted, recorded["loads"][OBJECTS][heap], same_compiler)

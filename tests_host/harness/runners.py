@@ -1,0 +1,254 @@
+"""Runners for test functions: the unix port of MicroPython, and boards in an emulator.
+
+A runner restarts for each test file. If a test hangs it or brings it down, the other tests of that file fail too, and
+say why. The next file gets a fresh runner.
+"""
+
+import functools
+import hashlib
+import os
+import re
+import selectors
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from board_list import mpy_cross_option
+from emulated_board import BOOT_SECONDS, ROOT, firmware
+from emulators import RP2040_BOARDS
+from pico import Pico
+from qemu import QEMU_MACHINES, Qemu
+from harness import imports, target_files
+from harness.console import Console
+
+RESULT = "physmem-test-result"
+"""Text that tests_target/runner.py prints before a result."""
+FAULT = b" exception caught:"
+"""Text that the port prints on a processor fault."""
+READY = b"ready"
+RECEIVE = """
+def receive(name, size):
+    import micropython, sys
+    micropython.kbd_intr(-1)
+    print("ready", end="")
+    with open(name, "wb") as file:
+        while size:
+            size -= file.write(sys.stdin.buffer.read(min(size, 2048)))
+    micropython.kbd_intr(3)
+"""
+"""Takes the bytes of a file as they are. A board needs three times as long to parse them as a literal."""
+
+
+@functools.cache
+def _digest(path):
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+class RunnerDown(Exception):
+    """The runner no longer runs tests; the message says since which test, and why."""
+
+
+class Runner:
+    """The common part of all kinds of runner; `name` appears in the ids of the tests."""
+
+    def __init__(self, name):
+        self.name = name
+        self._file = None
+        self._down = None
+
+    def run(self, file, function):
+        """Run *function* of the TargetFile *file*. Return (passed, what it printed). Raise RunnerDown if it is down."""
+        try:
+            if self._file != file:
+                self._file = file
+                self._down = None
+                self.start(file)
+            elif self._down:
+                raise RunnerDown(f"not run: {self._down}")
+            return self._result(self.execute(file, function))
+        except (OSError, RuntimeError, TimeoutError) as error:
+            self._down = f"{self.name} went down in {function} of {file.path.stem}: {self.explain(error)}"
+            self.stop()
+            raise RunnerDown(self._down) from error
+
+    def explain(self, error):
+        """Return what to say of *error*, which has brought the runner down."""
+        return error
+
+    @staticmethod
+    def _result(output):
+        text, mark, result = output.rpartition(RESULT)
+        if not mark:
+            raise RuntimeError(f"the runner printed no result:\n{output}")
+        return result.split()[0] == "pass", text
+
+
+class UnixPort(Runner):
+    """A process of the unix port that reads the names of tests from its standard input."""
+
+    program = ROOT / "build" / "UNIX" / "micropython"
+
+    def __init__(self, name):
+        super().__init__(name)
+        self._process = None
+
+    def start(self, file):
+        self.stop()
+        if not self.program.exists():
+            raise RuntimeError("the unix port is not built: run make build")
+        self._process = subprocess.Popen(
+            [self.program, "-c", "import runner; runner.serve()"],
+            cwd=self.program.parent,
+            env=dict(os.environ, MICROPYPATH=f".frozen:{file.path.parent}:{target_files.FOLDER}"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def execute(self, file, function):
+        self._process.stdin.write(f"{file.path.stem} {function}\n".encode())
+        self._process.stdin.flush()
+        output = b""
+        deadline = time.monotonic() + file.timeout
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while not re.search(rb"^%s .*\n" % RESULT.encode(), output, re.MULTILINE):
+                if not selector.select(max(0, deadline - time.monotonic())):
+                    raise TimeoutError(f"no result within {file.timeout} s:\n{output.decode(errors='replace')}")
+                data = os.read(self._process.stdout.fileno(), 65536)
+                if not data:
+                    status = self._process.wait()
+                    raise RuntimeError(f"it exited with status {status}:\n{output.decode(errors='replace')}")
+                output += data
+        return output.decode(errors="replace")
+
+    def stop(self):
+        if self._process:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+class Board(Runner):
+    """A board in an emulator, driven through its raw REPL.
+
+    Test files are uploaded as .mpy files, with the modules that they need. Subclasses define how the emulator is made
+    and how files get onto the board.
+
+    This does not use mpremote's transport, which polls the serial line: each of thousands of tests would take 50 ms
+    more.
+    """
+
+    def __init__(self, name):
+        super().__init__(name)
+        self._emulator = None
+        self._console = None
+
+    def start(self, file):
+        emulator = self._emulator_for(file)
+        if self._emulator is None or self._emulator.options != emulator.options:
+            self.stop()
+            if not firmware(self.name).exists():
+                raise RuntimeError(f"the firmware of {self.name} is not built: run make build")
+            self._emulator = emulator
+            self._emulator.start()
+            self._console = Console(self._emulator)
+            self._console.enter_raw_repl(BOOT_SECONDS)
+        else:
+            self._console.soft_reset()
+        self._upload([*imports.needed(file.path, target_files.helper_modules()), file.path])
+
+    def execute(self, file, function):
+        return self._execute(f"run({file.path.stem!r}, {function!r})", file.timeout)
+
+    def stop(self):
+        if self._console:
+            self._console.close()
+            self._console = None
+        if self._emulator:
+            self._emulator.stop()
+            self._emulator = None
+
+    def explain(self, error):
+        return self._emulator and self._emulator.failure() or error
+
+    def _compile(self, path):
+        """Compile the module at *path* for the machine code of this board. Return the path of the .mpy file.
+
+        The file is kept. Its name has a hash of the source, the compiler and the options.
+        """
+        mpy_cross = ROOT / "build" / "mpy-cross" / "mpy-cross"
+        options = [mpy_cross_option(self.name), "-s", path.name]
+        identity = hashlib.sha256(repr(options).encode() + _digest(mpy_cross) + path.read_bytes()).hexdigest()
+        output = ROOT / "build" / self.name / "tests" / f"{path.stem}-{identity[:16]}.mpy"
+        if output.exists():
+            return output
+        output.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=output.parent) as folder:
+            compiled = Path(folder) / "compiled.mpy"
+            compiler = subprocess.run([mpy_cross, *options, "-o", compiled, path], capture_output=True, text=True)
+            if compiler.returncode:
+                raise RuntimeError(f"{path.name} does not compile:\n{compiler.stderr}")
+            for outdated in output.parent.glob(f"{path.stem}-{'?' * 16}.mpy"):
+                outdated.unlink(missing_ok=True)
+            compiled.replace(output)  # at once: another worker may look for it
+        return output
+
+    def _execute(self, source, seconds=target_files.DEFAULT_TIMEOUT):
+        """Execute *source* on the board. Return what it printed. Raise RuntimeError or TimeoutError if it fails."""
+        return self._console.execute(source, seconds, FAULT)
+
+
+class QemuBoard(Board):
+    """A board under QEMU. It has no file system, so files lie in the GC heap. The board reads them by semihosting."""
+
+    def _emulator_for(self, file):
+        return Qemu(self.name, options=file.options)
+
+    def _upload(self, paths):
+        for harness in ("uploaded_files", "host_files"):
+            self._execute((target_files.FOLDER / f"{harness}.py").read_text())
+        files = {f"{path.stem}.mpy": str(self._compile(path)) for path in [target_files.FOLDER / "runner.py", *paths]}
+        self._execute(f"for name, path in {files}.items():\n    uploaded_files.add(name, read(path))")
+        self._execute("from runner import run")
+
+
+class Rp2040Board(Board):
+    """An RP2040 board in this project's emulator.
+
+    Files lie in its flash, where they survive soft resets. A file is written when it is first needed or has changed.
+    Time that the board sleeps through passes at once, unless the test file sets PACED.
+    """
+
+    def __init__(self, name):
+        super().__init__(name)
+        self._written = {}
+
+    def stop(self):
+        super().stop()
+        self._written = {}
+
+    def _emulator_for(self, file):
+        return Pico(self.name, options=() if file.is_paced else ("--unpaced",))
+
+    def _upload(self, paths):
+        compiled = {path.stem: self._compile(path) for path in [target_files.FOLDER / "runner.py", *paths]}
+        changed = {name: path for name, path in compiled.items() if self._written.get(name) != path}
+        self._execute(RECEIVE)
+        for name, path in changed.items():
+            data = path.read_bytes()
+            self._console.begin(f"receive('{name}.mpy', {len(data)})")
+            self._console.read_until(READY)
+            self._console.send(data)
+            output, error = self._console.end()
+            if error:
+                raise RuntimeError(output + error)
+            self._written[name] = path
+        self._execute("del receive\nfrom runner import run")
+
+
+def all_runners():
+    """Return {name: runner} of every runner, not yet started."""
+    boards = {name: QemuBoard(name) for name in QEMU_MACHINES} | {name: Rp2040Board(name) for name in RP2040_BOARDS}
+    return {"UNIX": UnixPort("UNIX")} | boards

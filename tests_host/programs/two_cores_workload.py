@@ -1,0 +1,371 @@
+"""Three workers that allocate and free at once on a Raspberry Pi Pico: a thread on core 1, the main program on core 0,
+and a hard interrupt on core 0. test_two_cores.py runs this on the board and calls `run`.
+
+Each worker stamps the first word of its frames with its own number. A stamp that has changed, or an allocated frame
+that still has one, is an overlap.
+
+On MicroPython, a collection on one core does not stop the other. So the collector is switched off, no request runs it,
+and core 0 collects only when the thread on core 1 has ended. The interrupt continues meanwhile.
+"""
+
+import _thread
+import gc
+import json
+import time
+from array import array
+
+import machine
+import micropython
+import physmem
+import rp2
+from micropython import const
+from physmem_engine import STATE_LOCK
+
+_WORDS = const(256)  # in a frame
+_FRAMES = const(63)
+
+# Words of a worker's table.
+_WHO = const(0)
+_SEED = const(1)
+_OPERATIONS = const(2)
+_OVERLAPS = const(3)
+_WRONG = const(4)  # answers
+_OUT_OF_MEMORY = const(5)
+_TAKEN = const(6)  # frames
+_FREED = const(7)
+_BASE = const(8)
+_CALLS = const(9)  # of the interrupt handler
+_OWNED = const(10)  # operations on AllocatedFrames
+_SLOTS = const(12)  # eight pairs: first frame and count of a raw allocation; 0 is none
+
+# Words of STATE.
+_IS_ENDING = const(0)
+_HAS_ENDED = const(1)
+
+_STAGE = const(50000)  # operations between two collections
+
+region = physmem.region("sram")
+calls = region.alloc, region.alloc_aligned, region.alloc_at, region.free
+COUNTS = ("who", "seed", "operations", "overlaps", "wrong", "out_of_memory", "taken", "freed", "base", "calls", "owned")
+
+
+def worker(who):
+    table = array("I", [0] * 28)
+    table[_WHO] = who
+    table[_SEED] = 7919 * who
+    table[_BASE] = region.base
+    return table
+
+
+CORE_0, CORE_1, INTERRUPT = TABLES = worker(1), worker(2), worker(3)
+OWNERS = {1: [None] * 4, 2: [None] * 4}
+DEFERRED = [None]
+STATE = array("I", [0] * 2)
+
+
+@micropython.viper
+def stamp(table, first: int, n: int, mark: int):
+    """Stamp frames that have been allocated."""
+    t = ptr32(table)
+    m = ptr32(t[_BASE])
+    t[_TAKEN] += n
+    i = first * _WORDS
+    end = i + n * _WORDS
+    while i < end:
+        if m[i]:
+            t[_OVERLAPS] += 1
+        m[i] = mark
+        i += _WORDS
+
+
+@micropython.viper
+def unstamp(table, first: int, n: int, mark: int):
+    """Check and clear the stamps of frames that are about to be freed."""
+    t = ptr32(table)
+    m = ptr32(t[_BASE])
+    t[_FREED] += n
+    i = first * _WORDS
+    end = i + n * _WORDS
+    while i < end:
+        if m[i] != mark:
+            t[_OVERLAPS] += 1
+        m[i] = 0
+        i += _WORDS
+
+
+@micropython.viper
+def random(table) -> int:
+    t = ptr32(table)
+    t[_SEED] = (t[_SEED] * 1664525 + 1013904223) & 0x3FFFFFFF
+    return t[_SEED]
+
+
+@micropython.viper
+def raw(raw_calls, table, operations: int):
+    """Make raw calls of all kinds.
+
+    The code of `stamp` and `unstamp` is repeated here: calling them would take as long as the raw calls.
+    """
+    alloc = raw_calls[0]
+    alloc_aligned = raw_calls[1]
+    alloc_at = raw_calls[2]
+    free = raw_calls[3]
+    t = ptr32(table)
+    m = ptr32(t[_BASE])
+    while operations and t[_OVERLAPS] + t[_WRONG] == 0:
+        operations -= 1
+        t[_OPERATIONS] += 1
+        x = (t[_SEED] * 1664525 + 1013904223) & 0x3FFFFFFF
+        t[_SEED] = x
+        slot = _SLOTS + 2 * (x >> 27 & 7)
+        mark = t[_WHO] << 8 | slot
+        n = t[slot + 1]
+        if n:
+            first = t[slot]
+            t[slot + 1] = 0
+            t[_FREED] += n
+            i = first * _WORDS
+            end = i + n * _WORDS
+            while i < end:
+                if m[i] != mark:
+                    t[_OVERLAPS] += 1
+                m[i] = 0
+                i += _WORDS
+            if int(free(first)) != n:
+                t[_WRONG] += 1
+            continue
+        n = 1 + (x >> 20 & 3)
+        if x >> 22 & 7 == 0:
+            n = 1 + (x >> 17 & 31)
+        kind = x >> 14 & 7
+        if kind < 5:
+            first = int(alloc(n))
+        elif kind < 7:
+            align = 1 << (x >> 12 & 3)
+            first = int(alloc_aligned(n, align))
+            if first > 0 and first & align - 1:
+                t[_WRONG] += 1
+        else:
+            first = int(alloc_at(x >> 8 & 31, n))
+            if first >= 0 and first != x >> 8 & 31:
+                t[_WRONG] += 1
+        if first >= 0:
+            t[slot] = first
+            t[slot + 1] = n
+            t[_TAKEN] += n
+            i = first * _WORDS
+            end = i + n * _WORDS
+            while i < end:
+                if m[i]:
+                    t[_OVERLAPS] += 1
+                m[i] = mark
+                i += _WORDS
+        elif first == -1 and kind < 7:
+            t[_OUT_OF_MEMORY] += 1
+        elif first != -7 or kind < 7:
+            t[_WRONG] += 1
+
+
+@micropython.viper
+def found() -> bool:
+    """Return whether something is wrong. Then all stop: on a broken bitmap calls can write anywhere. Uses no heap."""
+    t = ptr32(CORE_0)
+    findings = t[_OVERLAPS] | t[_WRONG]
+    t = ptr32(CORE_1)
+    findings |= t[_OVERLAPS] | t[_WRONG]
+    t = ptr32(INTERRUPT)
+    findings |= t[_OVERLAPS] | t[_WRONG]
+    return findings != 0
+
+
+def allocate(table, x, constrained):
+    """Return an AllocatedFrames. Raise MemoryError if there is no room."""
+    kind = x >> 14 & 7
+    n = 1 + (x >> 20 & 3)
+    if kind < 2:
+        return physmem.allocate_frames(n)
+    if kind < 4:
+        ring = physmem.dma_ring(1024 << (x >> 20 & 3))
+        if ring.addr & (ring.nbytes - 1):
+            table[_WRONG] += 1
+        return ring
+    if kind < 6:
+        frames, action = physmem.allocate_frames_deferred(n)
+        action.commit()
+        return frames
+    if not constrained:
+        return physmem.allocate_frames(n, owner="two cores")
+    frames = physmem.allocate_frames(n, boundary=4096, low=region.base + 0x2000, high=region.base + 0xC000)
+    if frames.first < 8 or frames.first + n > 48 or frames.first & 3 > 4 - n:
+        table[_WRONG] += 1
+    return frames
+
+
+def free(table, frames, mark):
+    count = frames.count
+    unstamp(table, frames.first, count, mark)
+    try:
+        if frames.free() != count:
+            table[_WRONG] += 1
+    except physmem.PhysMemError:  # InternalCorruption: the allocation has another number of frames
+        table[_WRONG] += 1
+
+
+def owned(table, operations, constrained):
+    """Do operations of all kinds on AllocatedFrames."""
+    owners = OWNERS[table[_WHO]]
+    while operations > 0 and not found():
+        x = random(table)
+        i = x >> 27 & 3
+        mark = table[_WHO] << 8 | i
+        frames = owners[i]
+        operations -= 1
+        table[_OPERATIONS] += 1
+        table[_OWNED] += 1
+        if frames is None:
+            try:
+                frames = allocate(table, x, constrained)
+            except MemoryError:
+                table[_OUT_OF_MEMORY] += 1
+                continue
+            stamp(table, frames.first, frames.count, mark)
+            owners[i] = frames
+        elif frames.count == 1 or x >> 22 & 1:
+            owners[i] = None
+            free(table, frames, mark)
+        else:
+            low, high = frames.split_at(1)
+            if x >> 23 & 1:
+                owners[i] = low.merge(high)
+            else:
+                owners[i] = high
+                free(table, low, mark)
+            operations -= 1
+            table[_OPERATIONS] += 1
+            table[_OWNED] += 1
+
+
+def interrupt(channel):
+    """Work in the hard handler, without using the heap."""
+    if found():
+        return
+    raw(calls, INTERRUPT, 8)
+    INTERRUPT[_CALLS] += 1
+    if INTERRUPT[_CALLS] & 7 == 0:
+        INTERRUPT[_OPERATIONS] += 1
+        INTERRUPT[_OWNED] += 1
+        frames = DEFERRED[0]
+        if frames is None:
+            try:
+                frames, _ = physmem.allocate_frames_deferred(2)
+            except MemoryError:
+                INTERRUPT[_OUT_OF_MEMORY] += 1
+            if frames:
+                stamp(INTERRUPT, frames.first, 2, 0x3FF)
+                DEFERRED[0] = frames
+        else:
+            DEFERRED[0] = None
+            free(INTERRUPT, frames, 0x3FF)
+    channel.active(1)
+
+
+def start_interrupt():
+    """Call `interrupt` every 16,384 cycles, by a DMA channel that moves a word at the pace of a DMA timer.
+
+    Return the channel and the word. Keep the word: DMA writes to its address, and rp2.DMA holds no reference to it.
+    """
+    machine.mem32[0x50000420] = 1 << 16 | 16384  # RP2040 datasheet 2.5.7, DMA: TIMER0 = X << 16 | Y
+    channel = rp2.DMA()
+    word = array("I", [0, 0])
+    control = channel.pack_ctrl(size=2, inc_read=False, inc_write=False, treq_sel=59, irq_quiet=False)
+    channel.config(read=word, write=memoryview(word)[1:], count=1, ctrl=control)
+    channel.irq(interrupt, hard=True)
+    channel.active(1)
+    return channel, word
+
+
+def work(table, constrained):
+    if not found():
+        raw(calls, table, 500)
+        owned(table, 5, constrained)
+
+
+def core_1(constrained):
+    while not STATE[_IS_ENDING]:
+        work(CORE_1, constrained)
+    STATE[_HAS_ENDED] = 1
+
+
+def stage(operations, constrained):
+    """Let the two cores work until that many operations are done, then end the thread."""
+    STATE[_IS_ENDING] = STATE[_HAS_ENDED] = 0
+    _thread.start_new_thread(core_1, (constrained,))
+    while done() < operations and not found():
+        work(CORE_0, constrained)
+    STATE[_IS_ENDING] = 1
+    while not STATE[_HAS_ENDED]:
+        pass
+    time.sleep_ms(2)  # until MicroPython itself has ended the thread
+
+
+def give_back():
+    for table in TABLES:
+        for slot in range(_SLOTS, _SLOTS + 16, 2):
+            if table[slot + 1]:
+                unstamp(table, table[slot], table[slot + 1], table[_WHO] << 8 | slot)
+                if region.free(table[slot]) != table[slot + 1]:
+                    table[_WRONG] += 1
+                table[slot + 1] = 0
+    for table in (CORE_0, CORE_1):
+        owners = OWNERS[table[_WHO]]
+        for i in range(len(owners)):
+            if owners[i]:
+                free(table, owners[i], table[_WHO] << 8 | i)
+                owners[i] = None
+    if DEFERRED[0]:
+        free(INTERRUPT, DEFERRED[0], 0x3FF)
+        DEFERRED[0] = None
+
+
+def done():
+    return CORE_0[_OPERATIONS] + CORE_1[_OPERATIONS] + INTERRUPT[_OPERATIONS]
+
+
+def run(operations, constrained, is_locked=True):
+    """Let the three workers work until that many operations are done, free everything, and print the result."""
+    if not is_locked:
+        region._state[STATE_LOCK] = 1  # masks interrupts, and does not keep the other core out
+    physmem.on_exhausted(None)
+    gc.collect()
+    gc.disable()
+    failed = region.failed
+    for frame in range(_FRAMES):
+        machine.mem32[region.addr(frame)] = 0
+    for table in TABLES:
+        for i in (_OPERATIONS, _OVERLAPS, _WRONG, _OUT_OF_MEMORY, _TAKEN, _FREED, _CALLS, _OWNED):
+            table[i] = 0
+    least_heap = gc.mem_free()
+    begin = time.ticks_ms()
+    _thread.stack_size(8192)
+    channel, word = start_interrupt()
+    while done() < operations and not found():
+        stage(min(done() + _STAGE, operations), constrained)
+        least_heap = min(least_heap, gc.mem_free())
+        gc.collect()
+    channel.active(0)
+    channel.irq(None)
+    channel.close()
+    del word
+    milliseconds = time.ticks_diff(time.ticks_ms(), begin)
+    if not found():
+        give_back()
+    gc.enable()
+    result = {
+        "workers": [dict(zip(COUNTS, table)) for table in TABLES],
+        "free": region.free_frames,
+        "failed": region.failed - failed,
+        "check": physmem.check(),
+        "least_heap": least_heap,
+        "milliseconds": milliseconds,
+    }
+    print(json.dumps(result))

@@ -1,0 +1,130 @@
+"""Each test is in a tier: `make test` runs it, or `make check`, or both with another amount."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+
+from emulated_board import ROOT
+from emulators import RP2040_BOARDS
+from harness import durations, target_files, tiers, tiers_table
+from harness.runners import all_runners
+from qemu import QEMU_MACHINES
+
+BOARDS = (*QEMU_MACHINES, *RP2040_BOARDS)
+pytestmark = pytest.mark.xdist_group("tiers")
+
+
+@cache
+def all_collected():
+    """Return what pytest collects here: tier -> the ids of its tests, in order."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    command = [sys.executable, ROOT / "tests_host" / "programs" / "collected_tests.py"]
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    line = next((line for line in process.stdout.splitlines() if line.startswith("{")), None)
+    assert line, process.stdout + process.stderr
+    return json.loads(line)
+
+
+def collected(tier):
+    return all_collected()[tier]
+
+
+def on_targets(runner, file):
+    """Return the first part of the ids of the tests of *file* on *runner*."""
+    if runner == tiers.CPYTHON:
+        return f"tests_target/{file}.py::"
+    return f"tests_host/test_on_targets.py::test_on_target[{runner}-{file}-"
+
+
+def test_every_test_is_in_a_tier():
+    everything, test, check = (set(collected(tier)) for tier in (tiers.ALL, tiers.TEST, tiers.CHECK))
+    assert len(everything) == len(collected(tiers.ALL))
+    assert everything == test | check
+    assert test & check == {name for name in everything if tiers.amount_of(name)} != set()
+
+
+def test_each_test_that_the_tiers_name_exists():
+    everything = collected(tiers.ALL)
+    for pattern in tiers.ONLY_IN_CHECK:
+        assert any(tiers.pattern_of(name) == pattern for name in everything), pattern
+    for amount in tiers.AMOUNTS:
+        assert any(name == amount or name.partition("[")[0] == amount for name in everything), amount
+    files = {file.path.stem for file in target_files.test_files()}
+    named = [name for kind in tiers.KINDS for name in kind.files or ()]
+    assert set(named) <= files and len(named) == len(set(named))
+
+
+def test_the_runners_are_those_there_are():
+    assert set(tiers.RUNNERS) == {tiers.CPYTHON, *all_runners()}
+
+
+def test_check_runs_more():
+    for name, amount in tiers.AMOUNTS.items():
+        less, more = sorted((amount.test, amount.check))
+        assert 0 < less < more, name
+
+
+def test_each_file_runs_on_each_of_its_runners():
+    """In one of the tiers, all of its tests; and on a host or a board in `make test`."""
+    test, check = collected(tiers.TEST), collected(tiers.CHECK)
+    for file in target_files.test_files():
+        for runner in tiers.RUNNERS:
+            first = on_targets(runner, file.path.stem)
+            found = [sum(name.startswith(first) for name in names) for names in (test, check)]
+            assert sorted(found) == sorted([len(file.tests) if file.is_for(runner) else 0, 0])
+        assert any(name.startswith(on_targets(runner, file.path.stem)) for runner in tiers.RUNNERS for name in test)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_each_board_boots_in_make_test(board):
+    test = collected(tiers.TEST)
+    for file in ("test_boot", "test_raw_calls", "test_machine_code", "test_retained", "test_random_operations"):
+        assert any(name.startswith(on_targets(board, file)) for name in test), file
+
+
+def test_the_page_has_the_table():
+    assert tiers_table.PAGE.read_text() == tiers_table.page(), "run make tiers-table"
+
+
+class Item:
+    """What the order looks at."""
+
+    def __init__(self, name, group=None):
+        self.name = name
+        self.group = group
+
+    def get_closest_marker(self, name):
+        return self.group and pytest.mark.xdist_group(self.group).mark
+
+
+def test_the_longest_starts_first(monkeypatch):
+    """A group that nobody has timed before all, a single test that nobody has timed after all."""
+    monkeypatch.setattr(durations, "read", lambda tier: {"short": 1, "long": 9, "alone": 5})
+    items = [
+        Item("unknown"),
+        Item("a", "short"),
+        Item("b", "long"),
+        Item("alone"),
+        Item("c", "new"),
+        Item("d", "short"),
+    ]
+    sorted_items = durations.longest_first(items, tiers.TEST, lambda item: item.group or item.name)
+    assert [item.name for item in sorted_items] == ["c", "b", "alone", "a", "d", "unknown"]
+
+
+def test_pytest_starts_them_in_that_order():
+    """The order is kept over the whole collection, and the tests of a group stay together."""
+    recorded = durations.read(tiers.TEST)
+    firsts = [name.partition("[")[2].partition("]")[0] for name in collected(tiers.TEST)]
+    groups = [
+        "-".join(name.split("-")[:2]) for name in firsts if name.split("-")[0] in tiers.RUNNERS and name.count("-") > 1
+    ]
+    in_order = list(dict.fromkeys(groups))
+    assert len(in_order) > 100
+    assert groups == [group for group in in_order for _ in range(groups.count(group))]
+    seconds = [recorded.get(group, float("inf")) for group in in_order]
+    assert seconds == sorted(seconds, reverse=True)

@@ -1,0 +1,33 @@
+"""The public names of the module `physmem`: the contract, not what the code says of itself."""
+
+# In the table of names of the module.
+FUNCTIONS = (
+    "init boot boot_complete regions region stats check map dump"
+    " allocate_frames allocate_frames_at allocate_frames_by_bytes allocate_frames_by_bytes_at"
+    " allocate_frames_deferred allocate_frames_by_bytes_deferred dma_ring inspect_then_allocate"
+    " retain release retained quarantined dropped on_exhausted on_low debug mark leaks code_name"
+)
+CLASSES = "Region AllocatedFrames AllocatedFrame DeferredAllocAction PhysMemError"
+CONSTANTS = (
+    "DMA FAST CACHED EXTERNAL RETAINED SHARED RESERVED ATTRIBUTES CACHE_LINE STOP"
+    " ALLOCATED MAPPED UNMAPPED FREED MOVED"
+    " OUT_OF_MEMORY ZERO_ALLOCATION ALLOCATION_TOO_LARGE UNALIGNED_ADDRESS ADDRESS_OUT_OF_RANGE NOT_ALLOCATED"
+    " ADDRESS_NOT_FREE"
+)
+TABLE = (FUNCTIONS + " " + CLASSES + " " + CONSTANTS).split()
+
+# Looked up each time: what changes, and the vocabulary, whose modules are loaded when you first name a part of them.
+CHANGING = ["booted", "early_heap"]
+_VOCABULARY = (
+    "BuddyAllocator AllocatorStats OrderStats KernelError"
+    " PhysAddr PageFrame PageOrder PAGE_SIZE PAGE_SHIFT MIN_ORDER MAX_ORDER MAX_BLOCK_PAGES MAX_BLOCK_SIZE"
+    " pages_to_order order_to_pages order_to_bytes is_page_aligned align_down align_up"
+    " FrameRange PhysicalMemoryRegion MemoryRegionType"
+)
+VOCABULARY = _VOCABULARY.split()
+MODULES_OF_VOCABULARY = ("physmem_buddy", "physmem_pages", "physmem_range")
+
+
+def without_dunders(names):
+    """Return the names, in order, without those such as ``__name__``."""
+    return sorted([name for name in names if not (name.startswith("__") and name.endswith("__"))])
