@@ -68,7 +68,7 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check durations tiers-table repl emulate flash firmware unix build bench bench-accept bench-heap adversary placement two-cores studies-test boards-page soak mutation lint format hooks architecture fresh clean always packages own_micropython own_pico_sdk
+.PHONY: help run test check durations tiers-table repl emulate flash firmware unix build bench bench-accept bench-heap adversary placement two-cores studies-test boards-page call-places-page soak storm mutation lint format hooks architecture fresh clean always packages own_micropython own_pico_sdk
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -132,8 +132,14 @@ studies-test: $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(
 boards-page: $(RP2_FIRMWARE) $(BUILD)/venv/.ready ## write what each flashable board has in memory into docs/boards.md
 	@$(PYTHON) scripts/boards_page.py
 
+call-places-page: $(BUILD)/venv/.ready ## write what each call does in each place into docs/where_to_call.md
+	@$(PYTHON) scripts/call_places_page.py
+
 soak: $(UNIX) $(BUILD)/venv/.ready ## compare 10,000,000 random calls on the unix port with a model; or set OPERATIONS=number or CHUNK=number
 	@$(call module,$(PYTHON)) campaigns.soak $(OPERATIONS:%=--operations %) $(CHUNK:%=--chunk %)
+
+storm: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## allocate by object in a timer handler 300,000 times while the program does the same, on two boards; or set CALLS=number
+	@$(call module,$(PYTHON)) campaigns.storm $(CALLS:%=--calls %)
 
 mutation: $(BUILD)/mutation/venv/.ready ## make every small change to the engine, see whether its tests notice, and write docs/mutation.md
 	@$(call module,$(BUILD)/mutation/venv/bin/python) campaigns.mutation $(MUTATION_ARGS)

@@ -19,7 +19,7 @@ if log.fresh:
     time.sleep_ms(50)  # a USB serial port needs time to send what was printed
     machine.mem32[0xE000ED0C] = 0x05FA0004
 else:
-    print("the log says        -> %s" % bytes(log.view).split(b"\0")[0].decode())
+    print("the log says        -> %s" % bytes(log.view).split(b"\0", 1)[0].decode())
     for frames in physmem.quarantined():
         print("still mapped        -> %s" % frames)
         frames.unmap().free()

@@ -6,7 +6,10 @@ import physmem
 import physmem_board
 
 KIB = 1024
-HAS_EXTERNAL = any(region.attrs & physmem.EXTERNAL for region in physmem.regions())
+# What is RESERVED is not handed out: the firmware uses it.
+HAS_EXTERNAL = any(
+    region.attrs & (physmem.EXTERNAL | physmem.RESERVED) == physmem.EXTERNAL for region in physmem.regions()
+)
 WIDTH, HEIGHT, BYTES_PER_PIXEL = (320, 240, 2) if HAS_EXTERNAL else (128, 96, 2)
 
 
@@ -67,6 +70,17 @@ show("at address", at_address)
 
 title("The memory now")
 physmem.map()
+
+title("A group of buffers, had whole or not at all")
+before = region.used_frames
+try:
+    with physmem.scope() as scope:
+        group = [physmem.allocate_frames(region.frames // 3, region=region) for _ in range(4)]
+        scope.keep()
+except MemoryError as error:
+    print("MemoryError: %s" % error)
+print("frames in use before and after: %d, %d" % (before, region.used_frames))
+assert region.used_frames == before
 
 title("Freeing twice is refused, and nothing changes")
 frame = region.alloc(3)

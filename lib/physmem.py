@@ -27,6 +27,7 @@ from physmem_allocate import (
     allocate_frames_by_bytes_at,
     allocate_frames_by_bytes_deferred,
     allocate_frames_deferred,
+    allocate_scattered,
     dma_ring,
     inspect_then_allocate,
     on_exhausted,
@@ -37,11 +38,13 @@ from physmem_engine import (  # what the raw calls return
     ADDRESS_OUT_OF_RANGE,
     ALLOCATION_TOO_LARGE,
     NOT_ALLOCATED,
+    NOT_PERMITTED,
     OUT_OF_MEMORY,
     UNALIGNED_ADDRESS,
     ZERO_ALLOCATION,
 )
 from physmem_errors import PhysMemError, code_name
+from physmem_find import allocations, find, free_at
 from physmem_frames import (
     ALLOCATED,
     FREED,
@@ -54,7 +57,7 @@ from physmem_frames import (
 )
 from physmem_lazy import value_of as __getattr__
 from physmem_low import on_low
-from physmem_map import dump, map
+from physmem_map import dump
 from physmem_region import (
     ATTRIBUTES,
     CACHE_LINE,
@@ -68,6 +71,18 @@ from physmem_region import (
     Region,
 )
 from physmem_retained import dropped, quarantined, release, retain, retained
-from physmem_system import boot, boot_complete, check, init, region, regions, stats
+from physmem_scope import scope
+from physmem_system import (
+    add_region,
+    boot,
+    boot_complete,
+    check,
+    init,
+    region,
+    regions,
+    remove_region,
+    reset_peak,
+    stats,
+)
 
 __version__ = "0.2.0"

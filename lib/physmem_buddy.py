@@ -3,8 +3,9 @@
     from physmem import BuddyAllocator, PhysAddr
 
     allocator = BuddyAllocator(PhysAddr(0x1000_0000), 4096)  # 16 MiB in pages of 4 KiB
-    addr = allocator.alloc_pages(4)
+    addr = allocator.alloc_pages(4)  # an int
     if addr is not None:
+        print(PhysAddr(addr).is_order_aligned(2))  # True
         allocator.dealloc_pages(addr, 4)
 
 physmem_pages defines pages, orders and buddies.
@@ -13,28 +14,46 @@ There are no free lists. The bitmap of the region is the only record: two buddie
 are free. The counts of blocks, splits and coalesces are read from it. The managed memory is never touched, so you can
 give any address. The metadata is that of the region: 2 bits a page, and the summaries above them.
 
-Where this differs from RuVix: an `Option` is a value or None. An `Err` is an exception: `MemoryError` when memory is
-exhausted, `PhysMemError` with RuVix' name in ``.code`` for a mistake in a call. Every free is checked in every build.
-Smaller differences are noted at each call.
+Where this differs from RuVix: an address that a call returns is an int, not a PhysAddr, so that you can give it to
+`uctypes`, a DMA channel or C code. Each call takes an int or a PhysAddr. An `Option` is a value or None. An `Err` is an
+exception: `MemoryError` when memory is exhausted, `PhysMemError` with RuVix' name in ``.code`` for a mistake in a call.
+Every free is checked in every build. Smaller differences are noted at each call.
 """
 
 from collections import namedtuple
 
-from physmem_errors import PhysMemError, integer
+import physmem_engine as engine
+from physmem_errors import exhausted, expect_heap, integer, mistake, needs_heap, not_permitted_in_handler, wrong_type
 from physmem_pages import (
     PAGE_SIZE,
     PAGE_SHIFT,
     MAX_ORDER,
     MAX_BLOCK_PAGES,
     address_of,
+    number_of,
     order_of,
     pages_to_order,
-    order_to_pages,
-    PhysAddr,
     PageOrder,
     PageFrame,
 )
 from physmem_region import Region
+
+
+def _amount(value, name):
+    """Return the integer `value`; InvalidArgument if it is negative."""
+    if integer(value, name) < 0:
+        mistake("InvalidArgument", "{} is {}: give 0 or more", name, value)
+    return int(value)
+
+
+def _switch(value, name):
+    """Return the bool `value`; TypeError if it is anything else."""
+    if not isinstance(value, bool):
+        wrong_type(name, "a bool", value)
+    return value
+
+
+_LARGE = 1 << 20  # pages: with fewer, the distance of an address from the base fits in the engine's words
 
 
 class KernelError:
@@ -58,8 +77,8 @@ class AllocatorStats:
     """
 
     def __init__(self, total_pages, free_pages):
-        self._total = integer(total_pages, "pages")
-        self._free = integer(free_pages, "pages")
+        self._total = _amount(total_pages, "total_pages")
+        self._free = _amount(free_pages, "free_pages")
         self.reset_counters()
 
     @staticmethod
@@ -141,8 +160,9 @@ class AllocatorStats:
         return self._coalesces / self._frees if self._frees else 0.0
 
     def record_allocation(self, pages, success):
-        """Count a request; with `success`, `pages` pages are no longer free."""
-        if success:
+        """Count a request; with `success`, a bool, `pages` pages are no longer free."""
+        _amount(pages, "pages")
+        if _switch(success, "success"):
             self._successful += 1
             self._free = max(0, self._free - pages)
             self._peak = max(self._peak, self.used_pages())
@@ -151,16 +171,16 @@ class AllocatorStats:
 
     def record_free(self, pages):
         """Count a free of `pages` pages."""
+        self._free = min(self._total, self._free + _amount(pages, "pages"))
         self._frees += 1
-        self._free = min(self._total, self._free + pages)
 
     def record_split(self, count=1):
         """Count `count` splits."""
-        self._splits += count
+        self._splits += _amount(count, "count")
 
     def record_coalesce(self, count=1):
         """Count `count` coalesces."""
-        self._coalesces += count
+        self._coalesces += _amount(count, "count")
 
     def reset_counters(self):
         """Set all counters to 0, and the peak to the pages in use now."""
@@ -196,8 +216,10 @@ class AllocatorStats:
 class BuddyAllocator:
     """An allocator of blocks of 1, 2, 4 ... 512 pages, aligned to their size, out of `total_pages` pages at `base`.
 
-    `base` is a PhysAddr or an integer. UnalignedAddress if no page starts there (RuVix panics), AddressOutOfRange if
-    the end does not fit in 64 bits. Without arguments the allocator is uninitialised: it has no memory until `init`.
+    `base` is an int or a PhysAddr. UnalignedAddress if no page starts there (RuVix panics), AddressOutOfRange if the
+    end does not fit in 64 bits. Without arguments the allocator is uninitialised: it has no memory until `init`. The
+    addresses that it returns are ints (RuVix: PhysAddr). It is for the program: in an interrupt handler allocating and
+    freeing are NotPermitted.
 
     The feature switches of RuVix' crate are options here:
 
@@ -211,70 +233,98 @@ class BuddyAllocator:
     """
 
     def __init__(self, base=None, total_pages=0, *, stats=True, debug_alloc=False):
-        self._count = bool(stats)
-        self._debug = bool(debug_alloc)
+        self._count = _switch(stats, "stats")
+        self._debug = _switch(debug_alloc, "debug_alloc")
         self._base = None  # the address as an integer; None: uninitialised
+        self._end = 0
         self._pages = 0
         self._region = None  # None: no pages
-        self._start_over()
-        if base is not None:
+        self._start_over(self._blank(0))
+        if base is not None or integer(total_pages, "total_pages"):
             self.init(base, total_pages)
 
     @staticmethod
     def new(base, total_pages, **options):
         """Return an allocator of `total_pages` pages at `base`."""
-        return BuddyAllocator(base, total_pages, **options)
+        allocator = BuddyAllocator(**options)
+        allocator.init(base, total_pages)
+        return allocator
 
     @staticmethod
-    def uninit(**options):
+    def uninit(*, stats=True, debug_alloc=False):
         """Return an allocator without memory: until `init` its calls that raise an error raise NotInitialized."""
-        return BuddyAllocator(**options)
+        return BuddyAllocator(stats=stats, debug_alloc=debug_alloc)
 
     def init(self, base, total_pages):
         """Manage `total_pages` pages at `base`, all free, and forget all earlier memory and its allocations.
 
         UnalignedAddress, AddressOutOfRange, AllocationTooLarge above 2**30 - 64 pages, or MemoryError if the heap is
-        too small for the metadata; nothing has changed then.
+        too small for the metadata, NotPermitted if it is locked; nothing has changed then.
         """
-        base = PhysAddr(base)
-        if not base.is_page_aligned():
-            raise PhysMemError("UnalignedAddress", "base {} is not a multiple of {}".format(base, PAGE_SIZE))
-        if integer(total_pages, "total_pages") < 0:
-            raise PhysMemError("AddressOutOfRange", "cannot manage {} pages: give 0 or more".format(total_pages))
-        base.add_pages(total_pages)
+        expect_heap("init()")
+        base = address_of(base, "base")
+        if base & (PAGE_SIZE - 1):
+            mistake("UnalignedAddress", "base {:#x} is not a multiple of {}", base, PAGE_SIZE)
+        total_pages = int(integer(total_pages, "total_pages"))
+        if total_pages < 0:
+            mistake("AddressOutOfRange", "total_pages is {}: give 0 or more", total_pages)
+        end = base + total_pages * PAGE_SIZE
+        if end >> 64:
+            text = "total_pages {} from base {:#x} on do not end within 64 bits"
+            mistake("AddressOutOfRange", text, total_pages, base)
         region = None
         if total_pages:
-            region = Region("buddy", base.as_u64(), total_pages * PAGE_SIZE, PAGE_SIZE)
-        self._base = base.as_u64()
+            region = Region("buddy", base, total_pages * PAGE_SIZE, PAGE_SIZE)
+        # All that needs heap comes first.
+        blank = self._blank(total_pages)
+        phase = (base >> PAGE_SHIFT) % MAX_BLOCK_PAGES
+        self._base = base
+        self._end = end
         self._pages = total_pages
+        self._phase = phase
         self._region = region
-        self._start_over()
+        self._start_over(blank)
 
     def reset(self):
         """Free all pages and set the counters to 0. Freeing a block from before is then NotAllocated.
 
-        Does nothing if uninitialised.
+        Does nothing if uninitialised. MemoryError if the heap is full, NotPermitted if it is locked; nothing has
+        changed then.
         """
-        for frame, _, free in self._runs():
-            if not free:
-                self._region.free(frame)
-        self._start_over()
+        expect_heap("reset()")
+        blank = self._blank(self._pages)
+        frame = 0
+        while frame < self._pages:
+            frame = engine.next_used(self._region.address, frame)
+            if frame < self._pages:
+                frame += max(1, self._region.free(frame))
+        self._start_over(blank)
 
-    def _start_over(self):
-        """Reset the ledger and the counters, with nothing in use."""
-        # The number of the first page, modulo the largest block: all that buddies depend on.
-        self._phase = ((self._base or 0) >> PAGE_SHIFT) % MAX_BLOCK_PAGES
-        self._ledger = {} if self._debug else None  # frame: pages
-        self._stats = AllocatorStats(self._pages, self._pages) if self._count else None
-        self._met = [0] * MAX_ORDER
-        self._returned = [0] * MAX_ORDER
+    def _blank(self, pages):
+        """Return the ledger and the counters of an allocator with `pages` pages, none of them in use. Needs heap."""
+        return (
+            {} if self._debug else None,
+            AllocatorStats(pages, pages) if self._count else None,
+            [0] * MAX_ORDER,
+            [0] * MAX_ORDER,
+        )
+
+    # The number of the first page, modulo the largest block: all that buddies depend on.
+    _phase = 0
+
+    def _start_over(self, blank):
+        """Reset the ledger and the counters to `blank`, with nothing in use."""
+        self._ledger, self._stats, self._met, self._returned = blank  # the ledger is frame: pages
 
     # -- allocate --
 
     def alloc_pages(self, pages):
-        """Allocate a block of `pages` pages, rounded up to a power of two and aligned to its size; return its PhysAddr.
+        """Allocate a block of `pages` pages, rounded up to a power of two and aligned to its size; return its address,
+        an int (RuVix: a PhysAddr).
 
-        None if uninitialised, if `pages` is 0 or less or more than 512, or if no such block is free.
+        None if uninitialised, if `pages` is 0 or less or more than 512, or if no such block is free. Needs no heap for
+        addresses that are small integers (on boards below 0x40000000) unless `debug_alloc` is on; NotPermitted if it
+        needs some and there is none.
         """
         addr = self._take(pages)
         return None if isinstance(addr, str) else addr
@@ -288,20 +338,27 @@ class BuddyAllocator:
         if not isinstance(addr, str):
             return addr
         if addr == "OutOfMemory":
-            raise MemoryError(
-                "no free block of {} pages: {} of {} pages are free".format(
-                    order_to_pages(pages_to_order(pages)), self.free_page_count(), self._pages
-                )
+            exhausted(
+                "no free block of {} pages: {} of {} pages are free",
+                1 << pages_to_order(pages),
+                self.free_page_count(),
+                self._pages,
             )
-        raise self._refusal(addr, pages)
+        self._refuse(addr, pages)
 
     def alloc_frame(self, pages):
         """Allocate as `alloc_pages` does, but return a PageFrame, which knows its size."""
         addr = self.alloc_pages(pages)
-        return None if addr is None else PageFrame(addr, PageOrder.from_pages(pages))
+        if addr is None:
+            return None
+        try:
+            return PageFrame(addr, PageOrder.from_pages(pages))
+        except MemoryError:  # the heap's: the block must not be lost with it
+            self.dealloc_pages(addr, pages)
+            needs_heap("alloc_frame()")
 
     def _take(self, pages):
-        """Allocate a block and return its PhysAddr, or the code of the error that prevents it."""
+        """Allocate a block and return its address, or the code of the error that prevents it."""
         integer(pages, "pages")
         self._audit()
         order = 0
@@ -316,17 +373,19 @@ class BuddyAllocator:
             order = pages_to_order(pages)
             pages = 1 << order
             frame = self._region.alloc_aligned(pages, pages) if self._region else -1
+            if frame == engine.NOT_PERMITTED:
+                not_permitted_in_handler()
             if frame >= 0:
                 try:
-                    answer = PhysAddr(self._base + frame * PAGE_SIZE)
+                    answer = self._base + frame * PAGE_SIZE
                     if self._debug:
                         self._ledger[frame] = pages
                 except MemoryError:  # the heap's: the block must not be lost with it
                     self._region.free(frame)
-                    raise
+                    needs_heap("alloc_pages()")
         met = not isinstance(answer, str)
         if self._count:
-            self._stats.record_allocation(pages, met)
+            self._stats.record_allocation(pages if met else 0, met)
             if met:
                 self._met[order] += 1
                 self._stats.record_split(self._merges(frame, order))
@@ -335,7 +394,7 @@ class BuddyAllocator:
     # -- free --
 
     def try_free_pages(self, addr, pages):
-        """Free the block at `addr`, a PhysAddr or an integer, that was allocated as `pages` pages.
+        """Free the block at `addr`, an int or a PhysAddr, that was allocated as `pages` pages.
 
         Any number of pages that rounds up to the size of the block will do. These errors are checked in this order, and
         change nothing: NotInitialized; ZeroAllocation; UnalignedAddress if no page starts at `addr`; AddressOutOfRange
@@ -352,7 +411,7 @@ class BuddyAllocator:
             code = "NotInitialized"
         elif pages <= 0:
             code = "ZeroAllocation"
-        elif value & (PAGE_SIZE - 1):
+        elif engine.offset_in_frame(value, PAGE_SIZE):
             code = "UnalignedAddress"
         elif not self.contains(value):
             code = "AddressOutOfRange"
@@ -361,7 +420,10 @@ class BuddyAllocator:
         else:
             order = pages_to_order(pages)
             pages = 1 << order
-            frame = (value - self._base) >> PAGE_SHIFT
+            if self._pages < _LARGE:
+                frame = engine.frame_of(value, self._base, PAGE_SHIFT)
+            else:
+                frame = (value - self._base) >> PAGE_SHIFT
             out = self._region.count(frame)
             if frame + pages > self._pages:
                 code = "AddressOutOfRange"
@@ -370,9 +432,12 @@ class BuddyAllocator:
             elif out != pages:
                 code = "SizeMismatch"
         if code:
-            raise self._refusal(code, pages, PhysAddr(value), out)
-        if self._region.free(frame) != pages:
-            raise self._refusal("InternalCorruption", pages, PhysAddr(value))
+            self._refuse(code, pages, value, out)
+        freed = self._region.free(frame)
+        if freed == engine.NOT_PERMITTED:
+            not_permitted_in_handler()
+        if freed != pages:
+            self._refuse("InternalCorruption", pages, value)
         if self._debug:
             del self._ledger[frame]
         if self._count:
@@ -387,18 +452,18 @@ class BuddyAllocator:
     def free_frame(self, frame):
         """Free the block that the PageFrame `frame` describes. Errors as `try_free_pages`."""
         if not isinstance(frame, PageFrame):
-            raise TypeError("{!r} is not a PageFrame".format(frame))
+            wrong_type("frame", "a PageFrame", frame)
         self.try_free_pages(frame.addr(), frame.pages())
 
     # -- look --
 
     def base_addr(self):
-        """Return the PhysAddr at which the managed memory starts; NULL if uninitialised."""
-        return PhysAddr(self._base or 0)
+        """Return the address at which the managed memory starts, an int; 0 if uninitialised."""
+        return self._base or 0
 
     def end_addr(self):
-        """Return the PhysAddr one past the managed memory; NULL if uninitialised."""
-        return self.base_addr().add_pages(self._pages)
+        """Return the address one past the managed memory, an int; 0 if uninitialised."""
+        return self._end
 
     def total_pages(self):
         """Return the number of managed pages."""
@@ -413,11 +478,12 @@ class BuddyAllocator:
         return self._pages - self.free_page_count()
 
     def contains(self, addr):
-        """Return whether `addr`, a PhysAddr or an integer, lies in the managed memory."""
-        return 0 <= address_of(addr) - (self._base or 0) < self._pages * PAGE_SIZE
+        """Return whether `addr`, an int or a PhysAddr, lies in the managed memory."""
+        return (self._base or 0) <= address_of(addr) < self._end
 
     def stats(self):
         """Return a copy of the present AllocatorStats, so that you can compare two of them."""
+        expect_heap("stats()")
         if self._count:
             return self._stats.copy()
         stats = AllocatorStats(self._pages, self.free_page_count())
@@ -437,20 +503,22 @@ class BuddyAllocator:
 
     def free_blocks_at_order(self, order):
         """Return the number of free blocks of `order`: those whose buddy is not free, or of order 9; 0 above that."""
-        if isinstance(order, PageOrder):
-            order = order.as_usize()
-        if integer(order, "an order") >= MAX_ORDER:
+        if number_of(order, "order", PageOrder) >= MAX_ORDER:
             return 0
+        expect_heap("free_blocks_at_order()")
         return self._count_free_blocks()[order_of(order)]
 
     def order_stats(self):
         """Return a list with one OrderStats for each order, 0 to 9 (RuVix only ever counts `free_blocks`)."""
-        blocks = self._count_free_blocks()
-        return [OrderStats(blocks[k], self._met[k], self._returned[k]) for k in range(MAX_ORDER)]
+        expect_heap("order_stats()")
+        return _order_stats(self._count_free_blocks(), self._met, self._returned)
 
     def dump_free_lists(self, write=print):
         """Write what is managed, used and free, and the free blocks of each order; `write` takes a line."""
-        write("{} to {}: {} pages".format(self.base_addr(), self.end_addr(), self._pages))
+        expect_heap("dump_free_lists()")
+        if not callable(write):
+            wrong_type("write", "callable", write)
+        write("{}: {} pages".format(self, self._pages))
         write("{} pages used, {} free".format(self.used_pages(), self.free_page_count()))
         blocks = self._count_free_blocks()
         for order in range(MAX_ORDER):
@@ -458,8 +526,9 @@ class BuddyAllocator:
                 write("order {}: {} x {} pages".format(order, blocks[order], 1 << order))
 
     def allocations_out(self):
-        """Return the blocks in use, by address: a list of ``(PhysAddr, pages)``."""
-        return [(PhysAddr(self._base + frame * PAGE_SIZE), pages) for frame, pages, free in self._runs() if not free]
+        """Return the blocks in use, by address: a list of ``(address, pages)``."""
+        expect_heap("allocations_out()")
+        return _blocks_in_use(self._base, self._runs())
 
     # -- read the bitmap --
 
@@ -502,24 +571,26 @@ class BuddyAllocator:
             return
         for frame, pages in self._ledger.items():
             if self._region.count(frame) != pages:
-                raise PhysMemError(
+                mistake(
                     "InternalCorruption",
-                    "{} pages at {:#x} are in use, the bitmap has {}".format(
-                        pages, self._base + frame * PAGE_SIZE, self._region.count(frame)
-                    ),
+                    "{} pages at {:#x} are in use, the bitmap has {}",
+                    pages,
+                    self._base + frame * PAGE_SIZE,
+                    self._region.count(frame),
                 )
         pages = sum(self._ledger.values())
         if pages != self.used_pages():
-            raise PhysMemError(
-                "InternalCorruption", "{} pages are in use, the bitmap has {}".format(pages, self.used_pages())
-            )
+            mistake("InternalCorruption", "{} pages are in use, the bitmap has {}", pages, self.used_pages())
 
-    def _refusal(self, code, pages, addr=None, out=0):
-        """Return the PhysMemError of `code`, with the numbers in its message."""
-        return PhysMemError(code, _REFUSALS[code].format(pages=pages, addr=addr, out=out, allocator=self))
+    def _refuse(self, code, pages, addr=0, out=0):
+        """Raise the PhysMemError of `code`, with the numbers in its message."""
+        if code == "AddressOutOfRange":
+            sentence = "{} pages at {:#x} are not all in {:#x} to {:#x}"
+            mistake(code, sentence, pages, addr, self.base_addr(), self.end_addr())
+        mistake(code, _REFUSALS[code], pages, addr, out)
 
     def __str__(self):
-        return "{} to {}".format(self.base_addr(), self.end_addr())
+        return "{:#x} to {:#x}".format(self.base_addr(), self.end_addr())
 
     def __repr__(self):
         return "<BuddyAllocator: {}, {} of {} pages free>".format(self, self.free_page_count(), self._pages)
@@ -527,11 +598,18 @@ class BuddyAllocator:
 
 _REFUSALS = {
     "NotInitialized": "the allocator has no memory yet: call init(base, total_pages) first",
-    "ZeroAllocation": "{pages} pages: give at least 1",
-    "AllocationTooLarge": "{pages} pages: the largest block is 512 pages",
-    "UnalignedAddress": "{addr} is not a multiple of 4096",
-    "AddressOutOfRange": "{pages} pages at {addr} are not all in {allocator}",
-    "NotAllocated": "no allocation starts at {addr}",
-    "SizeMismatch": "the allocation at {addr} has {out} pages, not {pages}",
-    "InternalCorruption": "the bitmap changed while {pages} pages at {addr} were freed",
+    "ZeroAllocation": "pages is {0}: give at least 1",
+    "AllocationTooLarge": "pages is {0}: the largest block has 512",
+    "UnalignedAddress": "addr {1:#x} is not a multiple of 4096",
+    "NotAllocated": "no allocation starts at addr {1:#x}",
+    "SizeMismatch": "the allocation at {1:#x} has {2} pages, not {0}",
+    "InternalCorruption": "the bitmap changed while {0} pages at {1:#x} were freed",
 }
+
+
+def _order_stats(blocks, met, returned):
+    return [OrderStats(blocks[k], met[k], returned[k]) for k in range(MAX_ORDER)]
+
+
+def _blocks_in_use(base, runs):
+    return [(base + frame * PAGE_SIZE, pages) for frame, pages, free in runs if not free]

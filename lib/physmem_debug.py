@@ -18,9 +18,9 @@ The shadow that the tiers share takes 9 bytes of heap a frame on a board; poison
 
 from micropython import const
 from physmem_allocate import tell_tags_to
-from physmem_errors import integer, mistake
+from physmem_errors import boolean, expect_heap, integer, mistake
 from physmem_region import RESERVED, unwrap_calls, wrap_calls
-from physmem_system import add_check, expect_initialized, regions, remove_check
+from physmem_system import add_check, each_region, expect_initialized, remove_check, tell_owners_with
 
 _OFF = {"owners": False, "poison": False, "guard_frames": 0, "assertions": False, "statistics": False}
 _settings = _OFF  # the arguments of the last `debug`
@@ -33,6 +33,9 @@ _TAG = const(1)
 def debug(*, owners=False, poison=False, guard_frames=0, assertions=False, statistics=False):
     """Switch these tiers on, for all regions but the reserved ones, and all others off. Without arguments all tiers are
     off, and the calls of the regions are the engine's own again.
+
+    A region that `physmem.add_region` adds later is watched from the next call on. A region that is watched cannot be
+    removed: switch all tiers off first.
 
     - `owners`: `leaks` tells what is allocated and by whom.
     - `poison`: freed frames are filled with 0xDB. `check` says which of them were written to afterwards, by the program
@@ -49,9 +52,14 @@ def debug(*, owners=False, poison=False, guard_frames=0, assertions=False, stati
     A tier that was on and stays on keeps what it knows. Another number of guard frames, or 0, frees the present guards;
     what they guarded stays allocated. `check` forgets its earlier findings when none of the first four tiers is on.
 
-    TypeError and InvalidArgument for bad values, NotInitialized before `init`, MemoryError if the heap is too small;
-    nothing has changed then.
+    TypeError and InvalidArgument for bad values, NotInitialized before `init`, MemoryError if the heap is too small,
+    NotPermitted if it is locked; nothing has changed then.
     """
+    expect_heap("debug()")
+    _set(owners, poison, guard_frames, assertions, statistics)
+
+
+def _set(owners, poison, guard_frames, assertions, statistics):
     settings = {
         "owners": owners,
         "poison": poison,
@@ -59,17 +67,14 @@ def debug(*, owners=False, poison=False, guard_frames=0, assertions=False, stati
         "assertions": assertions,
         "statistics": statistics,
     }
-    for name, value in settings.items():
-        if name != "guard_frames" and not isinstance(value, bool):
-            raise TypeError("%s must be a bool, not %s" % (name, type(value).__name__))
+    for name in ("owners", "poison", "assertions", "statistics"):  # in this order on each interpreter
+        boolean(settings[name], name)
     if integer(guard_frames, "guard_frames") < 0:
         mistake("InvalidArgument", "guard_frames is {}: give 0 or more", guard_frames)
     expect_initialized()
-    watched = _watched
-    if not watched:
-        from physmem_tiers import Watched
-
-        watched = [Watched(region, _latest) for region in regions() if not region.attrs & RESERVED]
+    if settings == _OFF and not _watched:
+        return
+    watched = _watched if settings == _OFF else _watched + _not_watched_yet()
     if guard_frames and not [one for one in watched if one.region.frames > 2 * guard_frames]:
         mistake(
             "InvalidArgument",
@@ -79,20 +84,31 @@ def debug(*, owners=False, poison=False, guard_frames=0, assertions=False, stati
     _switch(watched, [one.tiers(settings) for one in watched], settings)
 
 
+def _not_watched_yet():
+    """Return one Watched for each region that is not reserved and not watched."""
+    from physmem_tiers import Watched
+
+    known = [one.region for one in _watched]
+    return [Watched(region, _latest) for region in each_region() if not region.attrs & RESERVED and region not in known]
+
+
 def _switch(watched, tiers, settings):
     """Put what `debug` has prepared into effect."""
     global _settings, _watched
     is_on = settings != _OFF
-    if is_on and not _watched:
-        try:
-            for one in watched:
-                wrap_calls(one.region, one.wrapper)
+    new = watched[len(_watched) :]
+    try:
+        for one in new:
+            wrap_calls(one.region, one.wrapper)
+        if is_on and not _watched:
             add_check(_check)
-        except MemoryError:
-            for one in watched:
-                unwrap_calls(one.region, one.wrapper)
-            raise
+    except MemoryError:
+        for one in new:
+            unwrap_calls(one.region, one.wrapper)
+        raise
+    if is_on:
         tell_tags_to(_note_tag)
+        tell_owners_with(_owner_at)
         _watched = watched
     for one, (shadow, poison, guards, counts) in zip(watched, tiers):
         if one.guards is not None and one.guards is not guards:
@@ -106,6 +122,7 @@ def _switch(watched, tiers, settings):
         for one in watched:
             unwrap_calls(one.region, one.wrapper)
         tell_tags_to(None)
+        tell_owners_with(None)
         remove_check(_check)
         _watched = []
 
@@ -123,10 +140,18 @@ def _note_tag(region, first, count, owner):
             one.shadow.name(first, count, owner)
 
 
+def _owner_at(region, first):
+    for one in _watched:
+        if one.region is region and one.shadow is not None:
+            return one.shadow.owner_at(first), one.guards is not None and one.guards.is_guard(first)
+    return None
+
+
 class owner:
     """Name the owner of what a ``with owner("display"):`` block allocates by calls that do not name one.
 
-    You may nest blocks. What interrupt handlers allocate meanwhile is not named.
+    The name is any object; None names nobody. You may nest blocks. What interrupt handlers allocate meanwhile is not
+    named.
     """
 
     def __init__(self, who):
@@ -144,6 +169,7 @@ class owner:
 def mark():
     """Return the serial number of the last allocation, for `leaks`. Switch the tier `owners` on if it is off."""
     if not _settings["owners"]:
+        expect_heap("mark()")
         debug(**dict(_settings, owners=True))
     return _latest[_SERIAL]
 
@@ -155,12 +181,13 @@ def leaks(since=0):
     frames that were handed out together and still belong to one allocation. After a split there is one for each part;
     after a merge there is one for each of the merged allocations, with its owner and serial number. It leaves out what
     was allocated before the tier was on or by raw calls bound before, and reserved regions. NotPermitted if `owners` is
-    off, InvalidArgument if `since` is not a mark.
+    off, InvalidArgument if `since` is not a mark. Needs heap.
     """
+    expect_heap("leaks()")
     if not _settings["owners"]:
         mistake("NotPermitted", "owners are not recorded: call mark() or debug(owners=True) first")
     if not 0 <= integer(since, "since") <= _latest[_SERIAL]:
-        mistake("InvalidArgument", "{} is not a mark: {} was the last serial number", since, _latest[_SERIAL])
+        mistake("InvalidArgument", "since {} is not a mark: {} was the last serial number", since, _latest[_SERIAL])
     found = []
     for one in _watched:
         found.extend(one.shadow.leaks(since))
@@ -174,8 +201,10 @@ def statistics(reset=False):
     ``calls``, by name and outcome; and of allocations ``allocated`` and ``freed``, by floor(log2(frames)). With `reset`
     all counts then start at 0 again. The calls are those of the regions; `physmem.allocate_frames` tries one region
     after the other. A count may be lost if a handler interrupts the program while it counts. NotPermitted if the tier
-    is off.
+    is off. Needs heap.
     """
+    expect_heap("statistics()")
+    boolean(reset, "reset")
     if not _settings["statistics"]:
         mistake("NotPermitted", "nothing is counted: call debug(statistics=True) first")
     table = {}
@@ -187,12 +216,13 @@ def statistics(reset=False):
 
 
 def untracked():
-    """Return what the tiers that are on had to leave out: a dict for each region by its name.
+    """Return what the tiers that are on had to leave out: a dict for each region by its name. Needs heap.
 
     ``unguarded`` counts allocations that lack a guard on one side or both, because there was no room or no heap.
     ``unpoisoned`` counts allocations that were freed without being filled. ``unread`` counts poisoned frames that were
     handed out, and guards that were freed, without being checked because the heap was locked or full.
     """
+    expect_heap("untracked()")
     table = {}
     for one in _watched:
         row = table[one.region.name] = {"unguarded": 0, "unpoisoned": 0, "unread": 0}

@@ -2,9 +2,9 @@
 
 `physmem_state` makes, checks and recovers what is described here. One region of ``frames`` frames is one preallocated
 ``array('I')``, its *state*. It lies outside the memory that it describes. Nothing in this file touches the managed
-memory, uses heap (except `raw_calls`) or raises for a request that cannot be met. A request fails only if no place
-for it exists. Otherwise it gets the place with the lowest address (address-ordered first fit; docs/placement.md says
-why).
+memory, uses heap (except `raw_calls`, which makes them) or raises for a request that cannot be met. A request fails
+only if no place for it exists. Otherwise it gets the place with the lowest address (address-ordered first fit;
+docs/placement.md says why).
 
 Words of a state, with W = ceil(frames / 32), span the smallest for which 32 << span groups of 32 words suffice, and
 G = ceil(W / 32), rounded up to a multiple of 1 << span:
@@ -14,8 +14,9 @@ word                  count       meaning
 ====================  ==========  ==========================================================================
 0                     7           frames, free frames, fewest free frames ever, failed allocations, phase,
                                   version, offset of the planes in words
-7                     1           lock: 0 if the region is not shared; else bit 0, and the address of the
-                                  hardware spin lock that keeps the other core out, 0 if there is none
+7                     1           lock: 0 if no call takes one; else bit 0, and the address of the hardware spin
+                                  lock that keeps the other core out, 0 if there is none; with bit 1 the calls
+                                  refuse interrupt handlers, as they do without a lock
 8                     6           tops: word ``8 + c - 1``, bit j: a word of class c or above is in the groups
                                   j << span to ((j + 1) << span) - 1
 14                    1           span; bit 31 is clear, as it is for a frame in use before the first frame
@@ -43,17 +44,21 @@ Invariants (`physmem_state.check` names the one that is broken):
 5. The planes hold the class of each word.
 6. The tops state exactly which classes occur, and in which groups.
 
-Only a critical section of physmem_thumb changes the state of a shared region. It masks interrupts, and keeps the other
-core out if there is one, while the bits of one allocation change. A search runs outside it. `version` counts the
+Only a critical section of physmem_thumb changes a state that has a lock: that of a shared region, and of any region on
+a chip with two cores. It masks interrupts, and keeps the other core out if there is one, while the bits of one
+allocation change. Calls on a region that is not shared return NOT_PERMITTED in an interrupt handler, which may have
+come in the middle of another call; what is wrong with their arguments they may report first. A search runs outside the
+section. `version` counts the
 sections that have ended, so a search that found nothing, or whose place is gone, can tell whether the bitmap has
 changed meanwhile. Only then is it repeated, with the lock held, so that a caller that interrupts more often than one
 search takes cannot starve it.
 
-The functions `serve`, `count_failure`, `flip_start`, `hold`, `let_go` and `in_interrupt` exist twice: here in viper's
-subset of Python, which gives the same results with words of 32 bits (boards), 64 bits (unix port) and Python integers
-(CPython); and for ARM in physmem_thumb, with the same effect word for word. In viper, ``&`` with a loaded word, or a
-store, truncates a left shift, and a right shift of a loaded word always needs a ``uint``. The viper ones take no lock:
-they run where there is no interrupt and no second core.
+The functions `serve`, `count_failure`, `flip_start`, `hold`, `let_go`, `in_interrupt` and `fill` exist twice: here in
+viper's subset of Python, which gives the same results with words of 32 bits (boards), 64 bits (unix port) and Python
+integers (CPython); and for ARM in physmem_thumb, with the same effect word for word. In viper, ``&`` with a loaded
+word, or a store, truncates a left shift, and a right shift of a loaded word always needs a ``uint``. The viper ones
+take no lock: they run where there is no second core and no interrupt, except for one that a test pretends: they ask
+`in_handler`.
 
 In this file `x` is a word of the row of free frames, or what is left of it, and `y` the word behind it. ``x &= (x >> k)
 | (y << (32 - k))`` keeps the frames of `x` with k more free ones behind them. ``(bit * _DE_BRUIJN >> 27) & 31`` is the
@@ -79,6 +84,7 @@ UNALIGNED_ADDRESS = const(-4)
 ADDRESS_OUT_OF_RANGE = const(-5)
 NOT_ALLOCATED = const(-6)
 ADDRESS_NOT_FREE = const(-7)
+NOT_PERMITTED = const(-8)
 
 # The layout of a state, in words. All other files take it from here; physmem_thumb does so when it is built.
 STATE_FRAMES = const(0)
@@ -95,7 +101,7 @@ STATE_ROW = const(15)
 CLASSES = const(6)
 
 _BEFORE_ROW = const(STATE_ROW - 1)
-_SMALL_INT_BITS = const(30)
+_LARGEST_SMALL = const((1 << 30) - 1)  # the largest small integer of a board
 _LARGEST_VERSION = const((1 << 30) - 1)
 
 # The top five bits of ``_DE_BRUIJN << i`` differ for each i: this table maps them to i.
@@ -106,24 +112,86 @@ _POSITIONS = (
 )
 
 
-def _raw_calls(serve_call, small):
-    """Return `raw_calls` and the two functions that `alloc_aligned` and `alloc_at` of all regions call."""
+def _small_integer(value, name, type_of=type, integer=int):
+    """Return `value` if it is a small integer and not negative, and -1 for all other integers; bools are integers.
+
+    Raise a TypeError that calls it `name` for what is not an integer.
+    """
+    if type_of(value) is integer:
+        return value if 0 <= value <= _LARGEST_SMALL else -1
+    if value is True or value is False:
+        return 1 if value else 0
+    try:
+        sentence = "%s must be an integer, not %s: give a number of frames" % (name, type_of(value).__name__)
+    except MemoryError:
+        sentence = "an argument is not an integer: give a number of frames"
+    raise TypeError(sentence)
+
+
+# The arguments of the direct calls, converted: the first and the second of alloc, alloc_aligned, alloc_at and free.
+# Viper, because physmem_thumb calls them by their code.
+
+
+@micropython.viper
+def _n_of_alloc(n):
+    return _small_integer(n, "n")
+
+
+@micropython.viper
+def _n_of_aligned(n, align_frames):
+    return _small_integer(n, "n")
+
+
+@micropython.viper
+def _align_of_aligned(n, align_frames):
+    return _small_integer(align_frames, "align_frames")
+
+
+@micropython.viper
+def _frame_of_at(frame, n):
+    return _small_integer(frame, "frame")
+
+
+@micropython.viper
+def _n_of_at(frame, n):
+    return _small_integer(n, "n")
+
+
+@micropython.viper
+def _frame_of_free(frame):
+    return _small_integer(frame, "frame")
+
+
+_CONVERTERS = (
+    (_n_of_alloc, None),
+    (_n_of_aligned, _align_of_aligned),
+    (_frame_of_at, _n_of_at),
+    (_frame_of_free, None),
+)
+
+
+def _closures(serve_call, small_integer):
+    """Return `closure_calls`."""
     # The inner functions use names of this function, not of the module: a viper function that looks up a global pays
     # for an exception handler at every call. Calling a closure takes heap if it has more than five names and arguments.
-    # The address is faster to pass than the array. Each closure names the array, or a closure that does, because it
-    # keeps alive only what it names. Viper compares objects only with objects, so the 30 is a name too.
-    # ``n >> small`` is 0 only for a small integer that is not negative; converting any other to a machine word would
-    # silently truncate it.
+    # The address is faster to pass than the array. Each closure of a region names the array, because it keeps alive
+    # only what it names.
 
     @micropython.viper
-    def aligned(address, n, align) -> int:
-        """Allocate `n` frames at a multiple of `align` frames."""
-        if n >> small:
+    def anywhere(address, n) -> int:
+        m = int(small_integer(n, "n"))
+        if m < 0:
             return ALLOCATION_TOO_LARGE
-        if align >> small:
+        return int(serve_call(address, m, -1))
+
+    @micropython.viper
+    def aligned(address, n, align_frames) -> int:
+        m = int(small_integer(n, "n"))
+        a = int(small_integer(align_frames, "align_frames"))
+        if m < 0:
+            return ALLOCATION_TOO_LARGE
+        if a < 0:
             return UNALIGNED_ADDRESS
-        m = int(n)
-        a = int(align)
         if m == 0:
             return ZERO_ALLOCATION
         if a == 0 or a & (a - 1):
@@ -132,14 +200,13 @@ def _raw_calls(serve_call, small):
 
     @micropython.viper
     def at(address, frame, n) -> int:
-        """Allocate the `n` frames from `frame` on."""
-        if n >> small:
-            return ALLOCATION_TOO_LARGE
-        if frame >> small:
-            return ADDRESS_OUT_OF_RANGE
-        f = int(frame)
-        m = int(n)
+        f = int(small_integer(frame, "frame"))
+        m = int(small_integer(n, "n"))
         s = ptr32(address)
+        if m < 0:
+            return ALLOCATION_TOO_LARGE
+        if f < 0:
+            return ADDRESS_OUT_OF_RANGE
         if m == 0:
             return ZERO_ALLOCATION
         if m > s[STATE_FRAMES]:
@@ -148,47 +215,46 @@ def _raw_calls(serve_call, small):
             return ADDRESS_OUT_OF_RANGE
         return int(serve_call(address, f, m))
 
-    def raw_calls(state):
+    @micropython.viper
+    def release(address, frame) -> int:
+        f = int(small_integer(frame, "frame"))
+        if f < 0:
+            return ADDRESS_OUT_OF_RANGE
+        return int(serve_call(address, f, 0))
+
+    def closure_calls(state):
         """Return the functions ``alloc, alloc_aligned, alloc_at, free`` of the region that `state` describes.
 
-        Each takes a fixed number of small integers and returns one. Guaranteed: no heap; no exception for any small
-        integer; a call that returns a negative code leaves the state unchanged, except for the count of failures and
-        the version; the state lives as long as one of the functions does. Not covered: a value that is not an integer
-        (TypeError), and an integer that is not small under a locked heap (MemoryError). Both also leave the state
-        unchanged.
+        Each takes a fixed number of integers and returns one. Guaranteed: no heap; no exception for any integer; a call
+        that returns a negative code leaves the state unchanged, except for the count of failures and the version; the
+        state lives as long as one of the functions does. What is not an integer is a TypeError that names the argument,
+        and leaves the state unchanged.
         """
         address = addressof(state)
 
         @micropython.viper
-        def refuse(code):
-            _ = state
-            return code
-
-        @micropython.viper
         def alloc(n):
-            if n >> small:
-                return refuse(ALLOCATION_TOO_LARGE)
-            return serve_call(address, n, -1)
+            _ = state
+            return anywhere(address, n)
 
         @micropython.viper
-        def alloc_aligned(n, align) -> int:
+        def alloc_aligned(n, align_frames):
             _ = state
-            return int(aligned(address, n, align))
+            return aligned(address, n, align_frames)
 
         @micropython.viper
-        def alloc_at(frame, n) -> int:
+        def alloc_at(frame, n):
             _ = state
-            return int(at(address, frame, n))
+            return at(address, frame, n)
 
         @micropython.viper
         def free(frame):
-            if frame >> small:
-                return refuse(ADDRESS_OUT_OF_RANGE)
-            return serve_call(address, frame, 0)
+            _ = state
+            return release(address, frame)
 
         return alloc, alloc_aligned, alloc_at, free
 
-    return raw_calls
+    return closure_calls
 
 
 @micropython.viper
@@ -197,20 +263,144 @@ def allocate_within(address, n: int, align: int, boundary: int, low: int, high: 
     s = ptr32(address)
     if n > s[STATE_FRAMES]:
         return ALLOCATION_TOO_LARGE
+    if s[STATE_LOCK] & 3 != 1 and int(in_handler()):
+        return NOT_PERMITTED
     version = s[STATE_VERSION]
     frame = int(search_within(address, n, align, boundary, low, high))
     frame = int(_count_failure(address, version)) if frame < 0 else int(serve_call(address, frame, n))
     if frame == ADDRESS_NOT_FREE:
         # The bitmap changed under the search: repeat it with the lock held.
-        held = int(_hold(address))
+        _flip(address, 0, 0)
+        held = int(hold_lock(address))
         frame = int(search_within(address, n, align, boundary, low, high))
         if frame < 0:
             s[STATE_FAILED] += 1
         else:
             _flip(address, frame, n)
         s[STATE_VERSION] = (s[STATE_VERSION] + 1) & _LARGEST_VERSION
-        _let_go(address, held)
+        give_lock(address, held)
     return frame
+
+
+@micropython.viper
+def resize_allocation(address, first: int, old: int, n: int) -> int:
+    """Make the allocation of `old` frames that starts at the frame `first` one of `n` frames, in place. Return `n`.
+
+    Return NOT_ALLOCATED if no allocation of `old` frames starts there; ADDRESS_OUT_OF_RANGE if the region ends sooner;
+    ADDRESS_NOT_FREE if a frame that it would get is in use; ZERO_ALLOCATION, NOT_PERMITTED. `first`, `old` and `n` are
+    small integers.
+
+    One store makes the change: that of the first word with frames that change. Growing, it comes last. Until then the
+    new frames behind it are in use behind a free one, and belong to nobody. Shrinking, it comes first. From then on
+    the frames still to be freed are such. `physmem_state.recover` frees both.
+    """
+    s = ptr32(address)
+    if s[STATE_LOCK] & 3 != 1 and int(in_handler()):
+        return NOT_PERMITTED
+    if n < 1:
+        return ZERO_ALLOCATION
+    if first < 0 or first >= s[STATE_FRAMES] or old < 1:
+        return NOT_ALLOCATED
+    begin = first + old
+    end = first + n
+    if n < old:
+        begin = end
+        end = first + old
+    word = begin >> 5
+    last = (end - 1) >> 5
+    one = 1
+    in_word = (one << 32) - (1 << (begin & 31))  # the frames that change in the first word, then in the one looked at
+    if end >> 5 == word:
+        in_word &= (1 << (end & 31)) - 1
+    result = n
+    reclass(address, 1, 0)  # if the stack has no room for it, raise now
+    held = int(hold_lock(address))
+    if int(count(address, first)) != old:
+        result = NOT_ALLOCATED
+    elif first + n > s[STATE_FRAMES]:
+        result = ADDRESS_OUT_OF_RANGE
+    elif n > old:
+        w = word
+        wanted = in_word
+        while w <= last:
+            if s[STATE_ROW + w] & wanted != wanted:
+                result = ADDRESS_NOT_FREE
+                break
+            w += 1
+            wanted = (one << 32) - 1
+            if end >> 5 == w:
+                wanted = (1 << (end & 31)) - 1
+    if result == n and n != old:
+        x = s[STATE_ROW + word] ^ in_word
+        if n < old:
+            s[STATE_ROW + word] = x
+        w = word + 1
+        while w <= last:
+            in_word = (one << 32) - 1
+            if end >> 5 == w:
+                in_word = (1 << (end & 31)) - 1
+            s[STATE_ROW + w] ^= in_word
+            w += 1
+        if n > old:
+            s[STATE_ROW + word] = x
+        free = s[STATE_FREE] + old - n
+        s[STATE_FREE] = free
+        if free < s[STATE_FEWEST_FREE]:
+            s[STATE_FEWEST_FREE] = free
+        # The frame before the first that changes is in use, so no run reaches this word from the one before.
+        reclass(address, word, word)
+        if last > word:
+            reclass(address, last, last)
+            _reclass_whole(address, word + 1, last - 1)
+    s[STATE_VERSION] = (s[STATE_VERSION] + 1) & _LARGEST_VERSION
+    give_lock(address, held)
+    return result
+
+
+@micropython.viper
+def _reclass_whole(address, first: int, last: int):
+    """Bring planes and tops up to date for the words `first` to `last` of the row, whose frames have all become free,
+    or have all been free and are in use. Calls nothing, as the lock is held and the stack may be short."""
+    s = ptr32(address)
+    span = s[STATE_SPAN]
+    one = 1
+    while first <= last:
+        group = first >> 5
+        words = (one << 32) - (1 << (first & 31))
+        if last >> 5 == group:
+            words &= (2 << (last & 31)) - 1
+        plane = s[STATE_PLANES] + CLASSES * group
+        top = STATE_TOPS
+        while top < STATE_TOPS + CLASSES:
+            if s[STATE_ROW + first]:
+                s[plane] |= words
+                s[top] |= 1 << (group >> span)
+            else:
+                s[plane] &= words ^ ((one << 32) - 1)
+                # Is there another word of this class behind the same top bit?
+                other = plane - CLASSES * (group & ((1 << span) - 1))
+                end = other + (CLASSES << span)
+                others = 0
+                while other < end:
+                    others |= s[other]
+                    other += CLASSES
+                if others == 0:
+                    s[top] &= (1 << (group >> span)) ^ -1
+            plane += 1
+            top += 1
+        first = (group + 1) << 5
+
+
+@micropython.viper
+def forget_fewest(address) -> int:
+    """Make the fewest free frames ever those that are free now. Return 0, or NOT_PERMITTED."""
+    s = ptr32(address)
+    if s[STATE_LOCK] & 3 != 1 and int(in_handler()):
+        return NOT_PERMITTED
+    held = int(hold_lock(address))
+    s[STATE_FEWEST_FREE] = s[STATE_FREE]
+    give_lock(address, held)
+    return 0
 
 
 @micropython.viper
@@ -223,23 +413,23 @@ def enter(address, turn, who: int):
     t = ptr32(turn)
     entered = 0
     while not entered:
-        held = int(_hold(address))
+        held = int(hold_lock(address))
         if t[0] == 0 or t[0] == who:
             t[0] = who
             t[1] += 1
             entered = 1
-        _let_go(address, held)
+        give_lock(address, held)
 
 
 @micropython.viper
 def leave(address, turn):
     """Give the turn back; call this once for each `enter`."""
     t = ptr32(turn)
-    held = int(_hold(address))
+    held = int(hold_lock(address))
     t[1] -= 1
     if t[1] == 0:
         t[0] = 0
-    _let_go(address, held)
+    give_lock(address, held)
 
 
 # TWINS: the functions that physmem_thumb has too, and what only they call. Firmware with Thumb code leaves out all up
@@ -255,9 +445,16 @@ def serve(address, what: int, how: int) -> int:
     frames from the frame `what` on, all of which are in the region. `what` >= 0, and >= 1 if `how` < -1.
     """
     s = ptr32(address)
+    if how < 0:
+        if what == 0:
+            return ZERO_ALLOCATION
+        if what > s[STATE_FRAMES]:
+            return ALLOCATION_TOO_LARGE
+    elif how == 0 and what >= s[STATE_FRAMES]:
+        return ADDRESS_OUT_OF_RANGE
+    if s[STATE_LOCK] & 3 != 1 and int(in_handler()):
+        return NOT_PERMITTED
     if how == 0:
-        if what >= s[STATE_FRAMES]:
-            return ADDRESS_OUT_OF_RANGE
         how = int(count(address, what))
         if how == 0:
             return NOT_ALLOCATED
@@ -268,10 +465,6 @@ def serve(address, what: int, how: int) -> int:
             return ADDRESS_NOT_FREE
         _flip(address, what, how)
         return what
-    if what == 0:
-        return ZERO_ALLOCATION
-    if what > s[STATE_FRAMES]:
-        return ALLOCATION_TOO_LARGE
     if what <= 32 and how == 0 - 1:
         frame = int(_lowest(address, what))
     else:
@@ -294,8 +487,8 @@ def count_failure(address, version: int) -> int:
 
 @micropython.viper
 def hold(address) -> int:
-    """Take the lock of a shared region for longer than one call, and return what to pass to `let_go`. Until then call
-    only functions that take no lock."""
+    """Take the lock of a region, if it has one, for longer than one call, and return what to pass to `let_go`. Until
+    then call only functions that take no lock."""
     return 0
 
 
@@ -311,13 +504,30 @@ def in_interrupt() -> int:
 
 
 @micropython.viper
-def flip_start(address, frame: int):
+def fill(base, offset: int, nbytes: int, half: int):
+    """Store `half`, 16 bits, in each half of the words in the `nbytes` bytes that are `offset` bytes behind the address
+    `base`; all three are multiples of 32. Needs no heap: the sum of the two need not be a small integer."""
+    s = ptr32(int(base) + offset)
+    word = half | half << 16
+    words = nbytes >> 2
+    i = 0
+    while i < words:
+        s[i] = word
+        i += 1
+
+
+@micropython.viper
+def flip_start(address, frame: int) -> int:
     """Split the allocation that contains `frame` just before it, or join the one that starts there to the one before.
-    The caller makes sure that `frame` is in use and, to join, that the frame before it is too."""
+    Return 0, or NOT_PERMITTED. The caller makes sure that `frame` is in use and, to join, that the frame before it is
+    too."""
     s = ptr32(address)
+    if s[STATE_LOCK] & 3 != 1 and int(in_handler()):
+        return NOT_PERMITTED
     word = ((STATE_ROW + s[STATE_PLANES]) >> 1) + (frame >> 5)
     starts = s[word] ^ (1 << (frame & 31))
     s[word] = starts
+    return 0
 
 
 @micropython.viper
@@ -449,13 +659,17 @@ def search_within(address, n: int, align: int, boundary: int, low: int, high: in
 
 @micropython.viper
 def _flip(address, frame: int, n: int):
-    """Make an allocation of the `n` free frames from `frame` on, or end the allocation of these `n` frames.
+    """Make an allocation of the `n` free frames from `frame` on, or end the allocation of these `n` frames. With an `n`
+    of 0, only raise RuntimeError if the stack has no room for that.
 
     The start is the first store of an allocation and the last of a release. The free bits of the word that it lies in
     are stored last in an allocation and first in a release. So a start that is free (invariant 1) says that the frames
     in use up to the next start belong to an unfinished call.
     """
     s = ptr32(address)
+    reclass(address, 1, 0)  # of no words: MicroPython checks the stack at each call, and later would be too late
+    if n == 0:
+        return
     word = frame >> 5
     bit = frame & 31
     below = (1 << bit) - 1
@@ -626,13 +840,19 @@ def free_spin_lock(register):
 # accepts machine code for armv6m to armv7emdp.
 if 4 <= ((getattr(sys.implementation, "_mpy", 0) >> 10) & 15) <= 8:
     from physmem_thumb import count_failure as _count_failure
-    from physmem_thumb import flip_start as split_or_join
-    from physmem_thumb import hold as _hold
+    from physmem_thumb import direct_calls
+    from physmem_thumb import fill as fill_memory
+    from physmem_thumb import flip_start as join_or_split
+    from physmem_thumb import hold as hold_lock
     from physmem_thumb import in_interrupt as in_handler
-    from physmem_thumb import let_go as _let_go
+    from physmem_thumb import let_go as give_lock
     from physmem_thumb import serve as serve_call
-else:
-    serve_call, _count_failure, split_or_join = serve, count_failure, flip_start
-    _hold, _let_go, in_handler = hold, let_go, in_interrupt
 
-raw_calls = _raw_calls(serve_call, _SMALL_INT_BITS)
+    _direct_calls = direct_calls(_CONVERTERS)
+else:
+    serve_call, _count_failure, join_or_split = serve, count_failure, flip_start
+    hold_lock, give_lock, in_handler, fill_memory = hold, let_go, in_interrupt, fill
+    _direct_calls = None
+
+closure_calls = _closures(serve_call, _small_integer)
+raw_calls = _direct_calls or closure_calls

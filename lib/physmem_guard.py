@@ -78,6 +78,23 @@ class Guards:
         except MemoryError:
             self.unguarded += 1
 
+    def is_behind(self, frame):
+        """Return whether a guard that starts at `frame` guards the allocation that ends there."""
+        return frame < len(self._sides) and self._sides[frame] == _BEHIND
+
+    def drop_behind(self, frame):
+        """Check and free the guard at `frame`, and keep what is found."""
+        self._judge(frame)
+        self._drop(frame)
+
+    def guard_behind(self, frame, n):
+        """Guard the `n` frames from `frame` on behind them, if there is room."""
+        try:
+            if not self._take(frame + n, _BEHIND):
+                self.unguarded += 1
+        except MemoryError:
+            self.unguarded += 1
+
     def give_way(self, frame, n):
         """Free the guards in these frames if nothing else is in use there; return whether the frames are free now."""
         region = self._shadow.region
@@ -92,6 +109,7 @@ class Guards:
                 if start > used:
                     return False
                 if is_for_real:
+                    self._judge(start)
                     self._drop(start)
                     self.unguarded += 1
                 used = engine.next_used(region.address, start + self.size)
@@ -106,10 +124,8 @@ class Guards:
         if first >= self.size and self._sides[first - self.size] == _BEFORE:
             self._judge(first - self.size)
             self._drop(first - self.size)
-        end = first + count
-        if end < len(self._sides) and self._sides[end] == _BEHIND:
-            self._judge(end)
-            self._drop(end)
+        if self.is_behind(first + count):
+            self.drop_behind(first + count)
 
     def release_all(self):
         """Free all guards."""

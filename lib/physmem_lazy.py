@@ -1,5 +1,7 @@
-"""The names of `physmem` that are looked up on each use: the two systems' vocabulary, `booted` and `early_heap`."""
+"""The names of `physmem` that are looked up on each use: the vocabulary of the two systems, `booted`, `early_heap` and
+`map`."""
 
+import physmem_map
 import physmem_system
 from physmem_errors import mistake
 
@@ -10,7 +12,11 @@ def value_of(name):
     Loads the vocabulary when you first use a part of it. That needs heap: NotPermitted if the heap is locked or full.
     It adds no name to `physmem`: MicroPython moves all names of a table that grows, and an interrupt handler would not
     find them meanwhile. AttributeError if there is no such name.
+
+    `map` is here because ``from physmem import *`` takes all names of the table, and would replace the builtin.
     """
+    if name == "map":
+        return physmem_map.map
     if name in ("booted", "early_heap"):
         return getattr(physmem_system, name)
     for module, names in (

@@ -8,57 +8,80 @@ The raw calls of a watched region have a function around them, which costs some 
 
 import micropython
 from physmem_engine import STATE_FREE
-from physmem_errors import integer, mistake
+from physmem_errors import expect_heap, try_two_calls, integer, mistake, wrong_type
 from physmem_region import Region, unwrap_calls, wrap_calls
 from physmem_system import region as region_named
 
 _low_waters = []
 
 
+def _call_hook(crossing):
+    """Call the hook, unless it was replaced or removed since the crossing. This is what the scheduler calls.
+
+    The scheduler prints what it raises. A program that is too deep for the hook when the scheduler runs must not see an
+    error of ours: then the hook is armed again. What the hook itself raises is the program's, and comes out.
+    """
+    low_water, hook = crossing
+    if crossing is low_water.crossing:
+        try:
+            try_two_calls()  # so that there is room for the hook, be it a function or a method
+        except RuntimeError:
+            low_water.is_armed = True
+            return
+        hook(low_water.region)
+
+
 class _LowWater:
     """The hook of one region, and the calls that replace its raw ones.
 
-    `is_armed` means that the next look that finds too few free frames counts as a crossing. The calls are methods, not
-    closures: a closure needs heap for more than five names and arguments, and `allocate_within` has that many
-    arguments.
+    `is_armed` means that the next look that finds too few free frames counts as a crossing. `crossing` is what
+    `_call_hook` takes. The calls are methods, not closures: a closure needs heap for more than five names and
+    arguments, and `allocate_within` has that many arguments.
     """
 
     def __init__(self, region):
         self.region = region
         self.frames = 0
-        self.hook = None
+        self.crossing = None
         self.is_armed = False
-        # Bound here, where there is heap for it.
-        self.wrapper = self.wrap
-        self.tell = self.call_hook
+        self.wrapper = self.wrap  # bound here, where there is heap for it
 
     def wrap(self, region, state, calls):
         """Return the calls that look, to replace `calls`: this is the wrapper for `wrap_calls`."""
         self._state = state
-        self._alloc, self._alloc_aligned, self._alloc_at, self._free, self._allocate_within = calls
-        return self.alloc, self.alloc_aligned, self.alloc_at, self.free, self.allocate_within
+        self._alloc, self._alloc_aligned, self._alloc_at, self._free, self._allocate_within, self._resize = calls
+        return self.alloc, self.alloc_aligned, self.alloc_at, self.free, self.allocate_within, self.resize
 
     def alloc(self, n):
+        integer(n, "n")
         self.look()
         answer = self._alloc(n)
         self.look()
         return answer
 
-    def alloc_aligned(self, n, align):
+    def alloc_aligned(self, n, align_frames):
+        integer(n, "n")
+        integer(align_frames, "align_frames")
         self.look()
-        answer = self._alloc_aligned(n, align)
+        answer = self._alloc_aligned(n, align_frames)
         self.look()
         return answer
 
     def alloc_at(self, frame, n):
+        integer(frame, "frame")
+        integer(n, "n")
         self.look()
         answer = self._alloc_at(frame, n)
         self.look()
         return answer
 
     def free(self, frame):
+        integer(frame, "frame")
         answer = self._free(frame)
-        self.look()
+        try:
+            self.look()
+        except RuntimeError:  # too deep to look; the frames are free all the same, and the next allocation looks
+            pass
         return answer
 
     def allocate_within(self, n, align, boundary, low, high):
@@ -67,8 +90,17 @@ class _LowWater:
         self.look()
         return answer
 
+    def resize(self, first, count, n):
+        self.look()
+        answer = self._resize(first, count, n)
+        self.look()
+        return answer
+
     def look(self):
-        """Schedule the hook if too few frames are free, once until there are enough. Uses no heap and raises nothing.
+        """Schedule the hook if too few frames are free, once until there are enough. Uses no heap.
+
+        RuntimeError if the program is too deep to enter this; it raises nothing after that. So a look before an
+        allocation makes sure that the one after it raises nothing.
 
         Each allocation also looks before it allocates, so that frames freed by unwatched calls arm the hook. A handler
         may interrupt between any two lines: then one crossing may schedule the hook twice, but never not at all.
@@ -78,18 +110,15 @@ class _LowWater:
         elif self.is_armed:
             self.is_armed = False
             try:
-                micropython.schedule(self.tell, self.hook)
-            except RuntimeError:  # its queue is full: try again at the next call
+                try_two_calls()  # the scheduler may call the hook before this returns
+                micropython.schedule(_call_hook, self.crossing)
+            except RuntimeError:  # too deep, or its queue is full: try again at the next call
                 self.is_armed = True
 
-    def call_hook(self, hook):
-        """Call the hook, unless it was replaced or removed since the crossing."""
-        if hook is self.hook and hook is not None:
-            hook(self.region)
-
     def set(self, frames, hook):
+        crossing = (self, hook)
         self.frames = 0  # a handler that looks meanwhile can only arm it
-        self.hook = hook
+        self.crossing = crossing
         self.is_armed = True
         self.frames = frames
 
@@ -104,31 +133,35 @@ def on_low(region, frames, hook):
     micropython.schedule calls the hook: soon, with the heap unlocked unless the program has locked it, and never in an
     interrupt handler, so the hook may allocate and free. It is called at least once for each crossing, and exactly once
     if no handler allocates or frees at that moment. The next crossing needs `frames` or more to have been free again,
-    however they were freed. If the scheduler's queue is full, the next call tries again. If fewer are free already, the
-    next allocation counts as a crossing.
+    however they were freed. If the scheduler's queue is full, or the program is so deep in calls that the stack has no
+    room for the hook, the next call tries again. If fewer are free already, the next allocation counts as a crossing.
+    What the hook raises, the scheduler prints.
 
     Guaranteed: while too few frames are free after an allocation, the hook has been scheduled since the crossing, or
-    the queue was full. Not guaranteed: a shortage may go unnoticed if an interrupt handler ends it before the call it
-    interrupted returns. Raw calls that were bound before the first `on_low` of a region are not watched.
+    the queue was full, or the program too deep. Not guaranteed: a shortage may go unnoticed if an interrupt handler
+    ends it before the call it interrupted returns. Raw calls that were bound before the first `on_low` of a region are
+    not watched.
 
     Do not call this while a handler uses the region. InvalidArgument if there is no such region, AddressOutOfRange if
-    `frames` is below 0 or above the number of its frames, MemoryError if the heap is too small.
+    `frames` is below 0 or above the number of its frames, MemoryError if the heap is too small, NotPermitted if it is
+    locked; nothing has changed then.
     """
+    expect_heap("on_low()")
     if not isinstance(region, Region):
         if not isinstance(region, str):
-            raise TypeError("region must be a Region or the name of one, not %s" % type(region).__name__)
+            wrong_type("region", "a Region or the name of one", region)
         region = region_named(region)
     integer(frames, "frames")
     if not 0 <= frames <= region.frames:
         mistake(
             "AddressOutOfRange",
-            "cannot watch for {} free frames: give 0 to {}, the frames of {}",
+            "frames is {}: give 0 to {}, the frames of {}",
             frames,
             region.frames,
             region.name,
         )
     if hook is not None and not callable(hook):
-        raise TypeError("hook must be callable or None, not %s" % type(hook).__name__)
+        wrong_type("hook", "callable or None", hook)
     low_water = None
     for other in _low_waters:
         if other.region is region:
@@ -136,14 +169,17 @@ def on_low(region, frames, hook):
     if hook is not None and frames:
         if low_water is None:
             low_water = _LowWater(region)
+            low_water.set(frames, hook)
             _low_waters.append(low_water)
             try:
                 wrap_calls(region, low_water.wrapper)
             except MemoryError:
                 _low_waters.remove(low_water)
                 raise
-        low_water.set(frames, hook)
+        else:
+            low_water.set(frames, hook)
     elif low_water is not None:
-        low_water.set(0, None)
         unwrap_calls(region, low_water.wrapper)
+        low_water.crossing = None  # calls that are still bound report nothing
+        low_water.frames = 0
         _low_waters.remove(low_water)

@@ -1,7 +1,8 @@
 """Pictures of the system's memory as text: `physmem.map` and `physmem.dump`."""
 
-from physmem_region import ATTRIBUTES, RESERVED
-from physmem_system import regions
+from physmem_errors import expect_heap, wrong_type
+from physmem_region import RESERVED, attribute_names
+from physmem_system import owner_at, regions
 
 _COLUMNS = 64
 _WIDTH = 80
@@ -14,10 +15,12 @@ def map(write=print):
     Each character stands for the same number of frames: ``.`` all free, ``#`` all in use, ``+`` some in use, ``x``
     reserved and in use. Needs heap.
     """
+    expect_heap("map()")
+    _expect_callable(write)
     for region in regions():
         shift = region.shift
         header = "%-12s %#010x..%#010x %9s" % (region.name, region.base, region.end, _size(region.end - region.base))
-        names = attributes(region.attrs)
+        names = attribute_names(region.attrs)
         if len(header) + 2 + len(names) > _WIDTH:
             write(header)
             header = ""
@@ -50,18 +53,26 @@ def map(write=print):
 
 
 def dump(write=print):
-    """Print every run of free frames and every allocation, by address; `write` takes a line. Source: Theseus'
-    dump_frame_allocator_state."""
+    """Print every run of free frames and every allocation, by address; `write` takes a line.
+
+    While a debug tier records owners, each allocation has its owner behind it, or that it is a guard. Needs heap.
+    Source: Theseus' dump_frame_allocator_state.
+    """
+    expect_heap("dump()")
+    _expect_callable(write)
     for region in regions():
         write("%s %#010x..%#010x" % (region.name, region.base, region.end))
         for first, count, free in region.runs():
             base = region.base + (first << region.shift)
-            write("  %#010x..%#010x %6d %s" % (base, base + (count << region.shift), count, "free" if free else "used"))
+            use = "free" if free else "used" + _whose(region, first)
+            write("  %#010x..%#010x %6d %s" % (base, base + (count << region.shift), count, use))
 
 
-def attributes(attrs):
-    """Return the names of the attributes in `attrs`, such as "DMA FAST"."""
-    return " ".join([name for bit, name in enumerate(ATTRIBUTES) if (attrs >> bit) & 1])
+def _whose(region, first):
+    owner, is_guard = owner_at(region, first) or (None, False)
+    if is_guard:
+        return " by a guard"
+    return "" if owner is None else " by %r" % (owner,)
 
 
 def _size(nbytes):
@@ -69,3 +80,8 @@ def _size(nbytes):
         if nbytes % 1024 or nbytes == 0 or unit == "MiB":
             return "%d %s" % (nbytes, unit)
         nbytes //= 1024
+
+
+def _expect_callable(write):
+    if not callable(write):
+        wrong_type("write", "callable and take a line", write)

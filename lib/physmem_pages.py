@@ -2,9 +2,13 @@
 
 A *page* is 4,096 bytes. A block of *order* k is 2**k pages, k from 0 to 9, at an address that is a multiple of its
 size. Two blocks of order k are *buddies* if together they form one block of order k + 1.
+
+Where this differs from RuVix: an address that leaves a block or an allocator is an int, so that you can give it to
+`uctypes`, a DMA channel or C code, which would take a PhysAddr for a pointer to somewhere else. Each call takes an
+int or a PhysAddr; ``PhysAddr(addr)`` has the vocabulary.
 """
 
-from physmem_errors import PhysMemError, integer
+from physmem_errors import integer, mistake, wrong_type
 
 PAGE_SIZE = 4096
 """Bytes in a page."""
@@ -23,21 +27,31 @@ _ADDRESSES = 1 << 64  # addresses are u64
 _ORDERS = 64 - PAGE_SHIFT  # the order of a block that fills the address space
 
 
-def address_of(value):
-    """Return an address, given as an integer or a PhysAddr, as an integer; AddressOutOfRange unless below 2**64."""
-    if isinstance(value, PhysAddr):
+_INTEGERS = (int, bool)  # MicroPython's bool is not an int
+
+
+def number_of(value, name, kind):
+    """Return the number of `value`, an integer or a `kind`; otherwise raise a TypeError that calls it `name`."""
+    if isinstance(value, kind):
         return value._value
-    if not 0 <= integer(value, "an address") < _ADDRESSES:
-        raise PhysMemError("AddressOutOfRange", "address {:#x} does not fit in 64 bits".format(value))
+    if not isinstance(value, _INTEGERS):
+        wrong_type(name, kind._wanted, value)
+    return int(value)
+
+
+def address_of(value, name="addr"):
+    """Return an address, given as an integer or a PhysAddr, as an integer; AddressOutOfRange unless below 2**64."""
+    value = number_of(value, name, PhysAddr)
+    if not 0 <= value < _ADDRESSES:
+        mistake("AddressOutOfRange", "{} {:#x} does not fit in 64 bits", name, value)
     return value
 
 
 def order_of(value):
     """Return an order, given as an integer or a PageOrder, as an integer; InvalidOrder unless it is 0 to 52."""
-    if isinstance(value, PageOrder):
-        return value._value
-    if not 0 <= integer(value, "an order") <= _ORDERS:
-        raise PhysMemError("InvalidOrder", "order {} does not exist: give 0 to {}".format(value, _ORDERS))
+    value = number_of(value, "order", PageOrder)
+    if not 0 <= value <= _ORDERS:
+        mistake("InvalidOrder", "order {} does not exist: give 0 to {}", value, _ORDERS)
     return value
 
 
@@ -47,7 +61,7 @@ def pages_to_order(pages):
     The result may be MAX_ORDER or more, although no block is that large. InvalidOrder if `pages` is negative.
     """
     if integer(pages, "pages") < 0:
-        raise PhysMemError("InvalidOrder", "{} pages have no order: give 0 or more".format(pages))
+        mistake("InvalidOrder", "{} pages have no order: give 0 or more", pages)
     order = 0
     while 1 << order < pages:
         order += 1
@@ -90,7 +104,7 @@ class _Number:
     def _of(self, other):
         """Return the number of `other`; TypeError if it is of another kind."""
         if type(other) is not type(self):
-            raise TypeError("cannot compare {!r} with {!r}".format(self, other))
+            raise TypeError("cannot compare a %s with a %s" % (type(self).__name__, type(other).__name__))
         return other._value
 
     def __eq__(self, other):
@@ -118,11 +132,24 @@ class _Number:
 class PhysAddr(_Number):
     """A physical address in bytes, 0 <= address < 2**64: a value, compared and hashed by its number.
 
-    A result outside that range is AddressOutOfRange (RuVix overflows).
+    It is equal to, and ordered with, the int of an address, which is what `BuddyAllocator` and `PageFrame` return. Give
+    C code and `uctypes` an int, ``int(addr)``: they take the object itself for memory. Arithmetic returns a PhysAddr. A
+    result outside the range is AddressOutOfRange (RuVix overflows).
     """
+
+    _wanted = "an int or a PhysAddr"  # for errors
 
     def __init__(self, addr):
         self._value = address_of(addr)
+
+    def _of(self, other):
+        return other if isinstance(other, _INTEGERS) else _Number._of(self, other)
+
+    def __eq__(self, other):
+        return (isinstance(other, _INTEGERS) and self._value == other) or _Number.__eq__(self, other)
+
+    def __hash__(self):
+        return hash(self._value)
 
     @staticmethod
     def new(addr):
@@ -132,7 +159,9 @@ class PhysAddr(_Number):
     @staticmethod
     def from_pfn(pfn):
         """Return the PhysAddr at which page `pfn` starts; pages are counted from address 0."""
-        return PhysAddr(integer(pfn, "a page frame number") * PAGE_SIZE)
+        if not 0 <= integer(pfn, "pfn") < _ADDRESSES >> PAGE_SHIFT:
+            mistake("AddressOutOfRange", "pfn {:#x} does not fit in 52 bits", pfn)
+        return PhysAddr(pfn * PAGE_SIZE)
 
     def as_u64(self):
         """Return the address as an integer; so does ``int(addr)``."""
@@ -168,26 +197,34 @@ class PhysAddr(_Number):
 
     def add_pages(self, pages):
         """Return the PhysAddr `pages` pages above."""
-        return self + integer(pages, "pages") * PAGE_SIZE
+        return self._moved(integer(pages, "pages") * PAGE_SIZE, "pages", pages)
 
     def sub_pages(self, pages):
         """Return the PhysAddr `pages` pages below."""
-        return self - integer(pages, "pages") * PAGE_SIZE
+        return self._moved(-integer(pages, "pages") * PAGE_SIZE, "pages", pages)
 
     def add_bytes(self, nbytes):
         """Return the PhysAddr `nbytes` bytes above."""
-        return self + integer(nbytes, "nbytes")
+        return self._moved(integer(nbytes, "nbytes"), "nbytes", nbytes)
+
+    def _moved(self, distance, name, given):
+        """Return the PhysAddr `distance` bytes above; errors say that the argument `name` was `given`."""
+        addr = self._value + distance
+        if not 0 <= addr < _ADDRESSES:
+            sentence = "{} {} from {:#x}: {:#x} does not fit in 64 bits"
+            mistake("AddressOutOfRange", sentence, name, given, self._value, addr)
+        return PhysAddr(addr)
 
     def pages_to(self, other):
         """Return the number of whole pages from the address up to `other`; 0 if `other` is below."""
-        return max(0, address_of(other) - self._value) >> PAGE_SHIFT
+        return max(0, address_of(other, "other") - self._value) >> PAGE_SHIFT
 
     def is_in_range(self, start, end):
         """Return whether the address is at or above `start` and below `end`."""
-        return address_of(start) <= self._value < address_of(end)
+        return address_of(start, "start") <= self._value < address_of(end, "end")
 
     def __add__(self, nbytes):
-        if not isinstance(nbytes, int):
+        if not isinstance(nbytes, _INTEGERS):
             return NotImplemented
         return PhysAddr(self._value + nbytes)
 
@@ -196,7 +233,7 @@ class PhysAddr(_Number):
         as in RuVix."""
         if isinstance(other, PhysAddr):
             return max(0, self._value - other._value)
-        if not isinstance(other, int):
+        if not isinstance(other, _INTEGERS):
             return NotImplemented
         return PhysAddr(self._value - other)
 
@@ -216,17 +253,18 @@ class PageOrder(_Number):
     `PageOrder(order)` raises InvalidOrder where `PageOrder.new(order)`, as in RuVix, returns None. Both check.
     """
 
+    _wanted = "an int or a PageOrder"  # for errors
+
     def __init__(self, order):
-        if not MIN_ORDER <= integer(order, "an order") < MAX_ORDER:
-            raise PhysMemError(
-                "InvalidOrder", "order {} does not exist: give {} to {}".format(order, MIN_ORDER, MAX_ORDER - 1)
-            )
+        order = number_of(order, "order", PageOrder)
+        if not MIN_ORDER <= order < MAX_ORDER:
+            mistake("InvalidOrder", "order {} does not exist: give {} to {}", order, MIN_ORDER, MAX_ORDER - 1)
         self._value = order
 
     @staticmethod
     def new(order):
-        """Return the PageOrder of the integer `order`; None unless it is 0 to 9."""
-        return PageOrder(order) if MIN_ORDER <= integer(order, "an order") < MAX_ORDER else None
+        """Return the PageOrder of `order`, an integer or a PageOrder; None unless it is 0 to 9."""
+        return PageOrder(order) if MIN_ORDER <= number_of(order, "order", PageOrder) < MAX_ORDER else None
 
     @staticmethod
     def from_pages(pages):
@@ -272,14 +310,15 @@ PageOrder.MAX = PageOrder(MAX_ORDER - 1)
 class PageFrame:
     """A block of memory, described by its address and its order: a value, without any right to the memory.
 
+    `addr`, `end_addr` and `buddy_addr` return ints (RuVix: PhysAddr), which C code and `uctypes` can take.
     `addr` is a PhysAddr or an integer; UnalignedAddress if no page starts there (RuVix does not check). It need not be
     aligned to the order, although what an allocator hands out is. `order` is a PageOrder or an integer from 0 to 9.
     """
 
     def __init__(self, addr, order):
-        addr = PhysAddr(addr)
-        if not addr.is_page_aligned():
-            raise PhysMemError("UnalignedAddress", "{} is not a multiple of {}".format(addr, PAGE_SIZE))
+        addr = address_of(addr)
+        if addr & (PAGE_SIZE - 1):
+            mistake("UnalignedAddress", "addr {:#x} is not a multiple of {}", addr, PAGE_SIZE)
         self._addr = addr
         self._order = order if isinstance(order, PageOrder) else PageOrder(order)
 
@@ -294,7 +333,7 @@ class PageFrame:
         return PageFrame(addr, PageOrder.MIN)
 
     def addr(self):
-        """Return the PhysAddr at which the block starts."""
+        """Return the address at which the block starts, an int."""
         return self._addr
 
     def order(self):
@@ -310,16 +349,16 @@ class PageFrame:
         return self._order.bytes()
 
     def end_addr(self):
-        """Return the PhysAddr one past the block; AddressOutOfRange if that is 2**64."""
-        return self._addr + self.bytes()
+        """Return the address one past the block, an int; AddressOutOfRange if that is 2**64."""
+        return address_of(self._addr + self.bytes(), "the end of the block")
 
     def pfn(self):
         """Return the number of the first page, counted from address 0."""
-        return self._addr.pfn()
+        return self._addr >> PAGE_SHIFT
 
     def contains(self, addr):
         """Return whether `addr`, a PhysAddr or an integer, lies in the block."""
-        return 0 <= address_of(addr) - self._addr._value < self.bytes()
+        return 0 <= address_of(addr) - self._addr < self.bytes()
 
     def split(self):
         """Return the lower and the upper half as two PageFrames; None at order 0."""
@@ -329,8 +368,8 @@ class PageFrame:
         return PageFrame(self._addr, half), PageFrame(self._addr + half.bytes(), half)
 
     def buddy_addr(self):
-        """Return the PhysAddr at which the buddy starts: the address of the block with the bit of its size flipped."""
-        return PhysAddr(self._addr._value ^ self.bytes())
+        """Return the address at which the buddy starts, an int: that of the block with the bit of its size flipped."""
+        return self._addr ^ self.bytes()
 
     def merge(self, buddy):
         """Return the PageFrame that this block and `buddy` form together.
@@ -338,7 +377,7 @@ class PageFrame:
         None if they are not buddies of the same order, or are of order 9 already.
         """
         if not isinstance(buddy, PageFrame):
-            raise TypeError("{!r} is not a PageFrame".format(buddy))
+            wrong_type("buddy", "a PageFrame", buddy)
         if self._order != buddy._order or self.buddy_addr() != buddy._addr:
             return None
         order = self._order.next()
@@ -348,10 +387,10 @@ class PageFrame:
         return isinstance(other, PageFrame) and self._addr == other._addr and self._order == other._order
 
     def __hash__(self):
-        return hash((self._addr._value, self._order._value))
+        return hash((self._addr, self._order._value))
 
     def __str__(self):
-        return "{}: {} pages".format(self._addr, self.pages())
+        return "{:#x}: {} pages".format(self._addr, self.pages())
 
     def __repr__(self):
-        return "PageFrame({!r}, {!r})".format(self._addr, self._order)
+        return "PageFrame({:#x}, {!r})".format(self._addr, self._order)

@@ -13,7 +13,7 @@ Where this differs from Theseus, whose ranges are inclusive: an empty range keep
 arithmetic does not saturate; `FrameRange` refuses a number that is out of range.
 """
 
-from physmem_errors import integer, mistake
+from physmem_errors import integer, mistake, wrong_type
 from physmem_region import FRAME_SIZE, RESERVED, Region, check_frame_size
 
 _ADDRESSES = 1 << 64
@@ -36,7 +36,8 @@ class FrameRange:
         integer(frame_size, "frame_size")
         check_frame_size(frame_size)
         if first < 0 or count < 0 or (first + count) * frame_size > _ADDRESSES:
-            mistake("AddressOutOfRange", "{} frames from frame {} on do not fit in 64 bits", count, first)
+            sentence = "first {} and count {} with frame_size {} are not all at 0 to 2**64 bytes"
+            mistake("AddressOutOfRange", sentence, first, count, frame_size)
         self.first = first
         self.count = count
         self.frame_size = frame_size
@@ -49,8 +50,9 @@ class FrameRange:
     @classmethod
     def from_frames(cls, start, end, frame_size=FRAME_SIZE):
         """Return the range from frame `start` to frame `end`, inclusive as in Theseus; empty if `end` is less."""
-        integer(start, "start")
         integer(end, "end")
+        if not 0 <= integer(start, "start") < _ADDRESSES or end >= _ADDRESSES:
+            mistake("AddressOutOfRange", "start {} or end {} is not a frame at 0 to 2**64 bytes", start, end)
         return cls(start, max(0, end - start + 1), frame_size)
 
     @classmethod
@@ -60,7 +62,7 @@ class FrameRange:
         integer(nbytes, "nbytes")
         cls(0, 0, frame_size)
         if addr < 0 or nbytes < 0 or addr + nbytes > _ADDRESSES:
-            mistake("AddressOutOfRange", "{} bytes at {} do not fit in 64 bits", nbytes, addr)
+            mistake("AddressOutOfRange", "nbytes {} at addr {:#x} are not all at 0 to 2**64", nbytes, addr)
         first = addr // frame_size
         return cls(first, (addr + nbytes - 1) // frame_size - first + 1 if nbytes else 0, frame_size)
 
@@ -131,7 +133,7 @@ class FrameRange:
 
     def _comparable(self, other):
         if not isinstance(other, FrameRange):
-            raise TypeError("expected a FrameRange, not %s" % type(other).__name__)
+            wrong_type("other", "a FrameRange", other)
         if other.frame_size != self.frame_size:
             mistake(
                 "SizeMismatch", "frame sizes {} and {} differ: use in_frames_of()", self.frame_size, other.frame_size
@@ -189,9 +191,11 @@ class PhysicalMemoryRegion:
 
     def __init__(self, frames, typ):
         if not isinstance(frames, FrameRange):
-            raise TypeError("frames must be a FrameRange, not %s" % type(frames).__name__)
+            wrong_type("frames", "a FrameRange", frames)
+        if not isinstance(typ, str):
+            wrong_type("typ", "one of MemoryRegionType", typ)
         if typ not in (MemoryRegionType.Free, MemoryRegionType.Reserved, MemoryRegionType.Unknown):
-            mistake("InvalidArgument", "{!r} is not a MemoryRegionType", typ)
+            mistake("InvalidArgument", "typ {!r} is not a MemoryRegionType: give Free, Reserved or Unknown", typ)
         self.frames = frames
         self.typ = typ
 
@@ -199,7 +203,7 @@ class PhysicalMemoryRegion:
     def of(cls, region):
         """Return the description of `region`, a Region: Reserved if it has that attribute, otherwise Free."""
         if not isinstance(region, Region):
-            raise TypeError("region must be a Region, not %s" % type(region).__name__)
+            wrong_type("region", "a Region", region)
         return cls(
             FrameRange(region.base // region.frame_size, region.frames, region.frame_size),
             MemoryRegionType.Reserved if region.attrs & RESERVED else MemoryRegionType.Free,

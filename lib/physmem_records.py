@@ -37,8 +37,8 @@ import physmem_state
 from micropython import const
 from physmem_allocate import allocate_frames_by_bytes_at
 from physmem_engine import enter, in_handler, leave
-from physmem_errors import PhysMemError, exhausted, integer, mistake
-from physmem_frames import hold_mapped, new_frames
+from physmem_errors import exhausted, integer, mistake, wrong_type
+from physmem_frames import hold_mapped, new_frames, slack_of
 from physmem_region import RESERVED, RETAINED, first_number
 from physmem_system import ADDRESS_BITS, each_region
 from uctypes import addressof, bytearray_at
@@ -354,7 +354,7 @@ class Records:
         return (
             find_name(self.base, slot, slot + 1, scratch, name, length) == slot
             and self.count(slot) > 0
-            and load_word(address, _SLACK) >> self.shift(slot) == 0
+            and self.slack(slot) >> self.shift(slot) == 0
         )
 
     def _drop(self, slot, reason):
@@ -379,12 +379,12 @@ class Records:
             count = self.count(slot)
             if region is None:
                 shift = self.shift(slot)  # which may differ from that of the region there now
-                frames = allocate_frames_by_bytes_at(self.number(slot) << shift, count << shift)
+                frames = allocate_frames_by_bytes_at(self.number(slot) << shift, self.nbytes(slot), unknown=True)
             else:
-                frames = new_frames(region, self.first(slot, region), count, None)
+                frames = new_frames(region, self.first(slot, region), count, None, self.slack(slot))
                 if region.alloc_at(frames.first, count) < 0:
                     frames = None
-        except (PhysMemError, MemoryError):
+        except Exception:  # PhysMemError or MemoryError; a tuple of them would need heap
             frames = None
         if frames is None:
             self._drop(slot, "the frames that were mapped are not all free")
@@ -414,7 +414,11 @@ class Records:
 
     def nbytes(self, slot):
         """Return the number of bytes that were asked for."""
-        return (self.count(slot) << self.shift(slot)) - load_word(self._address(slot), _SLACK)
+        return (self.count(slot) << self.shift(slot)) - self.slack(slot)
+
+    def slack(self, slot):
+        """Return the bytes of the last frame that were not asked for."""
+        return load_word(self._address(slot), _SLACK)
 
     def name(self, slot):
         """Return the name. Needs heap."""
@@ -442,7 +446,7 @@ class Records:
     def named(self, name):
         """Return the slot of that name, or -1. InternalCorruption if its record is damaged."""
         if not isinstance(name, str):
-            raise TypeError("a name must be a str, not %s" % type(name).__name__)
+            wrong_type("a name", "a str", name)
         scratch = self._draft_address + 4 * (_WORDS + 1)
         length = len(name)
         slot = -2
@@ -532,7 +536,7 @@ class Records:
         """Record that the frames are about to be given to hardware."""
         if not frames.count:
             return  # no frames need no record
-        self.add(MAPPED, frames, 0, "")
+        self.add(MAPPED, frames, slack_of(frames), "")
 
     def note_unmapped(self, frames):
         """End the record of mapped frames that hardware has given back."""
@@ -562,6 +566,18 @@ class Records:
         """Return whether hardware has owned the frames since before the reset."""
         slot = self._owned(MAPPED, frames)
         return slot >= 0 and self.resets(slot) > 0
+
+    def held_at(self, region, first):
+        """Return whether the allocation of `region` at the frame `first` is mapped, and the name that it is retained
+        as or None. Needs heap."""
+        mapped, name = False, None
+        for slot in range(self.slots):
+            if self.kinds[slot] and self.region(slot) is region and self.first(slot, region) == first:
+                if self.kinds[slot] == MAPPED:
+                    mapped = True
+                else:
+                    name = self.name(slot)
+        return mapped, name
 
     def name_of(self, frames):
         """Return the name of retained frames. Needs heap."""

@@ -11,10 +11,11 @@ from collections import namedtuple
 
 import physmem_state
 from physmem_allocate import check_request, own_frames, request
-from physmem_errors import PhysMemError, mistake
-from physmem_frames import hold_mapped, hold_retained, keep_records, new_frames
+from physmem_engine import in_handler
+from physmem_errors import boolean, expect_heap, mistake, not_permitted_in_handler
+from physmem_frames import hold_mapped, hold_retained, keep_records, new_frames, slack_of
 from physmem_records import NAMED, RECORD_SIZE, Records, SharedRecords
-from physmem_region import RETAINED, end_frame_before, first_frame_from, first_number
+from physmem_region import RESERVED, RETAINED, SHARED, attributes, end_frame_before, first_frame_from, first_number
 from physmem_system import add_check, expect_initialized, retain_by, suits
 
 Retained = namedtuple("Retained", ("name", "addr", "nbytes", "resets", "mapped"))
@@ -40,16 +41,28 @@ def _attached():
 
 
 def retain(
-    name, nbytes, *, align=0, boundary=0, low=0, high=None, require=0, prefer=0, forbid=0, region=None, owner=None
+    name,
+    nbytes,
+    *,
+    align=0,
+    boundary=0,
+    low=0,
+    high=None,
+    require=0,
+    prefer=0,
+    forbid=0,
+    region=None,
+    owner=None,
+    zero=False,
 ):
     """Return the AllocatedFrames named `name`: those from before the reset with their content, or new ones.
 
     `name` has 1 to 32 ASCII characters, none of them NUL. `nbytes` is the size in bytes. The constraints are those of
     `allocate_frames_by_bytes`; only RETAINED regions are searched. ``.fresh`` is True if the frames are new; their
-    content is then what was in memory. Until you release it the name stands for the same frames, over any number of
-    resets, and within a run for the same object; `owner` matters only when that object is made. Frames that hardware
-    owned when the reset came are still MAPPED. `release`, ``free()`` or the end of ``with`` free them. You cannot split
-    or merge them.
+    content is then zeros with `zero`, otherwise what was in memory. Until you release it the name stands for the same
+    frames, over any number of resets, and within a run for the same object; `owner` matters only when that object is
+    made. Frames that hardware owned when the reset came are still MAPPED. `release` and ``free()`` free them; the end
+    of ``with`` does not. You cannot split, merge or resize them.
 
     MemoryError if there are no such frames, or no record for one more name. SizeMismatch if the name is kept with
     another number of bytes, InvalidArgument if its place does not meet the constraints: `release` it first.
@@ -60,11 +73,20 @@ def retain(
     as for `release`.
     """
     records = _attached()
+    try:
+        are_bits = 0 <= require | prefer | forbid < RESERVED << 1
+    except TypeError:
+        are_bits = False
+    if not are_bits:
+        require = attributes(require, "require")
+        prefer = attributes(prefer, "prefer")
+        forbid = attributes(forbid, "forbid")
     require |= RETAINED
     with records:
         slot = records.named(name)
         if slot >= 0:
             check_request(nbytes, True, align, boundary, low, high, require, prefer, forbid, region)
+            boolean(zero, "zero")
             if nbytes != records.nbytes(slot):
                 text = "{!r} is kept with {} bytes, not {}: release it first"
                 mistake("SizeMismatch", text, name, records.nbytes(slot), nbytes)
@@ -73,7 +95,7 @@ def retain(
             _check_place(name, place, first, records.count(slot), align, boundary, low, high, require, forbid, region)
             return _owner_of(records, slot, place, first, owner)
         records.expect_room()  # before there is anything to undo
-    frames = request(own_frames, None, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner)
+    frames = request(own_frames, None, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner, zero)
     # The hook of an exhausted request, a function that the scheduler ran, or the other core may have retained a name
     # since.
     try:
@@ -84,10 +106,10 @@ def retain(
                     "{!r} was retained meanwhile by other code: retain() it again",
                     name,
                 )
-            slot = records.add(NAMED, frames, frames.nbytes - nbytes, name)
+            slot = records.add(NAMED, frames, slack_of(frames), name)
             records.fresh[slot] = 1
             hold_retained(frames)
-    except (MemoryError, PhysMemError):
+    except BaseException:  # a tuple of errors would need heap
         frames.free()
         raise
     return frames
@@ -97,7 +119,7 @@ def _owner_of(records, slot, place, first, owner):
     """Return the AllocatedFrames of the record in the slot, the same object each time."""
     if records.owners[slot] is None:
         records.expect_allocation(place, first, records.count(slot))
-        frames = new_frames(place, first, records.count(slot), owner)
+        frames = new_frames(place, first, records.count(slot), owner, records.slack(slot))
         hold_retained(frames)
         records.owners[slot] = frames
         mapped = records.mapped_at(slot)
@@ -155,6 +177,8 @@ def release(name):
         if records.owners[slot] is not None:
             return records.owners[slot].free()
         place = records.region(slot)
+        if in_handler() and not place.attrs & SHARED:
+            not_permitted_in_handler()
         first = records.first(slot, place)
         records.end(slot, place, first, records.count(slot))
         return place.free(first)
@@ -167,6 +191,7 @@ def retained():
     `addr` is the address of the first byte, `nbytes` the number of bytes asked for, `resets` how many resets it has
     been kept over, `mapped` whether hardware owns it. Needs heap.
     """
+    expect_heap("retained()")
     records = _attached()
     found = []
     for slot in range(records.slots):
@@ -183,7 +208,11 @@ def quarantined():
     They are MAPPED, in any region or outside all of them. No request gets them, and after each reset they are here
     again, until you free them: stop the hardware that owns them, then call ``frames.unmap().free()``. Needs heap.
     """
-    records = _attached()
+    expect_heap("quarantined()")
+    return _still_held(_attached())
+
+
+def _still_held(records):
     return [frames for frames in records.quarantined if records.is_held(frames)]
 
 
@@ -193,6 +222,7 @@ def dropped():
     The frames of a dropped record are free. The list is empty after the power was off: all records then start over.
     Needs heap.
     """
+    expect_heap("dropped()")
     return list(_attached().dropped)
 
 

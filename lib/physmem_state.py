@@ -3,18 +3,22 @@
 physmem_engine defines the words of a state and numbers the invariants. It searches and changes what is made here.
 """
 
+import sys
 from array import array
 
 import physmem_engine as engine
+from micropython import const
 from uctypes import addressof
 
 # The lock word of shared regions made from now on: bit 0, and the address of the chip's spin lock if it has one.
 _lock_word = 1
+_TWO_CORES = ("rp2",)  # platforms whose chips all have two cores
+_REFUSES_HANDLERS = const(2)  # in the lock word of regions that are not shared
 
 
 def use_spin_lock(register):
-    """Make shared regions from now on use the spin lock at the address `register` to keep the other core out; 0 on a
-    chip with one core.
+    """Make regions from now on use the spin lock at the address `register` to keep the other core out; 0 on a chip with
+    one core, where only shared regions have a lock.
 
     Reading the register takes the lock, and returns 0 while it is taken. Writing to it gives the lock back. That is
     done here once, because a reset may have ended a core that had the lock.
@@ -26,8 +30,18 @@ def use_spin_lock(register):
 
 
 def has_spin_lock():
-    """Return whether shared regions have a spin lock, that is, whether the chip has two cores."""
+    """Return whether regions have a spin lock, that is, whether the chip has two cores."""
     return _lock_word != 1
+
+
+def spin_lock():
+    """Return the address of the spin lock that regions made from now on use; 0 if they have none."""
+    return _lock_word ^ 1
+
+
+def lacks_spin_lock():
+    """Return whether the chip has two cores, but no spin lock was named that keeps one of them out."""
+    return _lock_word == 1 and sys.platform in _TWO_CORES
 
 
 def new_state(frames, first_number, shared=False):
@@ -53,7 +67,8 @@ def new_state(frames, first_number, shared=False):
     state[engine.STATE_PHASE] = first_number & 0x3FFFFFFF
     state[engine.STATE_PLANES] = planes
     state[engine.STATE_SPAN] = span
-    state[engine.STATE_LOCK] = _lock_word if shared else 0
+    if shared or has_spin_lock():
+        state[engine.STATE_LOCK] = _lock_word if shared else _lock_word | _REFUSES_HANDLERS
     for i in range(frames >> 5):
         state[row + i] = 0xFFFFFFFF
     if frames & 31:
@@ -72,7 +87,8 @@ def starts_of(state):
 def extended_state(state, frames):
     """Return a state of `frames` frames, more than `state` has, that keeps its rows and its history. Allocates heap."""
     row = engine.STATE_ROW
-    extended = new_state(frames, state[engine.STATE_PHASE], state[engine.STATE_LOCK] != 0)
+    shared = state[engine.STATE_LOCK] & (1 | _REFUSES_HANDLERS) == 1
+    extended = new_state(frames, state[engine.STATE_PHASE], shared)
     old_starts, starts = starts_of(state), starts_of(extended)
     old_frames = state[engine.STATE_FRAMES]
     for frame in range(old_frames):

@@ -8,21 +8,23 @@ from collections import namedtuple
 
 from micropython import const
 from physmem_engine import ADDRESS_NOT_FREE, NOT_ALLOCATED, in_handler
-from physmem_errors import PhysMemError, code_name, mistake
+from physmem_errors import PhysMemError, code_name, integer, mistake
 from physmem_guard import Guards
 from physmem_poison import Poison
+from physmem_region import SHARED
 
 Leak = namedtuple("Leak", ("region", "first", "count", "addr", "nbytes", "owner", "serial"))
 
 _MOST_FINDINGS = const(16)  # kept of a region
 
-_CALLS = ("alloc", "alloc_aligned", "alloc_at", "free", "allocate_within")
+_CALLS = ("alloc", "alloc_aligned", "alloc_at", "free", "allocate_within", "resize")
 _ALLOC = const(0)
 _ALLOC_ALIGNED = const(1)
 _ALLOC_AT = const(2)
 _FREE = const(3)
 _ALLOCATE_WITHIN = const(4)
-_OUTCOMES = const(8)  # granted, and the codes -1 to -7
+_RESIZE = const(5)
+_OUTCOMES = const(9)  # granted, and the codes -1 to -8
 _SIZES = const(30)
 _SERIAL = const(0)
 _TAG = const(1)
@@ -61,6 +63,14 @@ class Shadow:
         """Record the owner of an allocation."""
         for frame in range(first, first + count):
             self._owners[frame] = owner
+
+    def extend(self, first, count):
+        """Record that the `count` frames from `first` on now belong to the allocation directly before them."""
+        self.hold(first, count, self._serials[first - 1], self._owners[first - 1])
+
+    def owner_at(self, frame):
+        """Return the owner of the allocation that last had the frame."""
+        return self._owners[frame]
 
     def release(self, first, count):
         """Record the end of an allocation."""
@@ -150,6 +160,8 @@ class Counts:
             outcomes[call * _OUTCOMES - returned] += 1
             return
         outcomes[call * _OUTCOMES] += 1
+        if call == _RESIZE:
+            return
         if call == _FREE:
             sizes, n = self._freed, returned
         size = 0
@@ -200,20 +212,27 @@ class Watched:
         self.wrapper = self._wrap
 
     def _wrap(self, region, state, calls):
-        self.alloc_call, self.alloc_aligned_call, self.alloc_at_call, self.free_call, self.allocate_within_call = calls
-        return self._alloc, self._alloc_aligned, self._alloc_at, self._free, self._allocate_within
+        self.alloc_call, self.alloc_aligned_call, self.alloc_at_call, self.free_call = calls[:4]
+        self.allocate_within_call, self.resize_call = calls[4:]
+        return self._alloc, self._alloc_aligned, self._alloc_at, self._free, self._allocate_within, self._resize
 
     def _alloc(self, n):
+        integer(n, "n")
         return self._placed(_ALLOC, self.alloc_call(n), n, 1, 0, 0, None)
 
-    def _alloc_aligned(self, n, align):
-        return self._placed(_ALLOC_ALIGNED, self.alloc_aligned_call(n, align), n, align, 0, 0, None)
+    def _alloc_aligned(self, n, align_frames):
+        integer(n, "n")
+        integer(align_frames, "align_frames")
+        frame = self.alloc_aligned_call(n, align_frames)
+        return self._placed(_ALLOC_ALIGNED, frame, n, align_frames, 0, 0, None)
 
     def _allocate_within(self, n, align, boundary, low, high):
         frame = self.allocate_within_call(n, align, boundary, low, high)
         return self._placed(_ALLOCATE_WITHIN, frame, n, align >> self.region.shift, boundary, low, high)
 
     def _alloc_at(self, frame, n):
+        integer(frame, "frame")
+        integer(n, "n")
         returned = self.alloc_at_call(frame, n)
         if self.guards is not None:
             if returned == ADDRESS_NOT_FREE and self.guards.give_way(frame, n):
@@ -255,10 +274,17 @@ class Watched:
                     raise
                 self.differences += 1
 
+    def _is_refused_here(self):
+        """Return whether this is an interrupt handler, in which the engine refuses each call of the region."""
+        return in_handler() and not self.region.attrs & SHARED
+
     def _free(self, frame):
+        integer(frame, "frame")
         count = self.region.count(frame)
         if count and self.guards is not None and self.guards.is_guard(frame):
             freed = NOT_ALLOCATED
+        elif self._is_refused_here():
+            freed = self.free_call(frame)
         else:
             if self.shadow is not None:
                 self._before_free(frame, count)
@@ -288,6 +314,75 @@ class Watched:
             if self.poison is not None:
                 self.poison.fill(frame, count)
             self.shadow.release(frame, count)
+
+    def _resize(self, first, count, n):
+        """Resize the allocation of `count` frames at `first` to `n` frames, with its guard behind it, and return as
+        `physmem_region.resize_frames` does."""
+        region, guards = self.region, self.guards
+        if guards is not None and 0 <= first < region.frames and guards.is_guard(first):
+            resized = NOT_ALLOCATED
+        elif self.shadow is None or n == count or region.count(first) != count or self._is_refused_here():
+            resized = self.resize_call(first, count, n)
+        elif n > count:
+            resized = self._grow(first, count, n)
+        else:
+            resized = self._shrink(first, count, n)
+        if self.counts is not None:
+            self.counts.note(_RESIZE, resized, n)
+        return resized
+
+    def _grow(self, first, count, n):
+        end, more = first + count, n - count
+        guards = self.guards
+        self._expect_held(first, count)
+        guarded = guards is not None and guards.is_behind(end)
+        gave_way = guards is not None and guards.give_way(end, more)
+        resized = self.resize_call(first, count, n)
+        if resized == n:
+            if self.assertions:
+                try:
+                    self.shadow.expect_free(end, more)
+                except PhysMemError:
+                    if not in_handler():
+                        self.resize_call(first, n, count)
+                        if guarded:
+                            guards.guard_behind(first, count)
+                        raise
+                    self.differences += 1
+            if self.poison is not None:
+                self.poison.judge(end, more)
+            self.shadow.extend(end, more)
+        if guarded and gave_way:
+            guards.unguarded -= 1  # its own guard only moves
+            guards.guard_behind(first, n if resized == n else count)
+        return resized
+
+    def _shrink(self, first, count, n):
+        start, fewer = first + n, count - n
+        guards = self.guards
+        self._expect_held(first, count)
+        guarded = guards is not None and guards.is_behind(first + count)
+        if guarded:
+            guards.drop_behind(first + count)
+        if self.poison is not None:
+            self.poison.fill(start, fewer)
+        self.shadow.release(start, fewer)
+        resized = self.resize_call(first, count, n)
+        if resized != n:  # a handler has freed the allocation meanwhile
+            return resized
+        if guarded:
+            guards.guard_behind(first, n)
+        return resized
+
+    def _expect_held(self, first, count):
+        """With `assertions`, raise if the shadow says that one of the frames is not handed out."""
+        if self.assertions:
+            try:
+                self.shadow.expect_held(first, count)
+            except PhysMemError:
+                if not in_handler():
+                    raise
+                self.differences += 1
 
     def check(self):
         """Return the sentences of all tiers."""

@@ -43,7 +43,7 @@ def rows(constants, found):
     ]
     base, size = constants["RETAINED_RECORDS"]
     memory.append((base, size, f"records of retained and mapped frames: {(size - 128) // 64}"))
-    for name, base, size in constants["OCCUPIED"]:
+    for name, base, size, *_ in constants["OCCUPIED"]:
         if name == "micropython":
             memory.append((base, start - base, "code that runs from RAM, `.data`, `.bss`"))
             memory.append((start, base + size - start, USES["heap"]))

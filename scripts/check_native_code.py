@@ -6,7 +6,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ALLOWED = {
-    "viper": ["lib/physmem_engine.py", "lib/physmem_records.py"],
+    "viper": ["lib/physmem_collector.py", "lib/physmem_engine.py", "lib/physmem_records.py", "lib/physmem_thumb.py"],
     "asm_thumb": ["lib/physmem_thumb.py", "tests_target/host_files.py"],
     "native": ["lib/physmem_allocate.py", "lib/physmem_frames.py"],
 }

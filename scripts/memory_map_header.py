@@ -39,7 +39,7 @@ def c_header(port, board):
 
 def linker_script(board):
     """Return the text of memory_map.ld for *board*, the dict of the board's constants."""
-    occupied = {name: (base, size) for name, base, size in board["OCCUPIED"]}
+    occupied = {name: (base, size) for name, base, size, *_ in board["OCCUPIED"]}
     lines = ["MEMORY", "{"]
     for memory, block in LINKER_MEMORIES.items():
         base, size = occupied[block]

@@ -21,7 +21,7 @@ def test_the_map_is_on_the_page(board):
         row = rf"region `{name}`: {size // frame_size:,} frames of {frame_size:,} bytes; {attributes}"
         assert f"| {row} | `{base:#010x}` | {size:,} |" in PARTS[board]
     blocks = [("records", *constants["RETAINED_RECORDS"]), *constants["OCCUPIED"]]
-    for name, base, size in blocks:
+    for name, base, size, *_ in blocks:
         assert f"`{base:#010x}` |" in PARTS[board], name
         assert name == "micropython" or f"`{base:#010x}` | {size:,} |" in PARTS[board], name
 

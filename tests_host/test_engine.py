@@ -22,10 +22,11 @@ from uctypes import addressof
 SMALL_INTEGERS = 1 << 30
 FUNCTIONS_OF_THUMB = {  # -> the names by which the engine calls the variant it has chosen
     "count_failure": "_count_failure",
-    "flip_start": "split_or_join",
-    "hold": "_hold",
+    "fill": "fill_memory",
+    "flip_start": "join_or_split",
+    "hold": "hold_lock",
     "in_interrupt": "in_handler",
-    "let_go": "_let_go",
+    "let_go": "give_lock",
     "serve": "serve_call",
 }
 
@@ -59,6 +60,31 @@ class Pair:
         if answer < 0 and answer != engine.OUT_OF_MEMORY:
             assert bytes(self.state) == before, (call, arguments)
         return answer
+
+    def resize(self, first, old, n):
+        """Resize an allocation in place. Assert that the answer is the model's, and return it."""
+        model, before = self.model, array("I", self.state)
+        end = first + n
+        if n < 1:
+            expected = engine.ZERO_ALLOCATION
+        elif old < 1 or model.allocations.get(first) != old:
+            expected = engine.NOT_ALLOCATED
+        elif end > self.frames:
+            expected = engine.ADDRESS_OUT_OF_RANGE
+        elif any(model.row[first + old : end]):
+            expected = engine.ADDRESS_NOT_FREE
+        else:
+            expected = n
+            model.row[first : first + old] = bytes(old)
+            model.row[first:end] = b"\1" * n
+            model.allocations[first] = n
+            model.free_frames += old - n
+            model.peak_used = max(model.peak_used, self.frames - model.free_frames)
+        assert engine.resize_allocation(self.address, first, old, n) == expected, (first, old, n, model.runs())
+        self.state[engine.STATE_VERSION] = before[engine.STATE_VERSION]
+        assert expected > 0 or self.state == before
+        assert self.counts() == (model.free_frames, self.frames - model.peak_used, model.failed)
+        return expected
 
     def counts(self):
         state = self.state
@@ -118,6 +144,7 @@ def test_codes():
     assert engine.ADDRESS_OUT_OF_RANGE == -5
     assert engine.NOT_ALLOCATED == -6
     assert engine.ADDRESS_NOT_FREE == -7
+    assert engine.NOT_PERMITTED == -8
 
 
 def test_mistakes():
@@ -157,6 +184,37 @@ def mistakes_in(pair):
         pair.sound()
 
 
+class Nameless(type):
+    """A type whose name takes heap that there is not."""
+
+    @property
+    def __name__(cls):
+        raise MemoryError
+
+
+def test_what_is_not_an_integer():
+    """It is a TypeError that names the argument and says what was given, and changes nothing; bools are integers."""
+    pair = pair_with("aa.b....")
+    before = array("I", pair.state)
+    good = {"alloc": {"n": 1}, "alloc_aligned": {"n": 1, "align_frames": 1}, "alloc_at": {"frame": 4, "n": 1}}
+    good["free"] = {"frame": 0}
+    for call, arguments in good.items():
+        for name in arguments:
+            for wrong in (None, 1.0, 0.5, "1", b"1", (1,), [], object(), int, Nameless("Nameless", (), {})()):
+                sentence = "an argument is not an integer: give a number of frames"
+                if type(type(wrong)) is not Nameless:
+                    sentence = f"{name} must be an integer, not {type(wrong).__name__}: give a number of frames"
+                try:
+                    result = pair.calls[call](*{**arguments, name: wrong}.values())
+                except TypeError as error:
+                    result = str(error)
+                assert result == sentence
+                assert pair.state == before
+    calls = pair.calls
+    assert (calls["alloc"](False), calls["alloc"](True), calls["alloc_at"](True, True)) == (-2, 2, -7)
+    assert (calls["alloc_aligned"](True, True), calls["free"](True), calls["free"](False)) == (4, -6, 2)
+
+
 def test_frames_and_allocations_one_by_one():
     """`next_used`, `count` and both rows are right on bitmaps with runs that end at, cross or start at word borders."""
     for free in MAPS:
@@ -175,14 +233,141 @@ def test_addresses():
 
 
 def test_split_and_join():
-    """`split_or_join` is the engine's name for the function that changes one bit of the row of starts."""
+    """`join_or_split` is the engine's name for the function that changes one bit of the row of starts."""
     pair = pair_with("..aaaaaaaa" + "." * 20 + "bbbbbbbb..")
     for first, at, end in ((2, 5, 10), (2, 9, 10), (30, 31, 38), (30, 32, 38), (30, 33, 38)):
-        engine.split_or_join(pair.address, at)
+        engine.join_or_split(pair.address, at)
         assert (engine.count(pair.address, first), engine.count(pair.address, at)) == (at - first, end - at)
         assert physmem_state.check(pair.state) == []
-        engine.split_or_join(pair.address, at)
+        engine.join_or_split(pair.address, at)
         pair.sound()
+
+
+def test_resizing():
+    """In place, up to the next allocation or the end of the region; every size of every allocation, and what is not
+    one. A start stays where it is."""
+    maps = (
+        "aaa..bb" + "." * 20 + "c" + "." * 5,
+        "a" + "." * 31 + "b" + "." * 31,
+        "." * 30 + "aaa" + "." * 40 + "b.",
+        "." * 5 + "a" * 27 + "." * 32 + "b" * 33 + "." * 30 + "cc",
+        "a" * 96,
+    )
+    for free in maps:
+        pair = pair_with(free, 3)
+        for first, old in list(pair.model.allocations.items()):
+            for n in range(-1, pair.frames - first + 3):
+                if pair.resize(first, old, n) > 0:
+                    pair.sound()
+                    assert pair.resize(first, n, old) == old
+                    pair.sound()
+            for n in (SMALL_INTEGERS - 1, pair.frames, pair.frames + 1):
+                pair.resize(first, old, n)
+            for wrong in (-1, 0, old - 1, old + 1, SMALL_INTEGERS - 1):
+                assert pair.resize(first, wrong, 2) == engine.NOT_ALLOCATED
+        for first in (-1, -SMALL_INTEGERS, pair.frames, pair.frames + 1, pair.frames + 64, SMALL_INTEGERS - 1):
+            assert pair.resize(first, 1, 1) == engine.NOT_ALLOCATED
+        for first in range(pair.frames):
+            if first not in pair.model.allocations:
+                assert pair.resize(first, 0, 1) == pair.resize(first, 1, 2) == engine.NOT_ALLOCATED
+    # Each resized allocation can be freed.
+    pair = pair_with("aaa" + "." * 67)
+    for n in (70, 1, 33, 64, 2, 32, 31):
+        assert pair.resize(0, pair.model.allocations[0], n) == n
+        assert pair.do("free", 0) == n
+        pair.do("alloc", n)
+    pair.sound()
+
+
+def test_resizing_at_random():
+    """Between other calls, in regions of several groups of words too; the version is a small integer and grows."""
+    numbers = random.Random(11)
+    for frames in (70, 1100, 2049):
+        pair = Pair(frames, 3)
+        random_operations(pair, numbers, 60, 9)
+        grown = 0
+        for _ in range(60):
+            random_operations(pair, numbers, 3, 9)
+            while 2 * pair.model.free_frames < frames:
+                pair.do("free", numbers.choice(list(pair.model.allocations)))
+            for first, old in numbers.sample(
+                sorted(pair.model.allocations.items()), min(3, len(pair.model.allocations))
+            ):
+                grown += pair.resize(first, old, max(1, old + numbers.randint(-9, 9))) > old
+        assert grown > 10
+        pair.sound()
+    state = pair.state
+    for version, after in ((0, 1), (SMALL_INTEGERS - 2, SMALL_INTEGERS - 1), (SMALL_INTEGERS - 1, 0)):
+        state[engine.STATE_VERSION] = version
+        engine.resize_allocation(pair.address, 0, 0, 1)
+        assert state[engine.STATE_VERSION] == version  # what cannot be an allocation takes no lock
+        engine.resize_allocation(pair.address, 0, frames, 1)
+        assert state[engine.STATE_VERSION] == after
+
+
+def test_resizing_whole_groups_of_words():
+    """One top bit stands for two groups of 32 words in a region of 34 groups; both are filled, and emptied again."""
+    for frames, sizes in ((33800, (2100, 1, 1056, 2080, 3000, 33800, 5)), (2048, (2048, 1, 1024, 1023, 1025, 2))):
+        state = physmem_state.new_state(frames, 0)
+        address = addressof(state)
+        alloc, _, _, free = engine.raw_calls(state)
+        assert alloc(1) == 0
+        old = 1
+        for n in sizes:
+            assert engine.resize_allocation(address, 0, old, n) == n == engine.count(address, 0)
+            old = n
+            assert state[engine.STATE_FREE] == frames - n and engine.next_used(address, n) == frames
+            rebuilt = array("I", state)
+            physmem_state.rebuild(rebuilt)
+            assert state == rebuilt
+        assert physmem_state.check(state) == [] and free(0) == old
+
+
+def test_resizing_holds_the_lock():
+    """The lock is held from before the first look to after the last store, and given back for every answer."""
+    pair = pair_with("aa..b....")
+    held = []
+    patches = {
+        "hold_lock": lambda address: held.append("hold") or 5,
+        "give_lock": lambda address, before: held.append(before),
+        "count": lambda *given, count=engine.count: held.append("look") or count(*given),
+        "reclass": lambda *given, reclass=engine.reclass: (
+            reclass(*given) or (given[1] <= given[2] and held.append("stored"))
+        ),  # of no words: is there room on the stack?
+    }
+    with mock.patch.multiple(engine, **patches):
+        for n, changes in ((4, 1), (5, 0), (2, 1), (2, 0), (10, 0)):
+            held.clear()
+            engine.resize_allocation(pair.address, 0, engine.count(pair.address, 0), n)
+            assert held[1:] == ["hold", "look"] + ["stored"] * changes + [5]
+        held.clear()
+        assert engine.forget_fewest(pair.address) == 0
+        assert held == ["hold", 5]
+
+
+def test_forgetting_the_fewest():
+    """The fewest free frames become those that are free now."""
+    pair = pair_with("aaa....")
+    pair.do("alloc", 4)
+    pair.do("free", 3)
+    assert pair.counts() == (4, 0, 0)
+    assert engine.forget_fewest(pair.address) == 0 and pair.counts() == (4, 4, 0)
+    pair.model.peak_used = 3
+    pair.do("alloc", 1)
+    assert pair.counts() == (3, 3, 0)
+    pair.sound()
+
+
+def test_filling():
+    """Each word of the bytes gets the 16 bits twice; the words around stay."""
+    for nbytes in (0, 32, 64, 96, 1024):
+        for half in (0, 1, 0x8000, 0xFFFF, 0x1234, 0xA5 * 0x101):
+            words = array("I", range(1, 1 + nbytes // 4 + 16))
+            engine.fill_memory(addressof(words), 32, nbytes, half)
+            expected = array("I", range(1, 1 + len(words)))
+            for i in range(8, 8 + nbytes // 4):
+                expected[i] = half * 0x10001
+            assert words == expected, (nbytes, half)
 
 
 def test_largest_free():
@@ -395,9 +580,13 @@ def names_of_the_engine(code, modules, implementation):
 def test_which_machine_code():
     """MicroPython tells in `_mpy` which machine code it accepts: bits 10 to 13 are an architecture.
 
-    Architectures 4 to 8 have Thumb; there the functions are those of physmem_thumb. MicroPython has no casts to import.
+    Architectures 4 to 8 have Thumb; there the functions are those of physmem_thumb, and the raw calls are those that it
+    makes, unless it does not know this MicroPython. MicroPython has no casts to import.
     """
     thumb = types.ModuleType("physmem_thumb")
+    made = [None, object()]
+    converters = []
+    thumb.direct_calls = lambda given: converters.append(given) or made[len(converters) % 2]
     for name in FUNCTIONS_OF_THUMB:
         setattr(thumb, name, object())
     micropython = types.ModuleType("micropython")
@@ -410,12 +599,24 @@ def test_which_machine_code():
             source = vars(thumb) if architecture in (4, 5, 6, 7, 8) else names
             for name, used_as in FUNCTIONS_OF_THUMB.items():
                 assert names[used_as] is source[name], (architecture, name)
+            if source is names or len(converters) % 2 == 0:
+                assert names["raw_calls"] is names["closure_calls"]
+            else:
+                assert names["raw_calls"] is made[1]
+    assert len(converters) == 5 * 4
+    for of_alloc, of_aligned, of_at, of_free in converters:
+        assert of_alloc[1] is None is of_free[1]
+        assert (of_alloc[0](5), of_free[0](5)) == (5, 5)
+        assert [convert(3, 4) for convert in of_aligned + of_at] == [3, 4, 3, 4]
     names = names_of_the_engine(code, {"physmem_thumb": None}, types.SimpleNamespace())
     assert names["serve_call"] is names["serve"]
 
 
 def test_the_spin_lock_of_the_board():
-    """The register that is named is free, and the lock of shared states that are made from then on; 0 names none."""
+    """The register that is named is free, and the lock of states that are made from then on; 0 names none.
+
+    Bit 1 of the lock word of a state that is not shared says that its calls refuse interrupt handlers.
+    """
     registers = array("I", [0, 0, 0])
     register = addressof(registers) + 4
     with mock.patch.object(physmem_state, "_lock_word", 1):
@@ -424,6 +625,10 @@ def test_the_spin_lock_of_the_board():
             physmem_state.use_spin_lock(lock)
             assert registers.tolist() == [0, 1, 0]
             assert physmem_state.has_spin_lock() == (lock != 0)
+            assert physmem_state.spin_lock() == lock
+            for platform in ("linux", "qemu", "rp2"):
+                with mock.patch.object(sys, "platform", platform):
+                    assert physmem_state.lacks_spin_lock() == (platform == "rp2" and not lock)
             assert physmem_state._lock_word == lock | 1 and not lock & 3
             physmem_state.use_spin_lock(0)
         assert physmem_state.new_state(40, 3, True)[engine.STATE_LOCK] == 1
@@ -432,8 +637,42 @@ def test_the_spin_lock_of_the_board():
         free.assert_called_once_with(0xD000017C)
         for kind in (False, True):
             state = physmem_state.new_state(40, 3, kind)
-            assert state[engine.STATE_LOCK] == (0xD000017D if kind else 0)
+            assert state[engine.STATE_LOCK] == (0xD000017D if kind else 0xD000017F)
             assert physmem_state.extended_state(state, 80)[engine.STATE_LOCK] == state[engine.STATE_LOCK]
+
+
+def test_interrupt_handlers():
+    """In a handler every call on a region that is not shared is refused and changes nothing, even where the chip's
+    other core is kept out by a lock; every call on a shared region works."""
+    for lock, permitted in ((0, False), (0x103, False), (1, True), (0x101, True)):
+        pair = pair_with("..aa..." + "." * 60 + "bbb")
+        pair.state[engine.STATE_LOCK] = lock
+        calls = [
+            (pair.calls["alloc"], (1,), 0),
+            (pair.calls["alloc"], (40,), 4),
+            (pair.calls["alloc"], (70,), engine.OUT_OF_MEMORY),
+            (pair.calls["alloc_aligned"], (2, 2), 44),
+            (pair.calls["alloc_at"], (60, 3), 60),
+            (pair.calls["alloc_at"], (2, 1), engine.ADDRESS_NOT_FREE),
+            (pair.calls["free"], (2,), 2),
+            (pair.calls["free"], (3,), engine.NOT_ALLOCATED),
+            (engine.allocate_within, (pair.address, 2, 1, 0, 50, 70), 50),
+            (engine.allocate_within, (pair.address, 20, 1, 0, 50, 70), engine.OUT_OF_MEMORY),
+            (engine.join_or_split, (pair.address, 68), 0),
+            (engine.resize_allocation, (pair.address, 60, 3, 4), 4),
+            (engine.resize_allocation, (pair.address, 60, 4, 3), 3),
+            (engine.forget_fewest, (pair.address,), 0),
+        ]
+        before = array("I", pair.state)
+        with mock.patch.object(engine, "in_handler", lambda: 16):
+            for call, arguments, answer in calls:
+                assert call(*arguments) == (answer if permitted else engine.NOT_PERMITTED), (lock, arguments)
+                assert permitted or pair.state == before, call
+        if not permitted:
+            for call, arguments, answer in calls:
+                assert call(*arguments) == answer, (lock, arguments)
+        assert physmem_state.check(pair.state) == []
+        assert [engine.count(pair.address, frame) for frame in (0, 4, 44, 60, 50, 67, 68)] == [1, 40, 2, 3, 2, 1, 2]
 
 
 def test_turns():
@@ -445,7 +684,7 @@ def test_turns():
     address, words = addressof(state), addressof(turn)
     held = []
     with mock.patch.multiple(
-        engine, _hold=lambda address: held.append(turn.tolist()) or 5, _let_go=lambda *given: held.append(given)
+        engine, hold_lock=lambda address: held.append(turn.tolist()) or 5, give_lock=lambda *given: held.append(given)
     ):
         for count in (1, 2, 3):
             engine.enter(address, words, 7)
@@ -466,10 +705,10 @@ def test_turns():
     for who in (3, 9):
         turn[0], turn[1] = 7, 1
         looks.clear()
-        with mock.patch.multiple(engine, _hold=look, _let_go=lambda *given: None):
+        with mock.patch.multiple(engine, hold_lock=look, give_lock=lambda *given: None):
             engine.enter(address, words, who)
         assert looks == [[7, 1]] * 5 and turn.tolist() == [who, 1]
-    with mock.patch.multiple(engine, _hold=lambda address: 5, _let_go=lambda *given: None):
+    with mock.patch.multiple(engine, hold_lock=lambda address: 5, give_lock=lambda *given: None):
         engine.leave(address, words)
     assert turn.tolist() == [0, 0]
 
@@ -486,7 +725,7 @@ class Interrupts:
         self.held = held
         self.events = []
         self.patches = mock.patch.multiple(
-            engine, **{name: self.interrupted, "_hold": self.hold, "_let_go": self.let_go}
+            engine, **{name: self.interrupted, "hold_lock": self.hold, "give_lock": self.let_go}
         )
 
     def interrupted(self, *arguments):

@@ -14,6 +14,7 @@ from harness import target_files
 from harness.runners import UnixPort
 
 ON_CPYTHON = ("derived", "alloc", "alloc_across", "aligned_calls", "at", "constraints_across", "frees", "frees_across")
+ON_CPYTHON += ("resizes_across",)
 SECONDS = 300
 
 # The number of cases of each part, so that no part can shrink unnoticed.
@@ -36,6 +37,9 @@ LEAST_CASES = {
     "whole_words": MAPS * 8,
     "frees": MAPS * 3 * (16 + 3),
     "frees_across": MAPS * 3 * (16 + 3),
+    "resizes": MAPS * 3 * 16,
+    "resizes_across": MAPS * 3 * 16,
+    "resizes_at_end": MAPS * 3 * 16,
 }
 
 

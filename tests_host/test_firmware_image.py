@@ -71,7 +71,7 @@ def test_stack_and_static_memory_do_not_meet(image, board_map):
 
 @qemu_boards
 def test_linker_uses_the_numbers_of_the_board(image, board_map):
-    blocks = {name: (base, size) for name, base, size in board_map["OCCUPIED"]}
+    blocks = {name: (base, size) for name, base, size, *_ in board_map["OCCUPIED"]}
     base, size = blocks["micropython"]
     assert image.value("_estack") == base + size
     assert (image.initial_stack, image.text[0]) == (base + size, blocks["firmware"][0])
@@ -117,7 +117,7 @@ def test_scratch_banks_are_the_stack_and_hold_nothing_else(image, board_map):
 @rp2_boards
 def test_image_ends_below_the_file_system(image, board_map):
     _, offset, size = image.words(image.value("rp2_flash_obj"), 3)
-    _, base, length = next(block for block in board_map["OCCUPIED"] if block[0] == "firmware")
+    _, base, length, *_ = next(block for block in board_map["OCCUPIED"] if block[0] == "firmware")
     assert (base, base + length) == (FLASH, FLASH + offset)
     assert size > 0
 
@@ -222,7 +222,7 @@ def test_faults_are_found(parts, regions, occupied, fault):
 
 @all_boards
 def test_wrong_map_is_found(image, board_map):
-    occupied = [(name, base, size // 64) for name, base, size in board_map["OCCUPIED"]]
+    occupied = [(name, base, size // 64) for name, base, size, *_ in board_map["OCCUPIED"]]
     assert any("gc_heap" in fault for fault in faults(image.parts, board_map["REGIONS"], occupied))
     heap = next(part for part in image.parts if part[0] == "gc_heap")
     regions = [("heap", heap[1], 4096, 4096, "DMA")]

@@ -81,7 +81,15 @@ class Region:
             in_use.update(range(first, first + n))
         for block in range(self.blocks + 1):
             if {block - 1, block} <= in_use:
-                yield engine.split_or_join, (self.address, self.frame(block))
+                yield engine.join_or_split, (self.address, self.frame(block))
+
+    def resizes(self, allocations):
+        """Generate every size in place of every allocation of blocks, as frames now, frames wanted, and the call."""
+        for block, blocks in allocations:
+            old = blocks * self.size
+            wanted = {self.size * more - less for more in range(1, self.blocks + 2 - block) for less in (0, 1)}
+            for n in wanted - {0}:
+                yield old, n, engine.resize_allocation, (self.address, self.frame(block), old, n)
 
     def cut(self, before, call, arguments):
         """Cut a call at every store. Return for each cut its rows, and the rows after `recover`."""
@@ -152,7 +160,8 @@ REGIONS = {
 
 @pytest.mark.parametrize("name", REGIONS)
 def test_calls_of_a_region(name):
-    """A cut allocation is undone unless it was complete, a release that has started is completed, a split is one store.
+    """A cut allocation or growth is undone unless it was complete; a release that has started, or a shrinking, is
+    completed; a split is one store.
 
     If `recover` itself is cut at any store and started again, it gives the same result.
     """
@@ -172,6 +181,13 @@ def test_calls_of_a_region(name):
         for call, arguments in region.splits(allocations):
             (old, new), found = region.cut(before, call, arguments)
             assert old != new and [cut for cut, _ in found] == [old, new]
+        for now, wanted, call, arguments in region.resizes(allocations):
+            (old, new), found = region.cut(before, call, arguments)
+            if wanted > now:
+                assert all(recovered == (new if cut == new else old) for cut, recovered in found), arguments
+            else:
+                assert all(recovered == (old if cut == old else new) for cut, recovered in found), arguments
+                assert (old == new) == (wanted == now)
     assert tried == number_of_maps
     assert region.within > 10 * number_of_maps
     print(f"{name}: {tried} maps, {region.cut_calls} calls, {region.cuts} cuts, {region.within} of them within a call")
@@ -239,16 +255,15 @@ class Machine:
         self.names.pop(label, None)
 
     def leave(self, name):
-        """Reach the end of a `with` block."""
-        with self.owners.pop(name):
+        """Reach the end of a `with` block, which keeps what is retained."""
+        with self.owners[name]:
             pass
-        del self.names[name]
 
     def allocate(self, label, n, region):
         self.owners[label] = self.physmem.allocate_frames(n, region=region)
 
     def allocate_unknown(self, label, n):
-        self.owners[label] = self.physmem.allocate_frames_at(UNKNOWN, n)
+        self.owners[label] = self.physmem.allocate_frames_at(UNKNOWN, n, unknown=True)
 
     def map(self, label):
         frames = self.owners[label].map()
@@ -369,7 +384,7 @@ STORES = {  # step -> stores into the records
     "unmap": 1,
     "release": 1,
     "free": 1,
-    "leave": 1,
+    "leave": 0,
     "reset": HEAD_STORES,
     "forget": HEAD_STORES + 1,
 }

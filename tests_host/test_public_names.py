@@ -11,6 +11,7 @@ import inspect
 from pathlib import Path
 
 import physmem
+import physmem_find
 import pytest
 import public_names
 from physmem_frames import new_frames
@@ -18,23 +19,31 @@ from physmem_frames import new_frames
 NAMES = public_names.TABLE + public_names.CHANGING + public_names.VOCABULARY
 LIBRARY = Path(__file__).resolve().parent.parent / "lib"
 
-CONSTRAINTS = "* align boundary low high require prefer forbid region owner"
+CONSTRAINTS = "* align boundary low high require prefer forbid region owner zero"
 
 FUNCTIONS = {
-    "init": "free reserved",
+    "init": "free reserved * spin_lock",
     "boot": "board",
     "boot_complete": "",
     "early_heap": "",
     "regions": "",
     "region": "name",
+    "add_region": "name base size frame_size attrs",
+    "remove_region": "region",
+    "reset_peak": "",
     "allocate_frames": f"n {CONSTRAINTS}",
-    "allocate_frames_at": "addr n",
+    "allocate_frames_at": "addr n * owner unknown zero",
     "allocate_frames_by_bytes": f"nbytes {CONSTRAINTS}",
-    "allocate_frames_by_bytes_at": "addr nbytes",
+    "allocate_frames_by_bytes_at": "addr nbytes * owner unknown zero",
     "allocate_frames_deferred": "n at",
     "allocate_frames_by_bytes_deferred": "nbytes at",
-    "dma_ring": "nbytes",
-    "inspect_then_allocate": "chooser",
+    "dma_ring": "nbytes * owner zero",
+    "inspect_then_allocate": "chooser * owner zero",
+    "allocate_scattered": "n * require prefer forbid region owner zero",
+    "scope": "",
+    "allocations": "",
+    "free_at": "addr",
+    "find": "thing",
     "retain": f"name nbytes {CONSTRAINTS}",
     "release": "name",
     "retained": "",
@@ -62,15 +71,19 @@ METHODS = {
     "Region": {
         "__init__": "name base size frame_size attrs",
         "alloc": "n",
-        "alloc_aligned": "n align",
+        "alloc_aligned": "n align_frames",
         "alloc_at": "frame n",
         "free": "frame",
         "addr": "frame",
         "frame": "addr",
-        "largest_free": "align",
+        "largest_free": "align_frames",
     },
     "AllocatedFrames": {
         "free": "",
+        "fill": "byte",
+        "resize": "n * zero",
+        "resize_by_bytes": "nbytes * zero",
+        "as_allocated_frame": "",
         "split_at": "i",
         "split_range": "i n",
         "merge": "other",
@@ -80,13 +93,22 @@ METHODS = {
         "__iter__": "",
         "__enter__": "",
         "__exit__": "exception_type exception traceback",
+        "__aenter__": "",
+        "__aexit__": "exception_type exception traceback",
+    },
+    "Scope": {
+        "keep": "frames",
+        "__enter__": "",
+        "__exit__": "exception_type exception traceback",
+        "__aenter__": "",
+        "__aexit__": "exception_type exception traceback",
     },
     "DeferredAllocAction": {"commit": "", "__enter__": "", "__exit__": "exception_type exception traceback"},
 }
 
 ATTRIBUTES = {
     "Region": "base frames frame_size free_frames used_frames peak_used failed",
-    "AllocatedFrames": "region first count addr nbytes view state owner name fresh",
+    "AllocatedFrames": "region first count addr nbytes capacity view range state owner name fresh",
 }
 
 DEFAULTS = (
@@ -96,11 +118,24 @@ DEFAULTS = (
     ("allocate_frames_deferred", "at", None),
     ("Region", "frame_size", 4096),
     ("Region", "attrs", 0),
-    ("Region.largest_free", "align", 1),
+    ("Region.largest_free", "align_frames", 1),
     ("allocate_frames", "high", None),
     ("allocate_frames", "region", None),
     ("allocate_frames", "owner", None),
+    ("allocate_frames", "zero", False),
+    ("allocate_frames_at", "unknown", False),
+    ("allocate_frames_by_bytes_deferred", "unknown", False),
+    ("AllocatedFrames.fill", "byte", 0),
+    ("AllocatedFrames.resize", "zero", False),
+    ("dma_ring", "zero", False),
+    ("retain", "zero", False),
 )
+
+ROWS = {
+    "allocations": "region first count addr nbytes owner state name",
+    "find": "region frame first count owner state name",
+}
+"""Function -> the fields of the tuples that it returns, in order."""
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +146,7 @@ def system():
         "Region": region,
         "AllocatedFrames": new_frames(region, region.alloc(2), 2, None),
         "DeferredAllocAction": physmem.DeferredAllocAction(0),
+        "Scope": physmem.scope(),
     }
 
 
@@ -145,7 +181,7 @@ def test_functions(name):
 @pytest.mark.parametrize("name", ["allocate_frames_deferred", "allocate_frames_by_bytes_deferred"])
 def test_deferred_calls_take_all_constraints(name):
     """`...` in the contract stands for what allocate_frames takes."""
-    agrees(getattr(physmem, name), f"{FUNCTIONS[name]} {CONSTRAINTS}")
+    agrees(getattr(physmem, name), f"{FUNCTIONS[name]} {CONSTRAINTS} unknown")
 
 
 @pytest.mark.parametrize("owner, name", [(owner, name) for owner in METHODS for name in METHODS[owner]])
@@ -163,6 +199,13 @@ def test_raw_calls_take_a_fixed_number_of_positional_arguments(system, call):
 def test_attributes(system, owner):
     for name in ATTRIBUTES[owner].split():
         assert not callable(getattr(system[owner], name)), name
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows(name):
+    """The fields are there by name and by place."""
+    row = {"allocations": physmem_find.Allocation, "find": physmem_find.Place}[name]
+    assert " ".join(row._fields) == ROWS[name]
 
 
 @pytest.mark.parametrize("name, parameter, default", DEFAULTS)

@@ -130,7 +130,7 @@ class Run:
 
     def __init__(self, board, seed, change=""):
         memory = memory_map(board)
-        base = next(base for name, base, _ in memory["OCCUPIED"] if name == "firmware") + PROGRAM_OFFSET
+        base = next(base for name, base, *_ in memory["OCCUPIED"] if name == "firmware") + PROGRAM_OFFSET
         self._load = f"from uctypes import bytearray_at\nexec(bytes(bytearray_at({base}, {PROGRAM.stat().st_size})))\n"
         self._change = change
         self._frame_size = memory["REGIONS"][0][3]

@@ -74,6 +74,7 @@ def modules_of_this_file(request):
     gc.collect()
     gc.freeze()
     yield
+    sys.modules["micropython"].run_scheduled()  # a runner's next file has an empty queue, too
     request.node.stash[_modules] = _replace_fresh_modules(outside)
 
 

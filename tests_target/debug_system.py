@@ -1,5 +1,7 @@
 """A small system in heap memory, for the tests of physmem_debug, which write to frames they do not own."""
 
+import sys
+
 from support import fresh_physmem
 from uctypes import addressof, bytearray_at
 
@@ -22,6 +24,7 @@ class DebugSystem:
         for name, frames, attributes in layout:
             entries.append((name, addr, frames * FRAME, FRAME, attributes))
             addr += -(-frames // 16) * unit
+        sys.modules["physmem_system"].hold_memory(self._memory)
         p.init(entries)
         import physmem_debug
 

@@ -4,6 +4,9 @@ A reset is a freshly imported physmem that boots over the same memory. Regions a
 long as nothing reads or writes their frames. The library does not.
 """
 
+import gc
+import sys
+
 import physmem_board
 from support import fresh_physmem
 from uctypes import addressof
@@ -16,10 +19,11 @@ class KeptMemory:
     """`nbytes` bytes at the address `base`, a multiple of `align`; `view` is their content."""
 
     def __init__(self, nbytes, align):
-        self._memory = bytearray(nbytes + align)
-        address = addressof(self._memory)
+        gc.collect()  # a small heap has no such piece beside what earlier tests have left
+        self.memory = bytearray(nbytes + align)
+        address = addressof(self.memory)
         self.base = address + -address % align
-        self.view = memoryview(self._memory)[self.base - address :][:nbytes]
+        self.view = memoryview(self.memory)[self.base - address :][:nbytes]
 
 
 class KeptMachine:
@@ -40,6 +44,13 @@ class KeptMachine:
         self.records = (self.memory_of_records.base, records)
         self.occupied = []
 
+    def fresh(self):
+        """Return a fresh physmem that allows regions in the memory that is kept."""
+        physmem = fresh_physmem()
+        for kept in self._held + [self.memory_of_records]:
+            sys.modules["physmem_system"].hold_memory(kept.memory)
+        return physmem
+
     def begin(self):
         """Reset, up to the early phase. Return physmem with the heap locked."""
 
@@ -49,7 +60,7 @@ class KeptMachine:
             RETAINED_RECORDS = self.records
             SPIN_LOCK = getattr(physmem_board, "SPIN_LOCK", 0)
 
-        physmem = fresh_physmem()
+        physmem = self.fresh()
         physmem.boot(Board)
         return physmem
 

@@ -10,15 +10,31 @@ _TOKENS = 255
 
 
 class ModelAllocation:
-    """Frames that belong together. `token` marks them in the row of their region; an empty allocation has no mark."""
+    """Frames that belong together. `token` marks them in the row of their region; an empty allocation has no mark.
 
-    def __init__(self, region, first, count, token, owner):
+    `slack` is in bytes what nobody asked for, at the end of the last frame.
+    """
+
+    def __init__(self, region, first, count, token, owner, slack):
         self.region = region
         self.first = first
         self.count = count
         self.token = token
         self.owner = owner
+        self.slack = slack
         self.mapped = False
+
+    @property
+    def capacity(self):
+        return self.count * self.region.frame_size
+
+    @property
+    def nbytes(self):
+        return self.capacity - self.slack
+
+    @property
+    def addr(self):
+        return self.region.base + self.first * self.region.frame_size
 
 
 class ModelRegion:
@@ -94,6 +110,17 @@ class ModelRegion:
                     runs.append((frame, 1))
         return runs
 
+    def fewest_runs(self, n):
+        """Return in how few runs of free frames there are `n` frames; None if there are not so many."""
+        lengths = sorted([count for _, count in self.free_runs()])
+        runs = 0
+        while n > 0:
+            if not lengths:
+                return None
+            n -= lengths.pop()
+            runs += 1
+        return runs
+
 
 class Model:
     """All regions and the live allocations of a system."""
@@ -109,6 +136,11 @@ class Model:
                 ModelRegion(region.name, region.base, region.frames, region.frame_size, region.attrs, reserved)
             )
         self.tokens = list(range(1, _TOKENS + 1))
+
+    def add(self, name, base, frames, frame_size, attrs):
+        """Note a region added, with all of its frames free."""
+        self.regions.append(ModelRegion(name, base, frames, frame_size, attrs, False))
+        self.regions.sort(key=lambda region: region.base)
 
     def named(self, name):
         return [region for region in self.regions if region.name == name][0]
@@ -150,7 +182,7 @@ class Model:
         """Return those of the `suitable` regions that have a place for ``count_in(region)`` frames."""
         return [region for region in suitable if region.has_place(count_in(region), align, boundary, low, high)]
 
-    def refusal_at(self, addr, n, nbytes):
+    def refusal_at(self, addr, n, nbytes, unknown):
         """Return the codes that may refuse a request for frames at `addr`; () if it is granted.
 
         If two reasons hold at once, either code is right.
@@ -163,13 +195,15 @@ class Model:
         if addr < 0:
             return ("AddressOutOfRange",)
         region, first, count = self.frames_at(addr, n, nbytes)
+        if not region and not unknown:
+            return ("AddressOutOfRange",)
         frame_size = region.frame_size if region else DEFAULT_FRAME_SIZE
         base = addr - addr % frame_size
         end = base + count * frame_size
         codes = []
         if end > self.address_limit:
             codes.append("AddressOutOfRange")
-        if region and end > region.end and not region.reserved:
+        if region and end > region.end and not (region.reserved and unknown):
             codes.append("AddressOutOfRange")
         if region and not region.is_free(first, min(count, region.frames - first)):
             codes.append("AddressNotFree")
@@ -203,14 +237,14 @@ class Model:
             region.owners = region.owners + bytearray(missing)
         return region
 
-    def allocated(self, region, first, count, owner=None):
+    def allocated(self, region, first, count, owner=None, slack=0):
         """Note an allocation and return it. The frames must have been free."""
         assert region.is_free(first, count), "%d frames from %d of %s overlap others" % (count, first, region.name)
         token = self.tokens.pop()
         region.mark(first, count, token)
         region.used += count
         region.peak = max(region.peak, region.used)
-        return ModelAllocation(region, first, count, token, owner)
+        return ModelAllocation(region, first, count, token, owner, slack)
 
     def freed(self, allocation):
         allocation.region.mark(allocation.first, allocation.count, 0)
@@ -225,9 +259,26 @@ class Model:
         for count in counts:
             token = self.tokens.pop()
             allocation.region.mark(first, count, token)
-            parts.append(ModelAllocation(allocation.region, first, count, token, allocation.owner))
             first += count
+            is_last = count and first == allocation.first + allocation.count
+            slack = allocation.slack if is_last else 0
+            parts.append(ModelAllocation(allocation.region, first - count, count, token, allocation.owner, slack))
         return parts
+
+    def can_resize(self, allocation, n):
+        """Return whether the allocation can have `n` >= 1 frames where it is."""
+        end = allocation.first + allocation.count
+        return n <= allocation.count or allocation.region.is_free(end, n - allocation.count)
+
+    def resized(self, allocation, n, slack):
+        """Note that the allocation has `n` frames now."""
+        region = allocation.region
+        region.mark(allocation.first, allocation.count, 0)
+        region.mark(allocation.first, n, allocation.token)
+        region.used += n - allocation.count
+        region.peak = max(region.peak, region.used)
+        allocation.count = n
+        allocation.slack = slack
 
     def can_merge(self, one, other):
         if one is other or one.region is not other.region:
@@ -242,6 +293,8 @@ class Model:
     def merged(self, one, other):
         """Note that `one` took over `other`."""
         if other.count:
+            if other.first > one.first or not one.count:
+                one.slack = other.slack
             one.first = min(one.first, other.first) if one.count else other.first
             one.count += other.count
             one.region.mark(one.first, one.count, one.token)

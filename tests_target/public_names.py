@@ -2,9 +2,10 @@
 
 # In the table of names of the module.
 FUNCTIONS = (
-    "init boot boot_complete regions region stats check map dump"
+    "init boot boot_complete regions region add_region remove_region stats reset_peak check dump"
     " allocate_frames allocate_frames_at allocate_frames_by_bytes allocate_frames_by_bytes_at"
     " allocate_frames_deferred allocate_frames_by_bytes_deferred dma_ring inspect_then_allocate"
+    " allocate_scattered scope allocations free_at find"
     " retain release retained quarantined dropped on_exhausted on_low debug mark leaks code_name"
 )
 CLASSES = "Region AllocatedFrames AllocatedFrame DeferredAllocAction PhysMemError"
@@ -12,12 +13,13 @@ CONSTANTS = (
     "DMA FAST CACHED EXTERNAL RETAINED SHARED RESERVED ATTRIBUTES CACHE_LINE STOP"
     " ALLOCATED MAPPED UNMAPPED FREED MOVED"
     " OUT_OF_MEMORY ZERO_ALLOCATION ALLOCATION_TOO_LARGE UNALIGNED_ADDRESS ADDRESS_OUT_OF_RANGE NOT_ALLOCATED"
-    " ADDRESS_NOT_FREE"
+    " ADDRESS_NOT_FREE NOT_PERMITTED"
 )
 TABLE = (FUNCTIONS + " " + CLASSES + " " + CONSTANTS).split()
 
-# Looked up each time: what changes, and the vocabulary, whose modules are loaded when you first name a part of them.
-CHANGING = ["booted", "early_heap"]
+# Looked up each time: what changes, what has the name of a builtin, and the vocabulary, whose modules are loaded when
+# you first name a part of them.
+CHANGING = ["booted", "early_heap", "map"]
 _VOCABULARY = (
     "BuddyAllocator AllocatorStats OrderStats KernelError"
     " PhysAddr PageFrame PageOrder PAGE_SIZE PAGE_SHIFT MIN_ORDER MAX_ORDER MAX_BLOCK_PAGES MAX_BLOCK_SIZE"

@@ -10,11 +10,12 @@ import sys
 import micropython
 from model import Model
 from snapshot import of_region
-from uctypes import addressof
+from uctypes import addressof, bytearray_at
 
 _LIVE_AT_MOST = 60  # allocations
 _HIGH = 0xC0000000
 _WINDOW = 0xD0000000
+_ADDED = 0xE0000000  # of the region that comes and goes
 _UNKNOWN_FRAMES = 10  # between the end of the window and the next region
 _FRAME = 4096
 _ADDRESS_LIMIT = 1 << 32 if sys.maxsize < 1 << 32 else 1 << 52  # Arm's physical addresses: 32 bits, 52 on 64-bit hosts
@@ -30,11 +31,13 @@ def expect(truth, *what):
 
 
 class Owned:
-    """A live allocation of the model and its AllocatedFrames, or None if a raw call made it."""
+    """A live allocation of the model and its AllocatedFrames, or None if a raw call made it; the scope that frees
+    it."""
 
     def __init__(self, allocation, frames):
         self.allocation = allocation
         self.frames = frames
+        self.scope = None
 
 
 class RandomOperations:
@@ -49,6 +52,7 @@ class RandomOperations:
         self.choose = choose
         self.live = []
         self.ended = []  # AllocatedFrames that were freed, split or merged
+        self.scope = None  # the innermost that is open
         self.pair = None  # what a call under a locked heap returned, and the code that refused it
         self.code = None
         self.granted = 0
@@ -72,6 +76,7 @@ class RandomOperations:
         entries.append(("high", _HIGH + 3 * _FRAME, 37 * _FRAME, _FRAME, p.EXTERNAL | p.RETAINED))
         beyond = _WINDOW + (4 + _UNKNOWN_FRAMES) * _FRAME
         entries.append(("beyond", beyond, 9 * _FRAME, _FRAME, p.SHARED | p.DMA))
+        sys.modules["physmem_system"].hold_memory(self.memory)
         p.init(entries, [("window", _WINDOW, 4 * _FRAME)])
         self.model = Model(p.regions(), p.RESERVED, _ADDRESS_LIMIT)
         self.operations = (
@@ -88,6 +93,12 @@ class RandomOperations:
             (3, self.split_range),
             (6, self.merge),
             (4, self.map_or_unmap),
+            (5, self.resize),
+            (2, self.scattered),
+            (2, self.free_by_address),
+            (3, self.find),
+            (2, self.scoped),
+            (2, self.add_or_remove),
             (2, self.use_an_ended_one),
             (1, self.statistics),
         )
@@ -139,6 +150,9 @@ class RandomOperations:
             keywords["region"] = self.region().name if choose(10) else "nowhere"
         if choose(3) == 0:
             keywords["owner"] = self.one_of(("display", "camera"))
+        if choose(8) == 0:
+            keywords["region"] = self.one_of(self.backed)  # where zeros can be written
+            keywords["zero"] = True
         return keywords
 
     # Calls and what they return.
@@ -157,15 +171,21 @@ class RandomOperations:
         self.granted += 1
         return result, None
 
-    def enter(self, frames, region, first, count, owner):
-        """Compare what an allocating call returned with the model, and enter it."""
+    def enter(self, frames, region, first, count, owner, nbytes=None, zero=False):
+        """Compare what an allocating call returned with the model, and enter it. `nbytes` is None if whole frames were
+        asked for."""
         expect(frames.state == self.physmem.ALLOCATED, "state", frames.state)
         expect(frames.region is self.physmem.region(region.name), "region", frames.region)
         expect(frames.owner == owner, "owner", frames.owner)
         expect((frames.first, frames.count, len(frames)) == (first, count, count), frames, first, count)
         expect(frames.addr == region.base + first * region.frame_size, "address", frames)
-        expect(frames.nbytes == count * region.frame_size, "bytes", frames)
-        self.live.append(Owned(self.model.allocated(region, first, count, owner), frames))
+        capacity = count * region.frame_size
+        slack = 0 if nbytes is None else capacity - nbytes
+        expect((frames.nbytes, frames.capacity) == (capacity - slack, capacity), "bytes", frames, frames.nbytes)
+        if zero:
+            expect(not any(bytearray_at(frames.addr, capacity)), "not zeros:", frames)
+        self.live.append(Owned(self.model.allocated(region, first, count, owner, slack), frames))
+        self.live[-1].scope = self.scope
         self.write(self.live[-1])
 
     def marks(self, owned):
@@ -177,7 +197,7 @@ class RandomOperations:
         positions = []
         for i in range(allocation.count):
             positions.append(i * frame_size)
-            positions.append(i * frame_size + frame_size - 1)
+            positions.append(min(i * frame_size + frame_size, allocation.nbytes) - 1)
         return owned.frames.view, positions
 
     def write(self, owned):
@@ -238,16 +258,17 @@ class RandomOperations:
         locked."""
         if self.choose(3) == 0:
             addr, n, nbytes = self.place()
+            unknown = self.choose(4) > 0
             if nbytes is None:
-                pair, code = self.attempt(self.physmem.allocate_frames_deferred, n, addr)
+                pair, code = self.attempt(self.physmem.allocate_frames_deferred, n, addr, unknown=unknown)
             else:
-                pair, code = self.attempt(self.physmem.allocate_frames_by_bytes_deferred, nbytes, addr)
+                pair, code = self.attempt(self.physmem.allocate_frames_by_bytes_deferred, nbytes, addr, unknown=unknown)
             frames = pair and pair[0]
-            self.judge_at(frames, code, addr, n, nbytes, None)
+            self.judge_at(frames, code, addr, n, nbytes, None, unknown)
         else:
             n = self.size()
             keywords = self.constraints()
-            if self.choose(2):
+            if self.choose(2) and self.scope is None:  # a scope needs heap for what it is told
                 keywords = {}
                 micropython.heap_lock()
                 try:
@@ -311,7 +332,7 @@ class RandomOperations:
             expect(not favoured or region in favoured, *(("not what `prefer` names:", region.name) + request))
             count = count_in(region)
             expect(region.meets(frames.first, count, **constraints), *((frames,) + request))
-            self.enter(frames, region, frames.first, count, keywords.get("owner"))
+            self.enter(frames, region, frames.first, count, keywords.get("owner"), nbytes, "zero" in keywords)
         # Each region that was searched in vain counts one failed request. Those too small for the request do not.
         for region in model.regions:
             counted = self.physmem.region(region.name).failed - region.failed
@@ -340,22 +361,26 @@ class RandomOperations:
 
     def at(self):
         addr, n, nbytes = self.place()
+        unknown = self.choose(4) > 0
+        keywords = {"owner": "somebody", "unknown": unknown}
         if nbytes is None:
-            frames, code = self.attempt(self.physmem.allocate_frames_at, addr, n, owner="somebody")
+            frames, code = self.attempt(self.physmem.allocate_frames_at, addr, n, **keywords)
         else:
-            frames, code = self.attempt(self.physmem.allocate_frames_by_bytes_at, addr, nbytes, owner="somebody")
-        self.judge_at(frames, code, addr, n, nbytes, "somebody")
+            frames, code = self.attempt(self.physmem.allocate_frames_by_bytes_at, addr, nbytes, **keywords)
+        self.judge_at(frames, code, addr, n, nbytes, "somebody", unknown)
 
-    def judge_at(self, frames, code, addr, n, nbytes, owner):
+    def judge_at(self, frames, code, addr, n, nbytes, owner, unknown):
         """Compare the outcome of a request for frames at an address with the model."""
-        codes = self.model.refusal_at(addr, n, nbytes)
+        codes = self.model.refusal_at(addr, n, nbytes, unknown)
         if codes:
             expect(code in codes, "at", addr, n, nbytes, "refused with", code, "instead of", codes)
             return
         expect(code is None, "at", addr, n, nbytes, "refused with", code)
         _, _, count = self.model.frames_at(addr, n, nbytes)
         region = self.model.make_room_at(addr, count)
-        self.enter(frames, region, (addr - region.base) // region.frame_size, count, owner)
+        if nbytes is not None:
+            nbytes += addr % region.frame_size
+        self.enter(frames, region, (addr - region.base) // region.frame_size, count, owner, nbytes)
 
     def raw_allocate(self):
         """Make a raw call: it returns a frame of a place that fits, or the documented code.
@@ -524,7 +549,9 @@ class RandomOperations:
         for frames, allocation in zip(parts, self.model.split(owned.allocation, counts)):
             expect(frames.state == self.physmem.ALLOCATED and frames.owner == allocation.owner, "part", frames)
             expect((frames.first, frames.count) == (allocation.first, allocation.count), "part", frames)
+            expect((frames.nbytes, frames.capacity) == (allocation.nbytes, allocation.capacity), "part", frames)
             part = Owned(allocation, frames)
+            part.scope = owned.scope
             view, positions = self.marks(part)
             for position in positions:
                 expect(view[position] == owned.allocation.token, "contents of the part", frames)
@@ -554,7 +581,7 @@ class RandomOperations:
             self.model.merged(a, b)
             self.take(other)
             expect(other.frames.state == self.physmem.MOVED, "state", other.frames.state)
-            expect((merged.first, merged.count) == (a.first, a.count), "merged", merged)
+            expect((merged.first, merged.count, merged.nbytes) == (a.first, a.count, a.nbytes), "merged", merged)
             self.write(one)
 
     def map_or_unmap(self):
@@ -570,6 +597,183 @@ class RandomOperations:
             allocation.mapped = not allocation.mapped
             expect(frames.state == (self.physmem.MAPPED if allocation.mapped else self.physmem.UNMAPPED), frames.state)
 
+    def resize(self):
+        """Resize where the frames are: as the model says, or refused and unchanged. What stays keeps its content."""
+        owned = self.some_owned()
+        if owned is None:
+            return
+        frames, allocation = owned.frames, owned.allocation
+        count, frame_size = allocation.count, allocation.region.frame_size
+        zero = self.choose(2) == 0 and allocation.region.name in self.backed
+        n, slack = self.size(), 0
+        if self.choose(2):
+            n = min(n, 1000)
+            slack = self.choose(frame_size) if n > 0 else 0
+            resized, code = self.attempt(frames.resize_by_bytes, n * frame_size - slack, zero=zero)
+        else:
+            resized, code = self.attempt(frames.resize, n, zero=zero)
+        refusals = []  # if two reasons hold at once, either is right
+        if n <= 0:
+            refusals.append("InvalidArgument" if n else "ZeroAllocation")
+        if not count:
+            refusals.append("ZeroAllocation")
+        if allocation.mapped:
+            refusals.append("NotPermitted")
+        if not refusals and not self.model.can_resize(allocation, n):
+            refusals.append("")
+        if refusals:
+            expect(code in refusals, "a resize of", frames, "to", n, "was", code, "instead of", refusals)
+            self.read(owned)
+            return
+        expect(code is None and resized is frames, "a resize of", frames, "to", n, slack, "was", code)
+        view, positions = self.marks(owned)
+        view = frames.view if positions else view
+        self.model.resized(allocation, n, slack)
+        expect((frames.first, frames.count) == (allocation.first, n), "resized", frames)
+        expect((frames.nbytes, frames.capacity) == (allocation.nbytes, allocation.capacity), "resized", frames)
+        for position in positions:
+            if position < len(view):
+                expect(view[position] == allocation.token, "contents of the resized", frames, "at", position)
+        if zero and n > count:
+            added = bytearray_at(frames.addr + count * frame_size, (n - count) * frame_size)
+            expect(not any(added), "new frames are not zeros", frames)
+        self.write(owned)
+
+    def scattered(self):
+        """Allocate in pieces: all of one region, as few as there are, or nothing."""
+        n = self.size()
+        keywords = {}
+        for name in ("require", "prefer", "forbid"):
+            if self.choose(3) == 0:
+                keywords[name] = self.attributes()
+        if self.choose(3) == 0:
+            keywords["region"] = self.region().name if self.choose(10) else "nowhere"
+        require, prefer, forbid = [keywords.get(name, 0) for name in ("require", "prefer", "forbid")]
+        pieces, code = self.attempt(self.physmem.allocate_scattered, n, owner="pieces", **keywords)
+        mistake = self.model.refusal(n, require=require, prefer=prefer, forbid=forbid)
+        suitable = [] if mistake else self.model.suitable(require, forbid, keywords.get("region"))
+        if not suitable:
+            mistake = mistake or "InvalidArgument"
+        able = [] if mistake else [region for region in suitable if region.frames - region.used >= n]
+        if not able:
+            expect(code == (mistake or ""), "scattered", n, keywords, code)
+            return
+        expect(code is None, "scattered", n, keywords, code, "although", able[0].name, "has so many")
+        region = self.model.named(pieces[0].region.name)
+        favoured = [found for found in able if found.attrs & prefer == prefer]
+        expect(region in (favoured or able), "scattered", n, keywords, "in", region.name)
+        expect(sum([frames.count for frames in pieces]) == n, "scattered", n, pieces)
+        expect(len(pieces) == region.fewest_runs(n), "scattered", n, "in", len(pieces), "runs", region.free_runs())
+        for frames in pieces:
+            self.enter(frames, region, frames.first, frames.count, "pieces")
+
+    def free_by_address(self):
+        """Free what begins at an address, as if its owner were lost: refused if nothing does, or if it is mapped."""
+        if self.live and self.choose(2):
+            owned = self.one_of(self.live)
+            allocation = owned.allocation
+            if owned.scope is not None or not allocation.count:
+                return
+            freed, code = self.attempt(self.physmem.free_at, allocation.addr)
+            if allocation.mapped:
+                expect(code == "NotPermitted", "free_at of mapped frames was", code)
+                self.read(owned)
+                return
+            expect((freed, code) == (allocation.count, None), "free_at", allocation.addr, freed, code)
+            self.model.freed(allocation)
+            self.live.remove(owned)
+            return
+        addr = self.an_address()
+        region = self.model.region_at(addr)
+        if region is not None:
+            frame, offset = divmod(addr - region.base, region.frame_size)
+            if not offset and self.model.start_at(region, frame):
+                return
+        expect(self.attempt(self.physmem.free_at, addr)[1] == "NotAllocated", "free_at of nothing", addr)
+
+    def an_address(self):
+        """Return an address in one of the regions, mostly the first of a frame; sometimes one that no region has."""
+        if self.choose(10) == 0:
+            return self.one_of((0, 1, _HIGH, _WINDOW - 1, 1 << 60))
+        region = self.one_of(self.model.regions)
+        addr = region.base + self.choose(region.frames) * region.frame_size
+        return addr + self.choose(region.frame_size) if self.choose(3) == 0 else addr
+
+    def find(self):
+        """Ask what is at an address, or where frames are."""
+        owned = self.some_owned() if self.choose(2) else None
+        if owned is not None and owned.allocation.count:
+            addr = owned.allocation.addr
+            found = self.physmem.find(owned.frames)
+        else:
+            addr = self.an_address()
+            found = self.physmem.find(addr)
+        region = self.model.region_at(addr)
+        if region is None:
+            expect(found is None, addr, "is in", found)
+            return
+        frame = (addr - region.base) // region.frame_size
+        expected = (region.name, frame, frame, 0, "free")
+        for other in self.live:
+            allocation = other.allocation
+            if allocation.region is region and allocation.first <= frame < allocation.first + allocation.count:
+                state = self.physmem.MAPPED if allocation.mapped else self.physmem.ALLOCATED
+                expected = (region.name, frame, allocation.first, allocation.count, state)
+        answer = (found.region.name, found.frame, found.first, found.count, found.state)
+        expect(answer == expected and found.name is None, "find", addr, "is", answer, "instead of", expected)
+
+    def scoped(self):
+        """Do some operations in a scope and keep some frames: it frees exactly the others that were allocated in it.
+
+        Parts of what was split in it go with what they are parts of. Mapped frames stay, and the scope says so.
+        """
+        around = self.scope
+        scope = self.scope = self.physmem.scope()
+        held = ""
+        try:
+            with scope:
+                for _ in range(self.choose(6)):
+                    self.one()
+                mine = [owned for owned in self.live if owned.scope is scope]
+                if mine and self.choose(3) == 0:
+                    kept = self.one_of(mine)
+                    scope.keep(kept.frames)
+                    kept.scope = around
+                elif self.choose(4) == 0:
+                    scope.keep()
+                    for owned in mine:
+                        owned.scope = around
+        except self.physmem.PhysMemError as error:
+            held = error.code
+        self.scope = around
+        mine = [owned for owned in self.live if owned.scope is scope]
+        mapped = [owned for owned in mine if owned.allocation.mapped]
+        expect(held == ("NotPermitted" if mapped else ""), len(mapped), "mapped frames in a scope that ends:", held)
+        for owned in mine:
+            owned.scope = None
+            if not owned.allocation.mapped:
+                expect(owned.frames.state == self.physmem.FREED, "a scope has left", owned.frames)
+                self.model.freed(owned.allocation)
+                self.take(owned)
+
+    def add_or_remove(self):
+        """Add a region; or remove it, which is refused as long as something of it is in use or watches it."""
+        p = self.physmem
+        found = [region for region in self.model.regions if region.name == "added"]
+        if not found:
+            frames = 1 + self.choose(12)
+            region, code = self.attempt(p.add_region, "added", _ADDED, frames * 256, 256, "DMA")
+            expect(code is None and region is p.region("added") and region.frames == frames, "added", region, code)
+            self.model.add("added", _ADDED, frames, 256, p.DMA)
+            return
+        is_watched = sys.modules["physmem_region"].is_watched(p.region("added"))
+        code = self.attempt(p.remove_region, "added")[1]
+        if found[0].used or is_watched:
+            expect(code == "NotPermitted", "a region in use was removed:", code)
+        else:
+            expect(code is None, "a region of free frames was not removed:", code)
+            self.model.regions.remove(found[0])
+
     def use_an_ended_one(self):
         """Check that frames that were freed, split or merged refuse everything."""
         if not self.ended:
@@ -583,7 +787,17 @@ class RandomOperations:
             (frames.split_range, (0, 1)),
             (frames.merge, (frames,)),
             (getattr, (frames, "view")),
+            (getattr, (frames, "addr")),
+            (getattr, (frames, "nbytes")),
+            (getattr, (frames, "capacity")),
+            (getattr, (frames, "range")),
+            (len, (frames,)),
+            (iter, (frames,)),
+            (frames.fill, ()),
+            (frames.resize, (1,)),
+            (frames.resize_by_bytes, (1,)),
         )
+        expect(not frames, "frames that are", frames.state, "are true")
         function, arguments = self.one_of(calls)
         code = self.attempt(function, *arguments)[1]
         expect(code == "NotAllocated", "frames that are", frames.state, "raised", code)
@@ -601,6 +815,7 @@ class RandomOperations:
                 "peak": region.peak,
                 "failed": region.failed,
                 "largest": region.longest_free(),
+                "largest_bytes": region.longest_free() * region.frame_size,
                 "total_bytes": region.frames * region.frame_size,
                 "free_bytes": (region.frames - region.used) * region.frame_size,
                 "used_bytes": region.used * region.frame_size,
@@ -626,6 +841,12 @@ class RandomOperations:
             allocations = [owned.allocation for owned in self.live]
             expected = sorted([(a.first, a.count) for a in allocations if a.region is region and a.count])
             expect(held == expected, "allocations of", region.name, held, expected)
+        p = self.physmem
+        listed = [(row.addr, row.nbytes, row.count, row.state) for row in p.allocations()]
+        states = (p.ALLOCATED, p.MAPPED)
+        expected = sorted([(a.addr, a.capacity, a.count, states[a.mapped]) for a in allocations if a.count])
+        wrong = [row for row in listed if row not in expected], [row for row in expected if row not in listed]
+        expect(listed == expected, "allocations() lists", wrong[0], "and not", wrong[1])
         for owned in self.live:
             self.read(owned)
         self.statistics()

@@ -17,6 +17,22 @@ def run_scheduled():
             pass
 
 
+def _nothing(_):
+    pass
+
+
+def forget_scheduled():
+    """Use every place of the scheduler's queue once: each keeps what it called last, and with that a whole physmem that
+    an earlier test has imported."""
+    run_scheduled()
+    try:
+        for _ in range(QUEUE):
+            micropython.schedule(_nothing, None)
+            run_scheduled()
+    except RuntimeError:
+        pass  # the scheduler has called the caller: it calls nothing else meanwhile
+
+
 def with_scheduler_locked(function):
     """Call ``function()`` as the scheduler does: what it schedules waits until it has returned.
 

@@ -3,6 +3,7 @@
 import gc
 import sys
 
+
 IS_FAST = sys.platform not in ("qemu", "rp2")
 IS_SLOW = sys.platform == "rp2"  # a twentieth as fast as a board under QEMU, with a fourth of its heap
 
@@ -38,6 +39,9 @@ def fresh_physmem():
         if name.startswith("physmem") and name != "physmem_board":
             del sys.modules[name]
     if IS_SLOW:
+        from scheduled import forget_scheduled  # programs on other boards bring this file without that one
+
+        forget_scheduled()
         gc.collect()  # what is left of the old one would lie in the way of large blocks
     import physmem
     import physmem_board

@@ -75,6 +75,11 @@ def in_state(state):
     return first, second, rest
 
 
+def places(frames):
+    """Return the state of the owner and, unless it has ended, its frames."""
+    return frames.state, (frames.first, frames.count, frames.nbytes) if frames else None
+
+
 def call(method, frames, other, rest):
     """Call the method named in METHODS."""
     if method == "split_at":
@@ -110,9 +115,9 @@ def test_every_method_in_every_state():
                 call(method, frames, other, rest)
                 assert frames.state == outcome, (state, method, frames.state)
             else:
-                before = (of_system(physmem), frames.state, frames.first, frames.count, other.state, other.count)
+                before = (of_system(physmem), places(frames), places(other))
                 raises(PhysMemError, call, method, frames, other, rest, code=outcome)
-                after = (of_system(physmem), frames.state, frames.first, frames.count, other.state, other.count)
+                after = (of_system(physmem), places(frames), places(other))
                 assert before == after, (state, method)
             assert physmem.check() == []
             for owner in rest:
@@ -253,8 +258,9 @@ def test_split_at_every_place():
                 assert [part.region for part in parts] == [region, region]
                 assert physmem.stats()[None]["used"] == used + count
                 for part in reversed(parts) if reverse else parts:
-                    assert len(list(part)) == part.count
-                    assert part.free() == part.count
+                    expected = part.count
+                    assert len(list(part)) == expected
+                    assert part.free() == expected
                 assert physmem.stats()[None]["used"] == used
     assert physmem.check() == []
 

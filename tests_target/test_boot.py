@@ -15,9 +15,10 @@ from snapshot import of_system
 from support import fresh_physmem, raises
 from uctypes import addressof
 
+HAS_TWO_CORES = sys.platform == "rp2"
 LOCKS = sys.implementation.name == "micropython"
 OWNERS = 32  # spare owners of the early phase, after Theseus' arrays of 32
-FRAME = 256
+FRAME = 64
 
 
 class Board:
@@ -77,8 +78,10 @@ def test_the_map_of_this_machine():
         assert (region.end - region.base, region.frame_size, region.used_frames) == (size, frame_size, 0)
         assert region.attrs == sum([getattr(physmem, attribute) for attribute in attrs.split()])
     records_base, records_size = physmem_board.RETAINED_RECORDS
-    for name, base, size in physmem_board.OCCUPIED + (("records", records_base, records_size),):
+    for name, base, size, attrs in physmem_board.OCCUPIED + (("records", records_base, records_size, ""),):
         region = rows.pop(name)
+        wanted = sum([getattr(physmem, attribute) for attribute in attrs.split()])
+        assert region.attrs == physmem.RESERVED | wanted
         if base is None:
             assert region.end - region.base >= size
             base = region.base
@@ -404,6 +407,7 @@ def at_addresses(base):
         OCCUPIED = ()
 
     codes = [None] * 3
+    place = [None] * 2
     addr, later, unknown = base + 4096 * 3, base + 4096 * 8 + 1, base + 4096 * 1000
     physmem = fresh_physmem()
     physmem.boot(Fixed)
@@ -421,16 +425,18 @@ def at_addresses(base):
             codes[1] = error.code
         if LOCKS:
             try:
-                physmem.allocate_frames_at(unknown, 1)
+                physmem.allocate_frames_at(unknown, 1, unknown=True)
             except physmem.PhysMemError as error:
                 codes[2] = error.code
+        place[0] = owner.first
+        place[1] = owner.count
         owner.free()
         pair = physmem.allocate_frames_deferred(3, addr)
         after = heap()
     finally:
         finish(physmem)
     assert before == after
-    assert (owner.first, owner.count, by_bytes.first, by_bytes.count) == (3, 2, 8, 2)
+    assert (place, by_bytes.first, by_bytes.count, by_bytes.nbytes) == ([3, 2], 8, 2, 4097)
     assert (pair[0].addr, pair[0].count) == (addr, 3)
     assert codes[0] == "AddressNotFree" and codes[1] == "AddressOutOfRange"
     assert codes[2] == "NotPermitted" or not LOCKS  # a region for unknown addresses needs heap
@@ -552,7 +558,7 @@ def test_the_spin_lock_of_a_board():
     else:
         SpinLocked.register[0] = 0  # somebody has it
     raises(physmem.PhysMemError, physmem.boot, Refused, code="InvalidArgument")
-    assert lock_word(physmem) == 1 and not sys.modules["physmem_state"].has_spin_lock()
+    assert sys.modules["physmem_state"].spin_lock() == 0 and not sys.modules["physmem_state"].has_spin_lock()
     SpinLocked.register[0] = 0
     physmem.boot(SpinLocked)
     finish(physmem)
@@ -562,7 +568,59 @@ def test_the_spin_lock_of_a_board():
     physmem = fresh_physmem()
     physmem.boot(Board)
     finish(physmem)
-    assert lock_word(physmem) == 1
+    if not HAS_TWO_CORES:
+        assert lock_word(physmem) == 1
+
+
+def test_the_spin_lock_of_init():
+    """init() takes a spin lock too. A call that fails leaves the one that there was; 0 does as well."""
+    physmem = fresh_physmem()
+    state = sys.modules["physmem_state"]
+    if SpinLocked.SPIN_LOCK == 0x40000000:
+        sys.modules["physmem_engine"].free_spin_lock = lambda register: None
+    before = state.spin_lock()
+    entry = ("sram", 0x20100000, 4096, 4096, "SHARED")
+    wrong = ("bad", 0x20200000, 4096, 48)
+    raises(physmem.PhysMemError, physmem.init, [entry, wrong], spin_lock=SpinLocked.SPIN_LOCK, code="InvalidArgument")
+    assert state.spin_lock() == before
+    for register in (-4, 2, SpinLocked.SPIN_LOCK + 1):
+        error = raises(physmem.PhysMemError, physmem.init, [entry], spin_lock=register, code="UnalignedAddress")
+        assert "spin_lock" in str(error)
+    for register in (None, "1", 1.5):
+        error = raises(TypeError, physmem.init, [entry], spin_lock=register)
+        assert "spin_lock" in str(error)
+    physmem.init([entry], spin_lock=SpinLocked.SPIN_LOCK)
+    assert physmem.region("sram")._state[sys.modules["physmem_engine"].STATE_LOCK] == SpinLocked.SPIN_LOCK | 1
+    physmem = fresh_physmem()
+    before = sys.modules["physmem_state"].spin_lock()
+    physmem.init([("sram", 0x20100000, 4096)])
+    assert sys.modules["physmem_state"].spin_lock() == before
+
+
+def test_shared_without_a_spin_lock():
+    """On a chip with two cores SHARED regions are refused, with a sentence that names the remedy; elsewhere not."""
+
+    class Unlocked(Board):
+        REGIONS = Board.REGIONS + (("shared", 0x20300000, 4096, 4096, "DMA SHARED"),)
+
+    physmem = fresh_physmem()
+    sys.modules["physmem_state"].use_spin_lock(0)
+    entry = ("shared", 0x20300000, 4096, 4096, physmem.SHARED)
+    for call, arguments in (
+        (physmem.Region, entry),
+        (physmem.init, ([entry],)),
+        (physmem.boot, (Unlocked,)),
+    ):
+        if HAS_TWO_CORES:
+            error = raises(physmem.PhysMemError, call, *arguments, code="InvalidArgument")
+            for text in ("shared", "two cores", "SPIN_LOCK", "init(spin_lock=...)"):
+                assert text in str(error), error
+            assert physmem.regions() == []
+        elif call is physmem.Region:
+            assert call(*arguments).alloc(1) == 0
+    if HAS_TWO_CORES:
+        physmem.init([("plain", 0x20300000, 4096)])
+        raises(physmem.PhysMemError, physmem.add_region, "x", 0x20400000, 4096, 4096, "SHARED", code="InvalidArgument")
 
 
 def test_occupied_memory_that_is_empty_or_in_pieces():

@@ -127,7 +127,7 @@ def test_no_two_allocations_share_a_line():
                     except (MemoryError, physmem.PhysMemError):
                         continue
                     made += 1
-                    lines.enter(owner.addr, owner.nbytes, step)
+                    lines.enter(owner.addr, owner.capacity, step)
                     owners.append(owner)
                 elif kind == 6:
                     n = 1 + below(4)
@@ -137,10 +137,10 @@ def test_no_two_allocations_share_a_line():
                         raw.append((frame, n))
                 elif kind == 7 and owners:
                     owner = owners.pop(below(len(owners)))
-                    lines.leave(owner.addr, owner.nbytes)
+                    lines.leave(owner.addr, owner.capacity)
                     for part in owner.split_at(below(owner.count + 1)):
                         if part.count:
-                            lines.enter(part.addr, part.nbytes, step)
+                            lines.enter(part.addr, part.capacity, step)
                             owners.append(part)
                 elif kind == 8 and raw:
                     frame, n = raw.pop(below(len(raw)))
@@ -148,7 +148,7 @@ def test_no_two_allocations_share_a_line():
                     assert cached.free(frame) == n
                 elif owners:
                     owner = owners.pop(below(len(owners)))
-                    lines.leave(owner.addr, owner.nbytes)
+                    lines.leave(owner.addr, owner.capacity)
                     owner.free()
             assert made > scaled(200, 20, 6)
             assert len(lines.holder) * line == cached.used_frames * frame_size

@@ -288,7 +288,7 @@ def test_by_bytes():
         for nbytes in (1, size - 1, size, size + 1, 2 * size, 3 * size - 1, 64 * size):
             with physmem.allocate_frames_by_bytes(nbytes, region=name) as frames:
                 assert frames.count == (nbytes + size - 1) // size
-                assert frames.nbytes >= nbytes > frames.nbytes - size
+                assert frames.nbytes == nbytes and frames.capacity >= nbytes > frames.capacity - size
     # Each region counts in its own frames.
     with physmem.allocate_frames_by_bytes(2048) as frames:
         assert (frames.region.name, frames.count) == ("lines", 64)
@@ -306,9 +306,9 @@ def test_rings_of_every_size():
         second = physmem.dma_ring(nbytes)
         for ring in (first, second):
             assert ring.addr % nbytes == 0, nbytes
-            assert ring.nbytes == max(nbytes, PAGE)
+            assert (ring.nbytes, ring.capacity) == (nbytes, max(nbytes, PAGE))
             assert ring.region.name == "sram"
-        assert first.addr + first.nbytes <= second.addr or second.addr + second.nbytes <= first.addr
+        assert first.addr + first.capacity <= second.addr or second.addr + second.capacity <= first.addr
         assert first.owner == "first" and second.owner is None
         first.free()
         second.free()
@@ -369,13 +369,21 @@ def test_reserved_regions_are_handed_out_by_address_only():
 
 
 def test_unknown_addresses_become_reserved_regions():
-    """Undeclared registers are granted once, kept as a reserved region, and granted again after free."""
+    """With unknown=True undeclared registers are granted once, kept as a reserved region, and granted again after free.
+
+    Without it they are out of range, and the sentence says how to get them.
+    """
     physmem = board(fresh_physmem())
-    frames = physmem.allocate_frames_by_bytes_at(0x50001FFC, 8)
+    regions = len(physmem.regions())
+    refused = raises(physmem.PhysMemError, physmem.allocate_frames_by_bytes_at, 0x50001FFC, 8, code="AddressOutOfRange")
+    assert "unknown=True" in str(refused) and "0x50001ffc" in str(refused) and "nbytes = 8" in str(refused)
+    assert len(physmem.regions()) == regions
+    frames = physmem.allocate_frames_by_bytes_at(0x50001FFC, 8, unknown=True)
     assert (frames.addr, frames.count) == (0x50001000, 2)
     assert frames.region.attrs == physmem.RESERVED and frames.region in physmem.regions()
     raises(physmem.PhysMemError, physmem.allocate_frames_at, 0x50002000, 1, code="AddressNotFree")
-    raises(physmem.PhysMemError, physmem.allocate_frames_at, 0x50000000, 2, code="AddressNotFree")
+    for unknown, code in ((False, "AddressOutOfRange"), (True, "AddressNotFree")):
+        raises(physmem.PhysMemError, physmem.allocate_frames_at, 0x50000000, 2, unknown=unknown, code=code)
     frames.free()
     again = physmem.allocate_frames_at(0x50002000, 1)
     assert again.region is frames.region
@@ -401,15 +409,17 @@ def test_reserved_regions_grow_on_demand():
     region = physmem.region("low")
     first = physmem.allocate_frames_at(0x40000000, 1)
     alloc, free = region.alloc, region.free
-    more = physmem.allocate_frames_at(0x40001000, 40)
+    raises(physmem.PhysMemError, physmem.allocate_frames_at, 0x40001000, 40, code="AddressOutOfRange")
+    assert region.frames == 2 and region.alloc is alloc
+    more = physmem.allocate_frames_at(0x40001000, 40, unknown=True)
     assert more.region is region and (more.addr, more.count) == (0x40001000, 40)
     assert (region.frames, region.end, region.used_frames, region.peak_used) == (41, 0x40000000 + 41 * PAGE, 41, 41)
     assert alloc(1) < 0 and free(0) < 0
     assert region.check() == []
     raises(physmem.PhysMemError, physmem.allocate_frames_at, 0x40000000, 1, code="AddressNotFree")
-    raises(physmem.PhysMemError, physmem.allocate_frames_at, 0x40028000, 2, code="AddressNotFree")
+    raises(physmem.PhysMemError, physmem.allocate_frames_at, 0x40028000, 2, unknown=True, code="AddressNotFree")
     assert first.free() == 1 and more.free() == 40
-    assert physmem.allocate_frames_at(0x40000000, 45).count == 45
+    assert physmem.allocate_frames_at(0x40000000, 45, unknown=True).count == 45
     assert physmem.region("high").frames == 2
     assert physmem.check() == []
 
@@ -418,9 +428,10 @@ def test_reserved_regions_do_not_grow_into_others():
     """An extension ends where the next region starts, whatever is free there."""
     physmem = fresh_physmem()
     physmem.init([("sram", 0x40004000, 4 * PAGE)], [("registers", 0x40000000, 2 * PAGE)])
-    raises(physmem.PhysMemError, physmem.allocate_frames_at, 0x40001000, 4, code="AddressNotFree")
+    for unknown, code in ((False, "AddressOutOfRange"), (True, "AddressNotFree")):
+        raises(physmem.PhysMemError, physmem.allocate_frames_at, 0x40001000, 4, unknown=unknown, code=code)
     assert physmem.region("registers").frames == 2
-    assert physmem.allocate_frames_at(0x40001000, 3).count == 3
+    assert physmem.allocate_frames_at(0x40001000, 3, unknown=True).count == 3
     assert physmem.region("registers").end == 0x40004000
     assert physmem.allocate_frames(4, region="sram").count == 4
 
@@ -443,7 +454,7 @@ def test_never_two_owners_of_one_frame():
             if kind == 3:
                 owner = physmem.allocate_frames_at(SRAM + PAGE * numbers.below(500), n)
             elif kind == 4:
-                owner = physmem.allocate_frames_at(0x40000000 - 8 * PAGE + PAGE * numbers.below(64), n)
+                owner = physmem.allocate_frames_at(0x40000000 - 8 * PAGE + PAGE * numbers.below(64), n, unknown=True)
             elif kind == 5:
                 owner = physmem.dma_ring(PAGE << numbers.below(5))
             elif kind == 6:
@@ -459,7 +470,7 @@ def test_never_two_owners_of_one_frame():
                 assert busy or error.code == "AddressOutOfRange"
             continue
         for other in owners:
-            assert owner.addr + owner.nbytes <= other.addr or other.addr + other.nbytes <= owner.addr
+            assert owner.addr + owner.capacity <= other.addr or other.addr + other.capacity <= owner.addr
         owners.append(owner)
     assert physmem.check() == []
     assert sum([owner.count for owner in owners]) == sum([region.used_frames for region in physmem.regions()])

@@ -63,6 +63,8 @@ class Scene:
         for first, n in ALLOCATIONS:
             assert self.region.alloc_at(first, n) == first
         self.state = self.region._state
+        # No lock, also on a chip with two cores: an interrupt cannot cut what runs with interrupts masked.
+        self.state[engine.STATE_LOCK] = 0
         self.before = array("I", self.state)
         self.interruption = Interruption(self.state)
         self.tick = self.interruption.tick
@@ -147,12 +149,15 @@ def cut_all(calls):
     """Cut calls of a scene at every instruction.
 
     `calls(region)` generates ``(function, arguments, what, how)``, the latter two for `serve`; a `how` of None is a
-    call of `flip_start`.
+    call of `flip_start`. If `what` is a function, it does the same by viper, and `how` says whether a cut call is
+    undone.
     """
     scene = Scene()
     cuts = states = 0
     for make, arguments, what, how in calls(scene.region):
-        if how is None:
+        if callable(what):
+            by_viper = what
+        elif how is None:
             by_viper = lambda address, frame=what: viper_engine.flip_start(address, frame)  # noqa: E731
         else:
             by_viper = lambda address, what=what, how=how: viper_engine.serve(address, what, how)  # noqa: E731
@@ -194,7 +199,24 @@ def test_constraints_and_splits():
     cut_all(
         lambda region: [
             (within, (region.address,), 30, 4),
-            (engine.split_or_join, (region.address, 50), 50, None),
-            (engine.split_or_join, (region.address, 120), 120, None),
+            (engine.join_or_split, (region.address, 50), 50, None),
+            (engine.join_or_split, (region.address, 120), 120, None),
         ]
     )
+
+
+def test_resizing():
+    """A growth is undone until it is complete, and shrinking completed: within a word, to its end, across words."""
+
+    def resized(region, first, old, n):
+        def make(address):
+            engine.resize_allocation(address, first, old, n)
+
+        def by_viper(address):
+            viper_engine.resize_allocation(address, first, old, n)
+
+        return make, (region.address,), by_viper, n > old
+
+    sizes = ((0, 3, 7), (0, 3, 1), (8, 22, 25), (8, 22, 2), (36, 40, 60), (36, 40, 64), (36, 40, 28), (36, 40, 1))
+    sizes += ((120, 7, 80), (120, 7, 8))
+    cut_all(lambda region: [resized(region, *three) for three in sizes])

@@ -40,6 +40,99 @@ def test_nothing_is_loaded_before_it_is_named():
     physmem.debug()
 
 
+def test_all_off_loads_nothing():
+    """`debug()` with all tiers off has nothing to do: it loads none of them, and wraps no call."""
+    system, sram = one_region()
+    calls = [getattr(sram, name) for name in CALLS]
+    for settings in ({}, {"owners": False, "guard_frames": 0}):
+        system.physmem.debug(**settings)
+        assert [name for name in ("physmem_tiers", "physmem_poison", "physmem_guard") if name in sys.modules] == []
+        assert [getattr(sram, name) is call for name, call in zip(CALLS, calls)] == [True] * 4
+    raises(TypeError, system.physmem.debug, owners=None)
+    fresh = fresh_physmem()
+    raises(fresh.PhysMemError, fresh.debug, code="NotInitialized")
+
+
+def test_regions_added_later():
+    """The next call watches them, with the same tiers, and keeps what it knows of the others. Watched regions stay."""
+    system, sram = one_region()
+    p = system.physmem
+    p.debug(owners=True)
+    a = sram.alloc(3)
+    later = p.add_region("later", None, 16 * FRAME, FRAME, p.FAST)
+    bare = later.alloc
+    assert later.alloc(2) == 0 and system.leaks() == [("sram", a, 3, None)]
+    p.debug(owners=True)
+    assert later.alloc is not bare
+    with system.debug.owner("later"):
+        b = later.alloc(1)
+    assert system.leaks() == [("sram", a, 3, None), ("later", b, 1, "later")]
+    assert later.free(0) == 2 and later.free(b) == 1
+    raises(p.PhysMemError, p.remove_region, "later", code="NotPermitted")
+    p.debug(owners=True, statistics=True)
+    assert sorted(system.debug.statistics()) == ["later", "sram"]
+    p.debug()
+    assert later.alloc is bare
+    p.remove_region("later")
+    assert [region.name for region in p.regions()] == ["sram"]
+
+
+def test_no_heap_for_a_region_added_later():
+    """The others are watched as before, and the next call watches the new one."""
+    system, sram = one_region()
+    p = system.physmem
+    p.debug(owners=True)
+    watched = sram.alloc
+    later = p.add_region("later", None, 16 * FRAME, FRAME)
+    failing = FailingWrapper()
+    sys.modules["physmem_region"].wrap_calls(later, failing)
+    bare = later.alloc
+    failing.fails = True
+    raises(MemoryError, p.debug, owners=True, statistics=True)
+    assert sram.alloc is watched and later.alloc is bare
+    raises(p.PhysMemError, system.debug.statistics, code="NotPermitted")
+    assert sram.alloc(2) == 0 and system.leaks() == [("sram", 0, 2, None)]
+    p.debug(owners=True)
+    assert later.alloc(1) == 0 and len(system.leaks()) == 2
+
+
+def test_dump_names_owners():
+    """While a tier records them: owners and guards, one for each allocation."""
+    system, sram = one_region(32)
+    p = system.physmem
+
+    def uses():
+        lines = []
+        p.dump(lines.append)
+        return [line.split(None, 2)[2] for line in lines if line.startswith("  ")]
+
+    p.allocate_frames(1, owner="before")
+    assert uses() == ["used", "free"]
+    p.debug(guard_frames=1)
+    p.allocate_frames(2, owner=("a", 1))
+    with system.debug.owner("block"):
+        first = sram.alloc(3)
+    sram.alloc_at(20, 1)
+    # frame 0; its neighbours are guards from 1 on
+    assert uses() == [
+        "used",
+        "used by a guard",
+        "used by ('a', 1)",
+        "used by a guard",
+        "used by a guard",
+        "used by 'block'",
+        "used by a guard",
+        "free",
+        "used by a guard",
+        "used",
+        "used by a guard",
+        "free",
+    ]
+    assert sram.free(first) == 3
+    p.debug()
+    assert uses() == ["used", "free", "used", "free", "used", "free"]
+
+
 def test_switched_off_everything_is_as_before():
     """After switching off, the calls are the very same objects and nothing of physmem is replaced, whatever was on."""
     system = DebugSystem(("sram", 64, "DMA FAST"), ("psram", 48, "DMA EXTERNAL"))
@@ -76,7 +169,7 @@ def test_reserved_regions_are_left_alone():
     physmem.debug(owners=True)
     assert reserved.alloc_at is before
     physmem.allocate_frames_at(0x8000, 1)
-    physmem.allocate_frames_at(0x80000000, 1)  # a region that did not exist
+    physmem.allocate_frames_at(0x80000000, 1, unknown=True)  # a region that did not exist
     assert physmem.leaks() == []
 
 
@@ -153,11 +246,22 @@ def test_bad_input():
     for since in (None, 1.0, "mark"):
         raises(TypeError, p.leaks, since)
     p.debug(owners=True, poison=True, assertions=True, statistics=True, guard_frames=1)
-    for wrong in (None, 1.5, "2"):
-        for call in (sram.alloc, sram.free):
-            raises(TypeError, call, wrong)
-        raises(TypeError, sram.alloc_aligned, 1, wrong)
-        raises(TypeError, sram.alloc_at, 1, wrong)
+    p.on_low("sram", 2, len)  # its calls are around those of the tiers
+    before = (sram.used_frames, p.mark(), system.debug.statistics(), system.debug.untracked())
+    for watched in (True, False):
+        for wrong in (None, 1.5, "2", b"2", [], {}, len):
+            for call, arguments, name in (
+                (sram.alloc, (wrong,), "n"),
+                (sram.free, (wrong,), "frame"),
+                (sram.alloc_aligned, (wrong, 1), "n"),
+                (sram.alloc_aligned, (1, wrong), "align_frames"),
+                (sram.alloc_at, (wrong, 1), "frame"),
+                (sram.alloc_at, (1, wrong), "n"),
+            ):
+                sentence = str(raises(TypeError, call, *arguments))
+                assert sentence.startswith(name + " must be"), (watched, sentence)
+        assert (sram.used_frames, p.mark(), system.debug.statistics(), system.debug.untracked()) == before
+        p.on_low("sram", 0, None)
     assert sram.alloc(0) == p.ZERO_ALLOCATION
     assert sram.alloc(-1) == sram.alloc(65) == sram.alloc(1 << 70) == p.ALLOCATION_TOO_LARGE
     assert sram.alloc_aligned(1, 3) == sram.alloc_aligned(1, 1 << 40) == p.UNALIGNED_ADDRESS
@@ -467,8 +571,9 @@ def test_random_operations_do_not_notice():
         found = {}
         for leak in p.leaks():
             found[leak.region.name] = found.get(leak.region.name, 0) + leak.count
-        used = [(region.name, region.used) for region in operations.model.regions if not region.reserved]
-        assert found == dict([row for row in used if row[1]]), (found, used)
+        watched = [region for region in operations.model.regions if not region.reserved and region.name != "added"]
+        used = [(region.name, region.used) for region in watched if region.used]  # what is added later is not watched
+        assert found == dict(used), (found, used)
     operations.run(0)
     assert p.leaks() == []
     p.debug()
@@ -514,6 +619,7 @@ def test_statistics():
             "alloc_at": {"granted": 1, "AddressNotFree": 1, "AddressOutOfRange": 1},
             "free": {"granted": 2, "NotAllocated": 1},
             "allocate_within": {},
+            "resize": {},
         },
         "allocated": {0: 1, 1: 2, 2: 2, 4: 1},
         "freed": {0: 1, 4: 1},

@@ -72,7 +72,8 @@ def test_handler_and_program():
                 assert time.ticks_diff(time.ticks_ms(), start) < LIMIT_MS, handler.operations
                 if live and below(8) < len(live):
                     frames = live.pop(below(len(live)))
-                    assert frames.free() == frames.count
+                    n = frames.count
+                    assert frames.free() == n
                 else:
                     live.append(p.allocate_frames(1 + below(4)))
         finally:

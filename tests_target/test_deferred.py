@@ -500,7 +500,7 @@ def test_making_spares_while_they_are_made():
         module._fill_spares_when_possible(None)
         if place == SPARES // 2:
             for _ in range(3):
-                taken.append(module.take_spare(None, 0, 0, None))
+                taken.append(module.take_spare(None, 0, 0, None, 0))
         return made
 
     pool.make = make_interrupted
@@ -561,4 +561,82 @@ def test_owners_outlive_what_their_spares_were_in():
         assert [bytearray(24) for _ in range(200)]
     assert [frames.first for frames in owners] == list(range(SPARES))
     assert [frames.free() for frames in owners] == [1] * SPARES
+    assert used(physmem) == 0
+
+
+def test_filling_near_the_recursion_limit():
+    """What the scheduler calls lets nothing out near the limit: it would be printed on the console.
+
+    Only where a program could call no function at all any more, MicroPython does not enter it. Spares that could not be
+    made are made later.
+    """
+    if not LOCKS:
+        return
+    physmem = system()
+    module = sys.modules["physmem_frames"]
+    fill = module._fill_spares_when_possible
+    escaped = []
+    deepest = [0]
+
+    def descend(depth):
+        try:
+            fill(None)
+        except BaseException as error:
+            escaped.append((depth, error))
+        deepest[0] = depth
+        descend(depth + 1)
+
+    pairs = use_up(physmem)
+    raises(RuntimeError, descend, 0)
+    assert deepest[0] >= 10 and not [depth for depth, _ in escaped if depth < deepest[0]], (escaped, deepest[0])
+    assert not [error for _, error in escaped if not isinstance(error, RuntimeError)]
+    # The scheduler calls it there.
+    left = [0]
+
+    def descend_and_run(depth):
+        left[0] = depth
+        micropython.schedule(fill, None)
+        for _ in range(QUEUE):
+            pass
+        descend_and_run(depth + 1)
+
+    for frames, _ in pairs:
+        frames.free()
+    pairs = use_up(physmem)
+    raises(RuntimeError, descend_and_run, 0)
+    run_scheduled()
+    module.fill_spares()
+    assert left[0] >= 8 and spares() == SPARES
+    for frames, _ in pairs:
+        frames.free()
+    assert used(physmem) == 0
+
+
+def test_filling_with_the_heap_full():
+    """It lets nothing out then either, and makes the spares when there is room again."""
+    if not LOCKS:
+        return
+    physmem = system()
+    module = sys.modules["physmem_frames"]
+    pairs = use_up(physmem)
+    hog = None
+    escaped = [None]
+    gc.collect()
+    for size in (1 << 20, 1 << 16, 1 << 12, 256, 32, 1):
+        try:
+            while True:
+                hog = (hog, bytearray(size))
+        except MemoryError:
+            pass
+    try:
+        module._fill_spares_when_possible(None)
+    except BaseException as error:
+        escaped[0] = error
+    hog = None
+    gc.collect()
+    assert escaped[0] is None
+    module.fill_spares()
+    assert spares() == SPARES
+    for frames, _ in pairs:
+        frames.free()
     assert used(physmem) == 0

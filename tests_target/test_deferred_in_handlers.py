@@ -67,7 +67,7 @@ class Holder:
     def take(self, frames, action, count):
         """Enter `frames`, just allocated."""
         first = frames.first
-        if frames.count != count or frames.owner is not self.mark or frames.first_and_bits & 15:
+        if frames.count != count or frames.owner is not self.mark or frames.state != "allocated":
             self.blame("not what was allocated", first)
         frame = first
         while frame < first + count:
@@ -285,7 +285,7 @@ def test_only_shared_regions():
         (1, None, psram, "NotPermitted"),
         (1, PSRAM, None, "NotPermitted"),
         (1, PSRAM + 5 * FRAME, None, "NotPermitted"),
-        (1, 0x40000000, None, "NotPermitted"),  # a region of its own would need heap
+        (1, 0x40000000, None, "AddressOutOfRange"),
         (1, None, "dram", "InvalidArgument"),
         (0, None, None, "ZeroAllocation"),
         (FRAMES + 1, None, None, "MemoryError"),

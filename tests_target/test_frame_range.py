@@ -371,8 +371,9 @@ def test_region_types_are_three():
         region = PhysicalMemoryRegion(FrameRange(1, 2), typ)
         assert region.typ == typ
         assert region.frames == FrameRange(1, 2)
-    for wrong in ("free", None, 0, FrameRange(1, 2)):
-        raises(PhysMemError, PhysicalMemoryRegion, FrameRange(1, 2), wrong, code="InvalidArgument")
+    raises(PhysMemError, PhysicalMemoryRegion, FrameRange(1, 2), "free", code="InvalidArgument")
+    for wrong in (None, 0, b"Free", FrameRange(1, 2)):
+        raises(TypeError, PhysicalMemoryRegion, FrameRange(1, 2), wrong)
 
 
 def test_physical_memory_region_of_a_region():

@@ -7,6 +7,7 @@ arithmetic takes part.
 
 import sys
 
+from name_maps import NAMES, PAGES, check_map
 from random_numbers import RandomNumbers
 from snapshot import of_system
 from support import fresh_physmem, raises, scaled, without_a_system
@@ -206,6 +207,107 @@ def test_anonymous_and_named():
     ]
     pieces = [physmem.allocate_frames(2, region="b").region.name for _ in range(3)]
     assert sorted(pieces) == ["b", "b.1", "b.2"]  # `region=` means all pieces of it
+
+
+def test_the_names_of_random_maps():
+    """With names that `init` makes up itself: it ends, names are unique, given ones stay where they were given.
+
+    Two runs of one map have the same result. tests_host/test_name_maps.py searches further.
+    """
+    physmem = fresh_physmem()
+    numbers = RandomNumbers(22)
+
+    def entries():
+        return [(numbers.choice(NAMES), numbers.below(PAGES), numbers.below(5)) for _ in range(numbers.below(5))]
+
+    for _ in range(scaled(3000, 60, 20)):
+        check_map(physmem, without_a_system, entries(), entries())
+
+
+def test_a_piece_does_not_take_a_name_that_was_given():
+    """Pieces take the lowest number that is left, above and below the memory of the given name."""
+    for other in (BASE - PAGE, BASE + 16 * PAGE):
+        physmem = fresh_physmem()
+        entries = [("sram.1", other, PAGE), ("sram", BASE, 16 * PAGE)]
+        physmem.init(entries, [(BASE + 4 * PAGE, PAGE), ("sram.3", BASE + 8 * PAGE, PAGE)])
+        names = {region.name: (region.base - BASE) // PAGE for region in physmem.regions()}
+        assert names.pop("sram.1") == (other - BASE) // PAGE
+        assert names == {"sram": 0, "reserved.%x" % (BASE + 4 * PAGE): 4, "sram.2": 5, "sram.3": 8, "sram.4": 9}
+        assert sorted([physmem.allocate_frames(3, region="sram").region.name for _ in range(3)])[0] == "sram"
+
+
+def test_a_name_for_an_unknown_address_that_was_given():
+    """The reserved region of an unknown address gets a name that no region has."""
+    physmem = fresh_physmem()
+    physmem.init([("unknown.40004000", BASE, PAGE), ("unknown.40004000.1", BASE + PAGE, PAGE)])
+    physmem.allocate_frames_at(0x40004000, 1, unknown=True)
+    assert [region.name for region in physmem.regions()][2] == "unknown.40004000.2"
+
+
+def test_one_name_for_two_regions():
+    """It is refused, in both orders, and says where both are. Entries that become one region may share it."""
+    for first, second, reserved in (
+        (("a", BASE, PAGE), ("a", BASE + 4 * PAGE, PAGE), False),
+        (("a", BASE, PAGE), ("a", BASE + PAGE, PAGE), False),  # they touch, but have names
+        (("a", BASE, PAGE), ("a", BASE + 4 * PAGE, PAGE), True),
+    ):
+        for order in ((first, second), (second, first)):
+            physmem = fresh_physmem()
+            entries = order[:1], order[1:]
+            arguments = entries if reserved else (order,)
+            error = raises(physmem.PhysMemError, physmem.init, *arguments, code="InvalidArgument")
+            for text in ("named a,", "%x" % first[1], "%x" % second[1], "rename one"):
+                assert text in str(error), error
+            assert physmem.regions() == []
+    physmem = fresh_physmem()
+    a = physmem.Region("a", BASE, 4 * PAGE)
+    others = [("b", BASE, 4 * PAGE), a, ("a", BASE + 256 * PAGE, 4 * PAGE)]
+    raises(physmem.PhysMemError, physmem.init, others, code="InvalidArgument")
+    physmem.init([("a", BASE, 4 * PAGE), ("a", BASE + 2 * PAGE, 4 * PAGE)])
+    assert [(region.name, region.frames) for region in physmem.regions()] == [("a", 6)]
+
+
+def test_the_first_name_given_stays():
+    """Of the names of merged entries the first one given stays, wherever it lies."""
+    a, b, low, wide = ("a", BASE, 4), ("b", BASE, 4), ("low", BASE - 2 * PAGE, 4), ("wide", BASE - PAGE, 16)
+    for entries in ((a, b), (b, a), (a, b, low), (low, b), (b, low), (wide, a), (a, wide), (low, wide, a)):
+        physmem = fresh_physmem()
+        physmem.init([(name, base, pages * PAGE) for name, base, pages in entries])
+        assert [region.name for region in physmem.regions()] == [entries[0][0]], entries
+
+
+def test_two_regions_of_one_memory():
+    """The first one given stays; the other must have nothing in use. A name that was given before replaces both."""
+    for used, code in ((0, None), (1, "NotPermitted")):
+        physmem = fresh_physmem()
+        pair = [physmem.Region(name, BASE, 4 * PAGE) for name in "ab"]
+        pair[used].alloc(2)
+        if code is None:
+            physmem.init(pair)
+            assert physmem.regions() == pair[:1] and pair[0].used_frames == 2
+            assert pair[1].alloc(1) == physmem.OUT_OF_MEMORY
+        else:
+            raises(physmem.PhysMemError, physmem.init, pair, code=code)
+            assert pair[1].used_frames == 2
+    physmem = fresh_physmem()
+    region = physmem.Region("b", BASE, 4 * PAGE)
+    physmem.init([("a", BASE, 4 * PAGE), region])
+    assert [found.name for found in physmem.regions()] == ["a"] and region not in physmem.regions()
+
+
+def test_memory_of_the_heap():
+    """A base of None takes memory of the heap, at a multiple of the frame size; a call that fails gives it back."""
+    physmem = fresh_physmem()
+    system = sys.modules["physmem_system"]
+    wrong = [("a", None, 8 * 512, 512, "DMA"), ("bad", BASE, PAGE, 48)]
+    raises(physmem.PhysMemError, physmem.init, wrong, code="InvalidArgument")
+    assert system._held == []
+    physmem.init([("a", None, 8 * 512, 512, "DMA")], [("r", None, 512, 256)])
+    a, r = physmem.region("a"), physmem.region("r")
+    assert (a.frames, a.base % 512, r.frames, r.base % 256) == (8, 0, 2, 0)
+    frames = physmem.allocate_frames(8)
+    frames.view[:] = b"x" * (8 * 512)
+    assert bytes(frames.view[-2:]) == b"xx"
 
 
 def test_attributes_as_words_and_bits():

@@ -6,6 +6,7 @@ they are.
 """
 
 import hard_interrupts
+import machine
 import physmem
 import physmem_engine as engine
 import viper_engine
@@ -71,7 +72,7 @@ class Split:
 
     def __init__(self, region, frame):
         self.frame = frame
-        self.make = engine.split_or_join
+        self.make = engine.join_or_split
         self.arguments = (region.address, frame)
 
     def by_viper(self, address):
@@ -80,6 +81,21 @@ class Split:
 
     def __repr__(self):
         return "split at %d" % self.frame
+
+
+class Resize:
+    """The allocation of `old` frames at `first` made one of `n` frames, in place."""
+
+    def __init__(self, region, first, old, n):
+        self.all = first, old, n
+        self.make = lambda address: engine.resize_allocation(address, first, old, n)
+        self.arguments = (region.address,)
+
+    def by_viper(self, address):
+        return viper_engine.resize_allocation(address, *self.all)
+
+    def __repr__(self):
+        return "resize_allocation%r" % (self.all,)
 
 
 BEFORE, DURING, AFTER = range(3)
@@ -118,6 +134,7 @@ class Interrupted:
         for calls in ((program, handler), (handler, program)):
             state = array("I", self.before)
             answers = [call.by_viper(addressof(state)) for call in calls]
+            state[engine.STATE_VERSION] = self.before[engine.STATE_VERSION]
             if calls[0] is handler:
                 answers.reverse()
             outcomes.append((answers, state))
@@ -224,3 +241,85 @@ def test_constraints_and_splits():
     """
     sweep(lambda region: [Within(region, 4, 0), Within(region, 4, 28), Split(region, 50)], handlers)
     sweep(lambda region: [Within(region, 16, 0)], lambda region: list(handlers(region))[:-1])
+
+
+def test_resizing():
+    """Grown and shrunk within a word and across words, while the frames behind are taken, and the allocation freed."""
+    sweep(
+        lambda region: [
+            Resize(region, *sizes) for sizes in ((8, 22, 24), (8, 22, 5), (36, 40, 60), (36, 40, 10), (36, 40, 70))
+        ],
+        handlers,
+    )
+    sweep(
+        lambda region: [RawCall(region, what, how) for what, how in ((6, -1), (64, -1), (30, 2), (36, 0))],
+        lambda region: [Resize(region, *sizes) for sizes in ((8, 22, 24), (36, 40, 60), (36, 40, 10))],
+    )
+
+
+def interrupts_are_masked():
+    before = machine.disable_irq()
+    machine.enable_irq(before)
+    return bool(before)
+
+
+class Refused:
+    """What a hard interrupt does to a region: every call that changes its state, in the order of `calls`."""
+
+    def __init__(self, address, calls):
+        self.address = address
+        self.calls = calls
+        self.begin()
+
+    def begin(self):
+        self.answers = array("i", [99] * 16)
+
+    def tick(self, source):
+        alloc, alloc_aligned, alloc_at, free = self.calls
+        address = self.address
+        answers = self.answers
+        answers[0] = alloc(1)
+        answers[1] = alloc(40)
+        answers[2] = alloc(150)
+        answers[3] = alloc_aligned(2, 2)
+        answers[4] = alloc_aligned(190, 2)
+        answers[5] = alloc_at(110, 40)
+        answers[6] = alloc_at(99, 2)
+        answers[7] = free(8)
+        answers[8] = free(9)
+        answers[9] = engine.allocate_within(address, 3, 1, 0, 101, FRAMES)
+        answers[10] = engine.allocate_within(address, 90, 1, 0, 101, FRAMES)
+        answers[11] = engine.join_or_split(address, 50)
+        answers[12] = engine.resize_allocation(address, 116, 3, 84)
+        answers[13] = engine.resize_allocation(address, 116, 84, 3)
+        answers[14] = engine.forget_fewest(address)
+        answers[15] = alloc(0)
+
+
+def test_handlers_and_regions_that_are_not_shared():
+    """A hard interrupt handler is refused every call, and changes nothing, with the lock of a second core or without.
+
+    The same calls work in a region that is SHARED. After each, interrupts are enabled and the spin lock is free.
+    """
+    spin_lock = array("I", [1])  # stands in for a register, and always reads as free
+    for lock, permitted in ((0, False), (addressof(spin_lock) | 3, False), (1, True), (addressof(spin_lock) | 1, True)):
+        region = physmem.Region("plain", BASE, FRAMES * 4096)
+        region._state[engine.STATE_LOCK] = lock
+        for first, n in ALLOCATIONS[1:3]:
+            assert region.alloc_at(first, n) == first
+        before = bytes(region._state)
+        refused = Refused(region.address, engine.raw_calls(region._state))
+        granted = [0, 76, engine.OUT_OF_MEMORY, 1, engine.OUT_OF_MEMORY, engine.ADDRESS_NOT_FREE]
+        granted += [engine.ADDRESS_NOT_FREE, 22, engine.NOT_ALLOCATED, 116, engine.OUT_OF_MEMORY, 0, 84, 3, 0]
+        hard_interrupts.once(20, refused.tick)
+        while refused.answers[15] == 99:
+            pass
+        assert refused.answers[15] == engine.ZERO_ALLOCATION
+        wanted = granted if permitted else [engine.NOT_PERMITTED] * 15
+        assert list(refused.answers)[:15] == wanted, (lock, list(refused.answers))
+        assert not interrupts_are_masked()
+        if not permitted:
+            assert bytes(region._state) == before
+            refused.tick(None)  # the program itself is permitted
+            assert list(refused.answers)[:15] == granted, (lock, list(refused.answers))
+        assert region.check() == []

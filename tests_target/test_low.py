@@ -341,11 +341,11 @@ def test_queue_of_the_scheduler_is_full():
 def test_region_that_grows():
     """A region that `allocate_frames_at` extends is still watched."""
     physmem = system()
-    with physmem.allocate_frames_at(0x40000000, 2) as registers:
+    with physmem.allocate_frames_at(0x40000000, 2, unknown=True) as registers:
         region = registers.region
         told = Told()
         physmem.on_low(region, 2, told)
-    assert physmem.allocate_frames_at(0x40000000, 3).region is region and told.since() == 1
+    assert physmem.allocate_frames_at(0x40000000, 3, unknown=True).region is region and told.since() == 1
     assert region.frames == 3
 
 

@@ -4,6 +4,8 @@ Both get the same operations on equal states. After each operation every word is
 the viper code with brute force on the host, and this test carries their result over to the boards.
 """
 
+import gc
+import sys
 from array import array
 
 import machine
@@ -13,7 +15,7 @@ import physmem_state
 import physmem_thumb as thumb
 from physmem_engine import STATE_LOCK, STATE_VERSION
 from random_numbers import RandomNumbers
-from support import scaled
+from support import fresh_physmem, sample, scaled
 import viper_engine
 from uctypes import addressof
 
@@ -34,8 +36,14 @@ _LARGEST_VERSION = (1 << 30) - 1
 PLAIN = 0
 SHARED = 1
 SPIN_LOCKED = 2
-KINDS = (PLAIN, SHARED, SPIN_LOCKED)
+PLAIN_SPIN_LOCKED = 3  # a region that is not shared, on a chip with two cores
+KINDS = (PLAIN, SHARED, SPIN_LOCKED, PLAIN_SPIN_LOCKED)
 FREE_LOCK = 1
+
+
+def lock_word(shared, spin_lock):
+    """Return the lock word of a state of that kind; `spin_lock` stands in for the register."""
+    return (0, 1, addressof(spin_lock) | 1, addressof(spin_lock) | 3)[shared]
 
 
 class Pair:
@@ -44,11 +52,11 @@ class Pair:
     def __init__(self, frames, first_number, shared=PLAIN):
         self.frames = frames
         self.viper = physmem_state.new_state(frames, first_number)
-        self.thumb = physmem_state.new_state(frames, first_number, shared != PLAIN)
+        self.thumb = physmem_state.new_state(frames, first_number)
         self.shared = shared
         self.spin_lock = array("I", [FREE_LOCK])
-        if shared:
-            self.thumb[STATE_LOCK] = 1 | (addressof(self.spin_lock) if shared == SPIN_LOCKED else 0)
+        self.viper[STATE_LOCK] = 0  # not the one of a chip with two cores
+        self.thumb[STATE_LOCK] = lock_word(shared, self.spin_lock)
         self.viper_address = addressof(self.viper)
         self.thumb_address = addressof(self.thumb)
         self.operations = 0
@@ -60,7 +68,7 @@ class Pair:
         self.spin_lock[0] = FREE_LOCK
         answer = viper_engine.serve(self.viper_address, what, how)
         other = thumb.serve(self.thumb_address, what, how)
-        if self.shared == SPIN_LOCKED:
+        if self.shared >= SPIN_LOCKED:
             given_back = self.spin_lock[0] != FREE_LOCK
             assert given_back == (self.thumb[STATE_VERSION] != version), "serve(%d, %d): %s" % (what, how, given_back)
         if answer != other or self.thumb != self.viper:
@@ -71,7 +79,7 @@ class Pair:
 
     def gives_back(self):
         """Check that calls that all take the spin lock have given it back since the last time, if there is one."""
-        assert self.shared != SPIN_LOCKED or self.spin_lock[0] != FREE_LOCK
+        assert self.shared < SPIN_LOCKED or self.spin_lock[0] != FREE_LOCK
         self.spin_lock[0] = FREE_LOCK
 
     def try_and_undo(self, what, how):
@@ -250,7 +258,7 @@ def test_random_operations_with_the_lock():
 
     A call gives a spin lock back exactly if it counts the version up.
     """
-    for shared in (SHARED, SPIN_LOCKED):
+    for shared in (SHARED, SPIN_LOCKED, PLAIN_SPIN_LOCKED):
         random_operations(shared, scaled(600, 600, 20))
 
 
@@ -329,9 +337,8 @@ STAND_IN = array("I", [FREE_LOCK])
 
 def new_state(shared):
     """Return a state of 64 frames that has that kind of lock."""
-    state = physmem_state.new_state(64, 0, shared != PLAIN)
-    if shared == SPIN_LOCKED:
-        state[STATE_LOCK] = addressof(STAND_IN) | 1
+    state = physmem_state.new_state(64, 0)
+    state[STATE_LOCK] = lock_word(shared, STAND_IN)
     return state
 
 
@@ -394,6 +401,21 @@ def test_holding():
         assert not interrupts_are_masked()
 
 
+def test_filling():
+    """Both store the same words, and none before or behind."""
+    for nbytes in (0, 32, 64, 96, 512):
+        for half in (0, 0x8000, 0xFFFF, 0x1234):
+            found = []
+            for function in (viper_engine.fill, thumb.fill, engine.fill_memory):
+                words = array("I", range(1, 1 + nbytes // 4 + 16))
+                function(addressof(words), 32, nbytes, half)
+                found.append(words)
+            expected = array("I", range(1, 1 + len(words)))
+            for i in range(8, 8 + nbytes // 4):
+                expected[i] = half << 16 | half
+            assert found == [expected] * 3, (nbytes, half)
+
+
 def test_comparison_finds_a_difference():
     """One bit of one word is enough to fail."""
     for shared in KINDS:
@@ -407,3 +429,230 @@ def test_comparison_finds_a_difference():
             except AssertionError:
                 continue
             raise AssertionError("a difference in word %d went unseen" % i)
+
+
+def both_roads(frames=64):
+    """Return the direct calls and the closures of two equal states, and the states."""
+    states = [physmem_state.new_state(frames, 5) for _ in range(2)]
+    return thumb.direct_calls(engine._CONVERTERS)(states[0]), engine.closure_calls(states[1]), states
+
+
+class Unusual(int):
+    pass
+
+
+class Shifts:
+    """Not an integer, but it can be converted and shifted like one."""
+
+    def __int__(self):
+        return 1
+
+    def __rshift__(self, other):
+        return 0
+
+
+VALUES = (0, 1, 2, 3, 4, 31, 32, 33, 60, 63, 64, 65, 100, 1 << 29, (1 << 30) - 1, 1 << 30, 1 << 31, 1 << 32)
+VALUES += ((1 << 32) + 1, (1 << 62) + 1, 1 << 64, -1, -2, -(1 << 30), -(1 << 30) - 1, 1 - (1 << 31), -(1 << 32), True)
+VALUES += (False, None, 1.0, 0.0, 1.5, "a", b"", (), [1], {}, Unusual(1), Shifts(), len, bytearray(4), ..., int)
+
+
+def outcome(call, *arguments):
+    try:
+        return call(*arguments)
+    except TypeError as error:
+        return str(error)
+
+
+def test_direct_calls_and_closures():
+    """The same result, sentence and state for every value in every place; what is refused changes nothing."""
+    direct, closures, states = both_roads()
+    few = sample(VALUES, 5)
+    before = array("I", states[0])
+    granted = 0
+    for which in range(4):
+        for value in sample(VALUES, 2):
+            for other in few if which in (1, 2) else (None,):
+                arguments = (value,) if which in (0, 3) else (value, other)
+                answers = outcome(direct[which], *arguments), outcome(closures[which], *arguments)
+                assert answers[0] == answers[1] and states[0] == states[1], (which, arguments, answers)
+                if isinstance(answers[0], str) or answers[0] < -1:
+                    before[STATE_VERSION] = states[0][STATE_VERSION]  # a chip with two cores counts each section
+                    assert states[0] == before, (which, arguments)
+                    continue
+                granted += 1
+                for state in states:
+                    for first, n in ((0, 4), (60, 2)):  # what the next calls find in use
+                        engine.closure_calls(state)[2](first, n)
+                before[:] = states[0]
+                if which != 3 and granted % 3 == 0:
+                    for state in states:
+                        state[:] = physmem_state.new_state(64, 5)
+                    before[:] = states[0]
+    assert granted > scaled(30, 30, 5)
+
+
+def test_random_direct_calls():
+    """Seeded calls by both roads: the same results and words, on regions of many sizes."""
+    numbers = RandomNumbers(8)
+    below = numbers.below
+    for frames in (1, 31, 33, 64, 100, 1056, 2048):
+        direct, closures, states = both_roads(frames)
+        live = []
+        for _ in range(scaled(600, 600, 60)):
+            which = below(4)
+            first, n = below(frames + 10), below(40) if below(6) else below(200)
+            if which == 3 and live and below(4):
+                first = live.pop(below(len(live)))
+            arguments = ((n,), (n, (0, 1, 2, 3, 4, 16, 32, 64, 128)[below(9)]), (first, n), (first,))[which]
+            answer = direct[which](*arguments)
+            assert answer == closures[which](*arguments) and states[0] == states[1], (frames, which, arguments, answer)
+            if which < 3 and answer >= 0:
+                live.append(answer)
+        assert physmem_state.check(states[0]) == []
+
+
+def test_direct_calls_while_collecting():
+    """They are made with a collection at every allocation, and each keeps alive all that it uses: the state, what
+    converts its arguments, and the machine code. They outlive the modules that made them."""
+    before = gc.threshold()
+    gc.threshold(1)
+    try:
+        fresh = fresh_physmem()
+        make = sys.modules["physmem_engine"].raw_calls
+        assert make is not engine.raw_calls
+        regions = [make(physmem_state.new_state(256, 0)) for _ in range(8)]
+    finally:
+        gc.threshold(before)
+    names = sys.modules["physmem_engine"].__dict__
+    converters = names["_CONVERTERS"]
+    for name in ("_CONVERTERS", "raw_calls", "serve_call", "closure_calls"):
+        del names[name]
+    del make, fresh, names, converters
+    for name in list(sys.modules):
+        if name.startswith("physmem") and name != "physmem_board":
+            del sys.modules[name]
+    gc.collect()
+    rubbish = [bytearray(b"\xff" * size) for size in (16, 32, 48, 64, 96, 128, 160, 200, 256) * 8]
+    gc.collect()
+    for alloc, alloc_aligned, alloc_at, free in regions:
+        answers = [alloc(1), alloc(3), alloc_aligned(4, 8), alloc_at(100, 2), free(0), free(1), free(8), free(100)]
+        assert answers + [alloc(256), free(False), alloc(True)] == [0, 1, 8, 100, 1, 3, 4, 2, 0, 256, 0] and rubbish
+        for call, arguments, name in ((alloc, ("x",), "n "), (alloc_at, (1, None), "n "), (free, (0.5,), "frame ")):
+            assert outcome(call, *arguments).startswith(name)
+    sys.modules.update(MODULES)
+
+
+MODULES = {name: module for name, module in sys.modules.items() if name.startswith("physmem")}
+
+
+class Other:
+    """Names of physmem_thumb have other values in a ``with`` block."""
+
+    def __init__(self, **names):
+        self.names = names
+
+    def __enter__(self):
+        self.before = {name: getattr(thumb, name, None) for name in self.names}
+        for name, value in self.names.items():
+            setattr(thumb, name, value)
+
+    def __exit__(self, *exception):
+        for name, value in self.before.items():
+            if value is None:
+                delattr(thumb, name)
+            else:
+                setattr(thumb, name, value)
+
+
+class Implementation:
+    def __init__(self, _mpy):
+        self._mpy = _mpy
+
+
+class System:
+    def __init__(self, _mpy):
+        self.implementation = Implementation(_mpy)
+
+
+def is_direct(**names):
+    """Return whether raw calls are direct where physmem_thumb has these other names."""
+    with Other(**names):
+        return thumb.direct_calls(engine._CONVERTERS) is not None
+
+
+def test_the_road_of_this_board():
+    """The raw calls of every board that runs Thumb code are direct, and a change of any guard makes them closures."""
+    assert is_direct() and engine.raw_calls is not engine.closure_calls
+    for guard in ("_version_is_known", "_objects_are_known", "_code_is_known", "_works"):
+        assert not is_direct(**{guard: lambda *_: False}), guard
+        assert is_direct(**{guard: lambda *_: True}), guard
+    # The version of machine code.
+    version = sys.implementation._mpy
+    assert is_direct(sys=System(version))
+    for bit in range(10):
+        assert not is_direct(sys=System(version ^ 1 << bit)), bit
+    # The layout of objects: attributes that functions do not have, a word that differs, one that does not, and a
+    # function that does not do what its code says.
+    for name in ("__name__", "__globals__"):
+        assert not is_direct(hasattr=lambda thing, asked, name=name: asked == name), name
+    word, halfword, redirect = thumb._word, thumb._halfword, thumb._redirect
+    for wrong in range(4):
+
+        def more(thing, i, wrong=wrong):
+            return word(thing, i) + (i == wrong and thing is not thumb.serve)
+
+        assert not is_direct(_word=more), wrong
+    assert not is_direct(_redirect=lambda function, table, code: None)
+    # The code: the prologue and each of the branches.
+    for wrong in range(5):
+
+        def changed(address, i, wrong=wrong):
+            return halfword(address, i) ^ (i == wrong) << 15
+
+        assert not is_direct(_halfword=changed), wrong
+    assert is_direct(_word=word, _halfword=halfword, _redirect=redirect)
+
+
+def test_the_trial_of_the_direct_calls():
+    """Calls that do less than the closures do fail it: each result, TypeErrors, and the state at the end."""
+    assert thumb._works(thumb._maker_of_calls(engine._CONVERTERS)) and thumb._works(engine.closure_calls)
+    for which in range(4):
+        for wrong in range(1, 3):
+
+            def calls(state, which=which, wrong=wrong):
+                made = list(engine.closure_calls(state))
+                right = made[which]
+                if wrong == 1:  # another result
+                    made[which] = lambda *arguments: right(*arguments) ^ 1
+                else:  # no TypeError
+
+                    def call(*arguments):
+                        try:
+                            return right(*arguments)
+                        except TypeError:
+                            return -1
+
+                    made[which] = call
+                return made
+
+            assert not thumb._works(calls), (which, wrong)
+
+    def spoiling(state):
+        state[engine.STATE_FAILED] = 1
+        return engine.closure_calls(state)
+
+    assert not thumb._works(spoiling)
+
+
+def test_closures_where_the_direct_calls_are_not_known():
+    """An engine that finds this out when it is imported has closures, and the same results."""
+    del sys.modules["physmem_engine"]
+    try:
+        with Other(_works=lambda raw_calls: False):
+            import physmem_engine as other
+        assert other is not engine and other.raw_calls is other.closure_calls
+        alloc, alloc_aligned, alloc_at, free = other.raw_calls(physmem_state.new_state(64, 0))
+        assert [alloc(3), alloc_aligned(2, 4), alloc_at(40, 9), free(0), free(1)] == [0, 4, 40, 3, engine.NOT_ALLOCATED]
+        assert outcome(alloc, None) == "n must be an integer, not NoneType: give a number of frames"
+    finally:
+        sys.modules["physmem_engine"] = engine

@@ -1,5 +1,6 @@
 """The names of the module `physmem`: those of the contract and no others, on every runner."""
 
+import builtins
 import sys
 
 from public_names import CHANGING, MODULES_OF_VOCABULARY, TABLE, VOCABULARY, without_dunders
@@ -42,3 +43,13 @@ def test_the_vocabulary_is_loaded_when_it_is_named():
         assert getattr(physmem, name) is not None
     assert loaded() == list(MODULES_OF_VOCABULARY)
     assert without_dunders(physmem.__dict__) == sorted(TABLE)
+
+
+def test_a_star_replaces_no_builtin():
+    """``from physmem import *`` takes the names of the table, none of which is that of a builtin."""
+    names = {}
+    exec("from physmem import *", names)
+    names.pop("__builtins__", None)
+    assert without_dunders(names) == sorted(TABLE)
+    assert [name for name in names if hasattr(builtins, name)] == []
+    assert booted().map is sys.modules["physmem_map"].map

@@ -85,15 +85,18 @@ def test_cold_without_a_memory_map():
     physmem = fresh_physmem()
     calls = []
 
-    def hook(n, nbytes):
-        calls.append(n)
+    def hook(request):
+        calls.append(request.frames)
 
     physmem.on_exhausted(hook)
     raises(physmem.PhysMemError, physmem.allocate_frames, 1, code="NotInitialized")
     assert calls == []
     physmem.init([("sram", 0x20100000, 16 * 4096)])
     raises(MemoryError, physmem.allocate_frames, 17)
-    assert calls == [17]
+    assert calls == []  # no region could ever have so many
+    physmem.allocate_frames(3)
+    raises(MemoryError, physmem.allocate_frames, 14)
+    assert calls == [14]
 
 
 def exercise(physmem, results):

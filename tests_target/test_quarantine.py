@@ -174,8 +174,8 @@ def test_addresses_of_no_region():
     physmem = machine.reset()
     wanted = [(0x40004000, 1), (0x40005000, 2), (0x40007000, 1), (0xE0000000, 4)]
     for addr, count in (wanted[1], wanted[0], wanted[2], wanted[3]):
-        physmem.allocate_frames_at(addr, count).map()
-    not_mapped = physmem.allocate_frames_at(0x50000000, 1)
+        physmem.allocate_frames_at(addr, count, unknown=True).map()
+    not_mapped = physmem.allocate_frames_at(0x50000000, 1, unknown=True)
     for _ in range(2):
         regions = len(physmem.regions())
         physmem = machine.reset()
@@ -190,7 +190,7 @@ def test_addresses_of_no_region():
         assert frames.region.attrs & physmem.RESERVED
         frames.unmap().free()
     assert physmem.quarantined() == [] and physmem.check() == []
-    assert physmem.allocate_frames_at(0x40005000, 2).free() == 2
+    assert physmem.allocate_frames_at(0x40005000, 2, unknown=True).free() == 2
     physmem = machine.reset()
     assert physmem.quarantined() == [] and len(physmem.regions()) == 2
 
@@ -199,13 +199,13 @@ def test_a_region_that_grew():
     """Parts of an extended region of unknown addresses are each there again."""
     machine = one_region()
     physmem = machine.reset()
-    physmem.allocate_frames_at(0x40000000, 1).free()
-    first, second = physmem.allocate_frames_at(0x40000000, 5).split_at(2)
+    physmem.allocate_frames_at(0x40000000, 1, unknown=True).free()
+    first, second = physmem.allocate_frames_at(0x40000000, 5, unknown=True).split_at(2)
     assert first.region is second.region and first.region.frames == 5
     second.map()
     physmem = machine.reset()
     assert places(physmem) == [(0x40002000, 3)]
-    assert physmem.allocate_frames_at(0x40000000, 2).count == 2
+    assert physmem.allocate_frames_at(0x40000000, 2, unknown=True).count == 2
     raises(physmem.PhysMemError, physmem.allocate_frames_at, 0x40004000, 1, code="AddressNotFree")
     assert physmem.check() == []
 
@@ -316,7 +316,7 @@ def test_with_the_heap_locked():
     physmem = machine.reset()
     for _ in range(20):
         physmem.allocate_frames(2).map()
-    physmem.allocate_frames_at(0xE0000000, 1).map()
+    physmem.allocate_frames_at(0xE0000000, 1, unknown=True).map()
     physmem = machine.reset()
     owners = physmem.quarantined()
     count = heap = refused = 0
@@ -387,7 +387,7 @@ def test_power_off():
     machine = one_region()
     physmem = machine.reset()
     physmem.allocate_frames(4).map()
-    physmem.allocate_frames_at(0x40000000, 1).map()
+    physmem.allocate_frames_at(0x40000000, 1, unknown=True).map()
     machine.power_off()
     physmem = machine.reset()
     assert physmem.quarantined() == physmem.dropped() == [] and used(physmem) == 0

@@ -6,12 +6,14 @@ is free again. On MPS2_AN500 and MPS2_AN505 every address of one region is a big
 """
 
 import gc
+import sys
 
 import micropython
 import physmem
 from array import array
 from random_numbers import RandomNumbers
-from support import scaled
+from scheduled import run_scheduled
+from support import raises, scaled
 
 TIMEOUT = 300
 
@@ -262,3 +264,141 @@ def test_a_bound_call_keeps_the_metadata_of_its_region():
             assert [call(5, 3), call(7, 1)] == [5, physmem.ADDRESS_NOT_FREE]
         else:
             assert [call(0), call(256)] == [physmem.NOT_ALLOCATED, physmem.ADDRESS_OUT_OF_RANGE]
+
+
+BOARDS = ("qemu", "rp2")
+
+
+def test_which_calls():
+    """On the boards the raw calls jump into the machine code; elsewhere they are closures."""
+    engine = sys.modules["physmem_engine"]
+    assert (engine.raw_calls is engine.closure_calls) == (sys.platform not in BOARDS)
+
+
+class Unusual(int):
+    pass
+
+
+NO_INTEGERS = (None, 1.0, 0.0, float("nan"), "1", b"1", (1,), [1], {}, object(), len, int, Unusual(1), ...)
+
+
+def wrong_arguments():
+    """Generate the name of a call, its arguments, and the name and value of the one that is not an integer."""
+    for value in NO_INTEGERS:
+        yield "alloc", (value,), "n", value
+        yield "free", (value,), "frame", value
+        yield "alloc_aligned", (value, 1), "n", value
+        yield "alloc_aligned", (1, value), "align_frames", value
+        yield "alloc_aligned", (value, value), "n", value
+        yield "alloc_at", (value, 1), "frame", value
+        yield "alloc_at", (3, value), "n", value
+        yield "alloc_at", (value, value), "frame", value
+
+
+def test_what_is_not_an_integer():
+    """It is a TypeError that names the argument and says what was given and what to give. No byte changes."""
+    region = physmem.Region("r", 0x10000000, 70 * 4096)
+    assert region.alloc(2) == 0 and region.alloc(1) == 2
+    state = bytes(region._state)
+    for name, arguments, argument, value in wrong_arguments():
+        error = raises(TypeError, getattr(region, name), *arguments)
+        sentence = "%s must be an integer, not %s: give a number of frames" % (argument, type(value).__name__)
+        assert str(error) == sentence, (name, arguments, error)
+        assert bytes(region._state) == state, (name, arguments)
+
+
+def test_what_is_not_an_integer_under_a_locked_heap():
+    """The sentence is made before. No call says that the heap is locked."""
+    region = physmem.Region("r", 0x10000000, 70 * 4096)
+    cases = list(wrong_arguments())
+    calls = [getattr(region, name) for name, _, _, _ in cases]
+    found = [None] * len(cases)
+    locks = hasattr(gc, "mem_alloc")  # CPython's stand-in does not lock
+    state = bytes(region._state)
+    i = 0
+    while i < len(cases):
+        call, arguments = calls[i], cases[i][1]
+        one, other = arguments[0], arguments[-1]
+        two = len(arguments) == 2
+        micropython.heap_lock()
+        try:
+            if two:
+                call(one, other)
+            else:
+                call(one)
+        except TypeError as error:
+            found[i] = error
+        finally:
+            micropython.heap_unlock()
+        assert found[i] is not None and (not locks or "locked" not in str(found[i])), (cases[i], found[i])
+        i += 1
+    assert bytes(region._state) == state
+
+
+def test_bools_are_integers():
+    region = physmem.Region("r", 0x10000000, 70 * 4096)
+    assert (region.alloc(True), region.alloc_aligned(True, True), region.alloc_at(3, True)) == (0, 1, 3)
+    assert (region.alloc(False), region.alloc_aligned(1, False)) == (physmem.ZERO_ALLOCATION, physmem.UNALIGNED_ADDRESS)
+    assert region.alloc_at(True, 1) == physmem.ADDRESS_NOT_FREE
+    assert (region.free(False), region.free(True), region.free(True)) == (1, 1, physmem.NOT_ALLOCATED)
+
+
+def test_numbers_of_arguments():
+    """Too few, too many, and named ones are TypeErrors, and change nothing."""
+    region = physmem.Region("r", 0x10000000, 70 * 4096)
+    assert region.alloc(2) == 0
+    state = bytes(region._state)
+    for name, right in (("alloc", 1), ("free", 1), ("alloc_aligned", 2), ("alloc_at", 2)):
+        call = getattr(region, name)
+        for count in range(30):
+            if count != right:
+                raises(TypeError, call, *([1] * count))
+        if sys.platform in BOARDS:  # MicroPython ignores what is named in a call of a viper function
+            for named in ({"n": 1}, {"frame": 1}, {"frame": 1, "n": 1}, {"n": 1, "align_frames": 1}):
+                for count in range(right + 1):
+                    raises(TypeError, call, *([1] * count), **named)
+        assert bytes(region._state) == state, name
+
+
+def test_every_way_to_call():
+    """As functions of other functions, of classes and objects, with arguments from a list, and scheduled."""
+    region = physmem.Region("r", 0x10000000, 70 * 4096)
+    alloc, alloc_aligned, alloc_at, free = region.alloc, region.alloc_aligned, region.alloc_at, region.free
+    assert list(map(alloc, (1, 2, 3))) == [0, 1, 3]
+    assert sorted((3, 0, 1), key=free) == [0, 1, 3]  # frees 3, 1 and 2 frames
+    assert alloc_aligned(*[2, 16]) == 0 and alloc_at(*(40, 5)) == 40
+    assert [free(frame) for frame in (0, 40)] == [2, 5]
+
+    class Holder:
+        pass
+
+    holder = Holder()
+    holder.alloc = alloc
+    Holder.free = staticmethod(free)
+    assert holder.alloc(7) == 0 and Holder.free(0) == 7 and holder.free(0) == physmem.NOT_ALLOCATED
+
+    def default(n, alloc=alloc, free=free):
+        return free(alloc(n))
+
+    assert default(33) == 33
+    micropython.schedule(alloc, 9)
+    run_scheduled()
+    assert free(0) == 9 and region.check() == []
+    assert callable(alloc) and repr(alloc) and {alloc: 1}[alloc] == 1 and alloc == region.alloc != free
+
+
+def test_depth():
+    """A call at the end of the stack raises RuntimeError or works; the metadata stay sound."""
+    region = physmem.Region("r", 0x10000000, 70 * 4096)
+
+    def deeper(n):
+        region.free(region.alloc(n))
+        try:
+            region.alloc("n")
+        except TypeError:
+            pass
+        return deeper(n)
+
+    raises(RuntimeError, deeper, 2)
+    region.free(0)
+    assert region.check() == [] and region.used_frames == 0

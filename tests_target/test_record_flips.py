@@ -61,6 +61,7 @@ class Scene:
         self.narrow = physmem.Region("narrow", self.base + 2 * size, size, OTHER_FRAME, physmem.RETAINED)
         self.regions = [self.kept, self.plain, self.narrow]
         self.empty = [array("I", region._state) for region in self.regions]
+        physmem_system.hold_memory(self.backing)
         physmem.init(self.regions)
         self.words = array("I", range((HEADS + SLOTS) * WORDS))
         self.address = addressof(self.words)

@@ -21,9 +21,9 @@ def test_content_survives_resets():
     physmem = machine.reset()
     log = physmem.retain("crash log", 1000)
     assert log.fresh is True and log.name == "crash log"
-    assert (log.count, log.nbytes, log.state) == (4, 4 * FRAME, physmem.ALLOCATED)
+    assert (log.count, log.nbytes, log.capacity, log.state) == (4, 1000, 4 * FRAME, physmem.ALLOCATED)
     addr = log.addr
-    content = pattern(4 * FRAME, 1)
+    content = pattern(1000, 1)
     log.view[:] = content
     assert physmem.retained() == [("crash log", addr, 1000, 0, False)]
     for resets in (1, 2, 3):
@@ -36,6 +36,7 @@ def test_content_survives_resets():
         log = physmem.retain("crash log", 1000)
         assert log.fresh is False and log.name == "crash log"
         assert (log.addr, log.count, log.state) == (addr, 4, physmem.ALLOCATED)
+        assert (log.nbytes, log.capacity) == (1000, 4 * FRAME)
         assert bytes(log.view) == content
         assert physmem.dropped() == [] and physmem.check() == []
 
@@ -389,7 +390,6 @@ def test_memory_for_records_that_is_none():
     """
     machine = one_region()
     base, size = machine.records
-    from support import fresh_physmem
 
     for records, code in (
         ((base, 191), "InvalidArgument"),
@@ -414,7 +414,7 @@ def test_memory_for_records_that_is_none():
             OCCUPIED = ()
             RETAINED_RECORDS = machine.records
 
-        physmem = fresh_physmem()
+        physmem = machine.fresh()
         raises(physmem.PhysMemError, physmem.boot, Wrong, code=code)
         assert physmem.regions() == [] and not physmem.booted
         assert len(bytearray(100)) == 100  # the heap is not locked
@@ -528,14 +528,14 @@ def test_frame_sizes():
     while frame_size <= scaled(4096, 4096, 2048):
         machine = one_region(frames=8, frame_size=frame_size)
         physmem = machine.reset()
-        physmem.retain("one", 1).view[:] = pattern(frame_size, 4)
-        physmem.retain("two", frame_size + 1).view[:] = pattern(2 * frame_size, 5)
+        physmem.retain("one", 1).view[:] = pattern(1, 4)
+        physmem.retain("two", frame_size + 1).view[:] = pattern(frame_size + 1, 5)
         physmem.release("one")
-        physmem.retain("three", 3 * frame_size - 1, align=frame_size * 2).view[:] = pattern(3 * frame_size, 6)
+        physmem.retain("three", 3 * frame_size - 1, align=frame_size * 2).view[:] = pattern(3 * frame_size - 1, 6)
         physmem = machine.reset()
         assert used(physmem) == 5 and physmem.dropped() == []
-        assert bytes(physmem.retain("two", frame_size + 1).view) == pattern(2 * frame_size, 5)
-        assert bytes(physmem.retain("three", 3 * frame_size - 1).view) == pattern(3 * frame_size, 6)
+        assert bytes(physmem.retain("two", frame_size + 1).view) == pattern(frame_size + 1, 5)
+        assert bytes(physmem.retain("three", 3 * frame_size - 1).view) == pattern(3 * frame_size - 1, 6)
         assert physmem.retain("one", 1).fresh
         frame_size *= 2
 
@@ -623,7 +623,7 @@ def test_release_of_nothing():
 
 
 def test_free_and_with():
-    """free() and the end of a block also release the name. An exception in the block makes no difference."""
+    """free() also releases the name. The end of a block does not, with an exception or without."""
     machine = one_region()
     physmem = machine.reset()
     frames = physmem.retain("a", 300)
@@ -631,15 +631,18 @@ def test_free_and_with():
     raises(physmem.PhysMemError, frames.free, code="NotAllocated")
     with physmem.retain("a", 300) as frames:
         assert names_of(physmem) == ["a"]
-    assert frames.state == physmem.FREED and physmem.retained() == []
+    assert frames.state == physmem.ALLOCATED and names_of(physmem) == ["a"] and used(physmem) == 2
     try:
-        with physmem.retain("a", 300):
+        with physmem.retain("a", 300) as again:
             raise KeyError
     except KeyError:
         pass
-    assert physmem.retained() == [] and used(physmem) == 0
+    assert again is frames and frames.name == "a" and names_of(physmem) == ["a"] and used(physmem) == 2
+    physmem = machine.reset()
+    assert names_of(physmem) == ["a"] and used(physmem) == 2
     with physmem.retain("a", 300) as frames:
         physmem.release("a")
+    assert frames.state == physmem.FREED and physmem.retained() == [] and used(physmem) == 0
     physmem = machine.reset()
     assert physmem.retained() == [] and used(physmem) == 0
 
@@ -651,6 +654,7 @@ def test_frames_freed_behind_the_owner_s_back():
     """
     for asked in (True, False):
         for others in (0, 1, 3, 4):  # frames that another caller now has in place of the four
+            machine = physmem = ram = frames = None  # a small heap has no room for two machines
             machine = one_region()
             physmem = machine.reset()
             addr = physmem.retain("a", 4 * FRAME).addr
@@ -827,7 +831,7 @@ def test_exhaustion_that_a_hook_ends():
     cache = physmem.retain("cache", 8 * FRAME)
     made = []
 
-    def hook(n, nbytes):
+    def hook(request):
         physmem.release("cache")
         made.append(physmem.retain("by the hook", FRAME))
         made.append(physmem.allocate_frames(1).map())
@@ -852,7 +856,7 @@ def test_a_hook_that_takes_the_last_record():
     physmem = machine.reset()
     cache = physmem.allocate_frames(8)
 
-    def hook(n, nbytes):
+    def hook(request):
         if cache.state != physmem.FREED:
             cache.free()
             physmem.retain("first", FRAME)
@@ -894,7 +898,7 @@ def test_a_hook_that_retains_the_same_name():
     cache = physmem.allocate_frames(8)
     made = []
 
-    def hook(n, nbytes):
+    def hook(request):
         if not made:
             cache.free()
             made.append(physmem.retain("wanted", FRAME))
@@ -914,7 +918,7 @@ def test_in_an_interrupt_handler():
     The rest works, since ending a record is one store. Where two cores use the records, a handler must not wait for the
     other core: there the rest is refused as well.
     """
-    machine = one_region()
+    machine = KeptMachine(("ram", None, 32 * FRAME, FRAME, "RETAINED SHARED"))
     physmem = machine.reset()
     frames = physmem.retain("a", 10)
     plain = physmem.allocate_frames(1)
@@ -941,6 +945,24 @@ def test_in_an_interrupt_handler():
         assert frames.free() == 1
     assert physmem.retained() == [] and used(physmem) == 1
     assert plain.map().unmap().free() == 1
+
+
+def test_in_an_interrupt_handler_without_shared_memory():
+    """Retained frames of a region that is not SHARED are not freed in a handler; record and owner stay."""
+    machine = one_region()
+    physmem = machine.reset()
+    frames = physmem.retain("a", 10)
+    before = kept(machine, physmem)
+    with InHandler():
+        raises(physmem.PhysMemError, frames.free, code="NotPermitted")
+        raises(physmem.PhysMemError, physmem.release, "a", code="NotPermitted")
+    assert kept(machine, physmem) == before and frames.name == "a" and frames
+    assert physmem.check() == []
+    physmem = machine.reset()
+    before = kept(machine, physmem)
+    with InHandler():
+        raises(physmem.PhysMemError, physmem.release, "a", code="NotPermitted")  # it has no owner yet
+    assert kept(machine, physmem) == before and names_of(physmem) == ["a"] and used(physmem) == 1
 
 
 def early_heap_of(machine, retain_kept):

@@ -69,7 +69,7 @@ def test_defect_02_four_thousand_pages_freed_evens_then_odds_lose_nothing():
     allocator = allocator_of(4096)
     numbers = array("I", bytes(4 * 4096))
     for i in range(4096):
-        numbers[i] = allocator.alloc_pages(1).pfn()
+        numbers[i] = allocator.alloc_pages(1) // PAGE_SIZE
     assert allocator.free_page_count() == 0
     for parity in (0, 1):
         for number in numbers:
@@ -104,12 +104,12 @@ def test_defect_05_frees_that_are_not_aligned_to_their_order_are_refused():
     for addr in addresses:
         allocator.dealloc_pages(addr, 1)
     addr = allocator.alloc_pages(8)
-    refused(allocator, addr.add_pages(1), 4, "NotAllocated")  # inside an allocation
-    refused(allocator, addr.add_pages(2), 8, "NotAllocated" if addr == PhysAddr(BASE) else "AddressOutOfRange")
-    raises(PhysMemError, allocator.free_frame, PageFrame(addr.add_pages(3), 1), code="NotAllocated")
+    refused(allocator, addr + PAGE_SIZE, 4, "NotAllocated")  # inside an allocation
+    refused(allocator, addr + 2 * PAGE_SIZE, 8, "NotAllocated" if addr == BASE else "AddressOutOfRange")
+    raises(PhysMemError, allocator.free_frame, PageFrame(addr + 3 * PAGE_SIZE, 1), code="NotAllocated")
     allocator.dealloc_pages(addr, 8)
     for _ in range(4):
-        assert allocator.alloc_pages(4).is_order_aligned(2)
+        assert PhysAddr(allocator.alloc_pages(4)).is_order_aligned(2)
 
 
 def test_defect_06_the_end_of_a_free_is_checked_as_well():
@@ -117,7 +117,7 @@ def test_defect_06_the_end_of_a_free_is_checked_as_well():
     allocator = allocator_of(16)
     for _ in range(16):
         allocator.alloc_pages(1)
-    last = allocator.end_addr().sub_pages(1)
+    last = allocator.end_addr() - PAGE_SIZE
     for pages in (2, 3, 16, 512):
         refused(allocator, last, pages, "AddressOutOfRange")
     refused(allocator, PhysAddr(BASE), 512, "AddressOutOfRange")
@@ -188,7 +188,7 @@ def test_defect_10_frees_are_validated_in_every_build():
         refused(allocator, PhysAddr(BASE + 16 * PAGE_SIZE), 4, "AddressOutOfRange")
         refused(allocator, addr, 1024, "AllocationTooLarge")
         refused(allocator, addr, 2, "SizeMismatch")
-        refused(allocator, addr.add_pages(1), 1, "NotAllocated")
+        refused(allocator, addr + PAGE_SIZE, 1, "NotAllocated")
         allocator.dealloc_pages(addr, 4)
         refused(allocator, addr, 4, "NotAllocated")
         uninitialised = BuddyAllocator.uninit(**options)

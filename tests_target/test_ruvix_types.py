@@ -255,11 +255,14 @@ def test_phys_addr_compares_and_hashes_by_value():
     assert a != b and not a != PhysAddr(0x1000)  # noqa: SIM202
     assert a < b and b > a and a <= b and b >= a and a <= PhysAddr(0x1000) and a >= PhysAddr(0x1000)
     assert not b < a and not a > b
-    assert a != 0x1000 and a != None  # noqa: E711 - the comparison itself is what is tested
+    assert a == 0x1000 and 0x1000 == a and a != 0x1001 and not a != 0x1000  # noqa: SIM202, SIM300
+    assert a != None and a != "0x1000" and a != 4096.0  # noqa: E711 - the comparison itself is what is tested
+    assert {0x1000: "a"}[a] == "a"
+    assert a < 0x1001 and a <= 0x1000 and a > 0xFFF and a >= 0x1000 and not a < 0x1000
     assert hash(a) == hash(PhysAddr(0x1000))
     assert {a: "a", b: "b"}[PhysAddr(0x2000)] == "b"
     assert sorted([b, a]) == [a, b]
-    raises(TypeError, lambda: a < 0x2000)
+    raises(TypeError, lambda: a < "0x2000")
     raises(TypeError, lambda: a < PageOrder(1))
 
 
@@ -435,7 +438,7 @@ def test_page_frame_compares_and_hashes_by_value():
     assert frame == PageFrame(0x4000, 2)
     assert frame != PageFrame(0x4000, 1) and frame != PageFrame(0x8000, 2) and frame != 0x4000
     assert hash(frame) == hash(PageFrame(0x4000, 2))
-    assert repr(frame) == "PageFrame(PhysAddr(0x4000), PageOrder(2))"
+    assert repr(frame) == "PageFrame(0x4000, PageOrder(2))"
     assert "0x4000" in str(frame) and "4 pages" in str(frame)
 
 

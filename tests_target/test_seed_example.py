@@ -63,8 +63,8 @@ def test_the_example():
     if addr is not None:
         # Use the memory...
         allocator.dealloc_pages(addr, 4)
-    assert addr is not None and 0x1000_0000 <= addr.as_u64() <= 0x1000_0000 + (4096 - 4) * PAGE
-    assert addr.as_u64() % (4 * PAGE) == 0
+    assert addr is not None and 0x1000_0000 <= addr <= 0x1000_0000 + (4096 - 4) * PAGE
+    assert addr % (4 * PAGE) == 0 and PhysAddr(addr).as_u64() == addr
     assert allocator.free_page_count() == 4096
 
 
@@ -166,13 +166,13 @@ def test_allocate_frames_at():
 def test_allocate_frames_by_bytes():
     """As many frames as the bytes need."""
     frames = system().allocate_frames_by_bytes(2 * PAGE + 1)
-    assert (frames.count, frames.nbytes) == (3, 3 * PAGE)
+    assert (frames.count, frames.nbytes, frames.capacity) == (3, 2 * PAGE + 1, 3 * PAGE)
 
 
 def test_allocate_frames_by_bytes_at():
     """All frames that the bytes at the address touch."""
     frames = system().allocate_frames_by_bytes_at(BASE + PAGE - 1, 2)
-    assert (frames.addr, frames.count) == (BASE, 2)
+    assert (frames.addr, frames.count, frames.nbytes) == (BASE, 2, PAGE + 1)
 
 
 def test_allocate_frames_deferred():

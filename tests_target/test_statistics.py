@@ -157,9 +157,36 @@ def test_the_system_s_statistics():
         for key in ("frames", "used", "free", "peak", "failed", "total_bytes", "free_bytes"):
             assert total[key] == sum([table[name][key] for name in peaks]), key
         assert total["used_bytes"] == used_bytes == sum([owner.nbytes for owner in owners])
-        assert total["largest"] == max([table[name]["largest"] * frame_sizes[name] for name in peaks])
+        for name in peaks:
+            assert table[name]["largest_bytes"] == table[name]["largest"] * frame_sizes[name]
+        assert total["largest_bytes"] == max([table[name]["largest_bytes"] for name in peaks])
+        assert total["largest"] in [
+            table[name]["largest"] for name in peaks if table[name]["largest_bytes"] == total["largest_bytes"]
+        ]
         assert (table["registers"]["used"], table["registers"]["frames"]) == (registers.count, 4)
     assert sorted([name for name in table if name]) == ["lines", "psram", "registers", "sram"]
+
+
+def test_peaks_of_a_phase():
+    """After reset_peak() the peak is what is allocated, and grows with it; nothing else changes."""
+    physmem = fresh_physmem()
+    physmem.init([("sram", BASE, 16 * PAGE), ("psram", 6 * BASE, 16 * PAGE)], [("registers", 4 * BASE, 2 * PAGE)])
+    sram, psram = physmem.region("sram"), physmem.region("psram")
+    for region in (sram, psram):
+        region.alloc_at(0, 2)
+        region.alloc_at(8, 6)
+        region.free(8)
+    assert (sram.peak_used, psram.peak_used) == (8, 8)
+    before = bytes(sram._state)
+    sram.reset_peak()
+    assert (sram.peak_used, psram.peak_used) == (2, 8)
+    assert sum([a != b for a, b in zip(before, bytes(sram._state))]) == 1  # the lowest byte of one word
+    assert sram.alloc(3) == 2 and sram.free(2) == 3
+    assert (sram.peak_used, sram.used_frames) == (5, 2)
+    physmem.reset_peak()
+    table = physmem.stats()
+    assert [table[name]["peak"] for name in ("sram", "psram", "registers", None)] == [2, 2, 0, 4]
+    assert physmem.check() == []
 
 
 def test_failed_counts_requests_that_could_be_met_one_day():

@@ -61,10 +61,11 @@ def test_defect_01_request_from_below_every_region_into_frames_in_use():
     physmem = system([area(0x100, 0x200, "general")])
     held = physmem.allocate_frames_at(0x100 * FRAME, 0x10)
     addr = 0xF0 * FRAME
-    refused(physmem, "AddressNotFree", physmem.allocate_frames_at, addr, 0x20)
-    refused(physmem, "AddressNotFree", physmem.allocate_frames_by_bytes_at, addr, 0x20 * FRAME)
-    refused(physmem, "AddressNotFree", physmem.allocate_frames_deferred, 0x20, addr)
-    refused(physmem, "AddressNotFree", physmem.allocate_frames_by_bytes_deferred, 0x20 * FRAME, addr)
+    for unknown, code in ((True, "AddressNotFree"), (False, "AddressOutOfRange")):
+        refused(physmem, code, physmem.allocate_frames_at, addr, 0x20, unknown=unknown)
+        refused(physmem, code, physmem.allocate_frames_by_bytes_at, addr, 0x20 * FRAME, unknown=unknown)
+        refused(physmem, code, physmem.allocate_frames_deferred, 0x20, addr, unknown=unknown)
+        refused(physmem, code, physmem.allocate_frames_by_bytes_deferred, 0x20 * FRAME, addr, unknown=unknown)
     assert held.free() == 0x10
 
 
@@ -79,8 +80,8 @@ def test_defect_01_at_every_length_and_every_distance_below():
         for n in range(1, 13):
             if start + n <= 0x100:
                 continue
-            refused(physmem, "AddressNotFree", physmem.allocate_frames_at, start * FRAME, n)
-    below = physmem.allocate_frames_at(0xFC * FRAME, 4)
+            refused(physmem, "AddressNotFree", physmem.allocate_frames_at, start * FRAME, n, unknown=True)
+    below = physmem.allocate_frames_at(0xFC * FRAME, 4, unknown=True)
     assert (below.addr, below.count) == (0xFC * FRAME, 4)
     assert below.region is not held.region
     assert held.free() == 1
@@ -200,7 +201,7 @@ def test_defect_05_one_region_carved_into_more_than_32():
 class Board:
     """A memory plan with 256 frames."""
 
-    REGIONS = (("sram", 0x20000000, 256 * FRAME, FRAME, 0),)
+    REGIONS = (("sram", 0x20100000, 256 * FRAME, FRAME, 0),)
     OCCUPIED = ()
 
 
@@ -388,7 +389,7 @@ def test_defect_10_extending_past_any_reserved_region():
             [area(0x100, 0x10F), area(0x200, 0x20F), area(0x300, 0x30F)],
         )
         for start in order:
-            frames = physmem.allocate_frames_at((start + 0xE) * FRAME, 6)
+            frames = physmem.allocate_frames_at((start + 0xE) * FRAME, 6, unknown=True)
             assert (frames.addr, frames.count) == ((start + 0xE) * FRAME, 6)
             assert frames.region.base == start * FRAME
         assert layout(physmem) == [
@@ -404,9 +405,9 @@ def test_defect_10_extending_a_region_that_is_partly_in_use():
     """The part before the requested frames may be in use, and is freed as before. The requested frames may not."""
     physmem = system([], [area(0x100, 0x10F), area(0x200, 0x20F)])
     first = physmem.allocate_frames_at(0x100 * FRAME, 4)
-    last = physmem.allocate_frames_at(0x10C * FRAME, 6)
-    refused(physmem, "AddressNotFree", physmem.allocate_frames_at, 0x102 * FRAME, 0x40)
-    refused(physmem, "AddressNotFree", physmem.allocate_frames_at, 0x110 * FRAME, 4)
+    last = physmem.allocate_frames_at(0x10C * FRAME, 6, unknown=True)
+    refused(physmem, "AddressNotFree", physmem.allocate_frames_at, 0x102 * FRAME, 0x40, unknown=True)
+    refused(physmem, "AddressNotFree", physmem.allocate_frames_at, 0x110 * FRAME, 4, unknown=True)
     assert (first.free(), last.free()) == (4, 6)
     assert physmem.allocate_frames_at(0x100 * FRAME, 0x12).count == 0x12
     assert physmem.check() == []
@@ -421,7 +422,7 @@ def test_defect_10_raw_calls_bound_before_the_extension_have_nothing_left():
     region = physmem.regions()[0]
     held = physmem.allocate_frames_at(0x100 * FRAME, 4)
     alloc, alloc_at, free = region.alloc, region.alloc_at, region.free
-    tail = physmem.allocate_frames_at(0x108 * FRAME, 0x10)
+    tail = physmem.allocate_frames_at(0x108 * FRAME, 0x10, unknown=True)
     assert tail.region is region and region.frames == 0x18
     assert alloc(1) == physmem.OUT_OF_MEMORY and alloc_at(6, 1) == physmem.ADDRESS_NOT_FREE
     assert free(0) == free(8) == physmem.NOT_ALLOCATED
@@ -432,9 +433,9 @@ def test_defect_10_raw_calls_bound_before_the_extension_have_nothing_left():
 def test_defect_10_extending_into_another_region_is_refused():
     """The unknown addresses after a region end where the next region starts, reserved or free."""
     physmem = system([area(0x120, 0x12F, "general")], [area(0x100, 0x10F), area(0x110, 0x117, "next")])
-    refused(physmem, "AddressNotFree", physmem.allocate_frames_at, 0x10F * FRAME, 2)
-    refused(physmem, "AddressNotFree", physmem.allocate_frames_at, 0x117 * FRAME, 10)
-    assert physmem.allocate_frames_at(0x117 * FRAME, 9).count == 9
+    refused(physmem, "AddressNotFree", physmem.allocate_frames_at, 0x10F * FRAME, 2, unknown=True)
+    refused(physmem, "AddressNotFree", physmem.allocate_frames_at, 0x117 * FRAME, 10, unknown=True)
+    assert physmem.allocate_frames_at(0x117 * FRAME, 9, unknown=True).count == 9
 
 
 def test_defect_11_frames_beyond_the_physical_maximum():
@@ -442,13 +443,17 @@ def test_defect_11_frames_beyond_the_physical_maximum():
     physmem = system([area(0x100, 0x10F, "general")])
     last = ADDRESSES - FRAME
     for addr, n in ((last, 2), (last - FRAME, 3), (ADDRESSES, 1), (ADDRESSES + FRAME, 1), (1 << 64, 1), (0, 1 << 60)):
-        refused(physmem, "AddressOutOfRange", physmem.allocate_frames_at, addr, n)
-        refused(physmem, "AddressOutOfRange", physmem.allocate_frames_deferred, n, addr)
+        for unknown in (False, True):
+            refused(physmem, "AddressOutOfRange", physmem.allocate_frames_at, addr, n, unknown=unknown)
+            refused(physmem, "AddressOutOfRange", physmem.allocate_frames_deferred, n, addr, unknown=unknown)
     for addr, nbytes in ((last, FRAME + 1), (ADDRESSES - 1, 2), (ADDRESSES, 1), (0, ADDRESSES + 1)):
-        refused(physmem, "AddressOutOfRange", physmem.allocate_frames_by_bytes_at, addr, nbytes)
-        refused(physmem, "AddressOutOfRange", physmem.allocate_frames_by_bytes_deferred, nbytes, addr)
+        for unknown in (False, True):
+            refused(physmem, "AddressOutOfRange", physmem.allocate_frames_by_bytes_at, addr, nbytes, unknown=unknown)
+            refused(
+                physmem, "AddressOutOfRange", physmem.allocate_frames_by_bytes_deferred, nbytes, addr, unknown=unknown
+            )
     refused(physmem, "AddressOutOfRange", physmem.allocate_frames_at, -FRAME, 1)
-    frames = physmem.allocate_frames_by_bytes_at(ADDRESSES - 1, 1)
+    frames = physmem.allocate_frames_by_bytes_at(ADDRESSES - 1, 1, unknown=True)
     assert (frames.addr, frames.count) == (last, 1)
 
 
@@ -456,7 +461,7 @@ def test_defect_11_extending_beyond_the_physical_maximum():
     """A reserved region at the top of memory cannot be extended."""
     top = ADDRESSES // FRAME - 1
     physmem = system([area(0x100, 0x10F, "general")], [area(top - 3, top)])
-    refused(physmem, "AddressOutOfRange", physmem.allocate_frames_at, (top - 1) * FRAME, 3)
+    refused(physmem, "AddressOutOfRange", physmem.allocate_frames_at, (top - 1) * FRAME, 3, unknown=True)
     assert physmem.allocate_frames_at((top - 1) * FRAME, 2).count == 2
 
 

@@ -15,7 +15,7 @@ from scheduled import run_scheduled, with_scheduler_locked
 from support import fresh_physmem, raises
 
 FRAME = 4096
-SRAM, SRAM_FRAMES = 0x20000000, 16
+SRAM, SRAM_FRAMES = 0x20100000, 16
 PSRAM, PSRAM_FRAMES = 0x60000000, 64
 REGISTERS, REGISTER_FRAMES = 0x40000000, 4
 SRAM_AFTER = SRAM + 2 * FRAME
@@ -256,9 +256,11 @@ def test_allocate_frames_at_of_reserved_frames():
 
 
 def test_allocate_frames_at_an_address_of_nobody_makes_a_reserved_region():
-    """The request is granted. Once freed, the frames are still reserved: you get them only by address."""
+    """With unknown=True the request is granted. Once freed, the frames are still reserved: you get them only by
+    address. Theseus grants it without asking; here that is a mistake otherwise."""
     physmem = system()
-    frames = physmem.allocate_frames_at(NOBODYS + 5, 2)
+    refused(physmem, "AddressOutOfRange", physmem.allocate_frames_at, NOBODYS + 5, 2)
+    frames = physmem.allocate_frames_at(NOBODYS + 5, 2, unknown=True)
     assert (frames.addr, frames.count) == (NOBODYS, 2)
     assert frames.region.attrs & physmem.RESERVED
     assert len(physmem.regions()) == 4
@@ -294,7 +296,7 @@ def test_allocate_frames_by_bytes_rounds_up_to_frames():
     for nbytes, count in ((1, 1), (FRAME - 1, 1), (FRAME, 1), (FRAME + 1, 2), (10 * FRAME, 10), (10 * FRAME + 1, 11)):
         frames = physmem.allocate_frames_by_bytes(nbytes)
         assert frames.count == count
-        assert frames.nbytes >= nbytes
+        assert (frames.nbytes, frames.capacity) == (nbytes, count * FRAME)
         assert frames.free() == count
 
 
@@ -312,14 +314,14 @@ def test_allocate_frames_by_bytes_at_adds_the_offset_in_the_frame():
         (FRAME - 1, FRAME + 2, 3),
     ):
         for base in (PSRAM + 9 * FRAME, REGISTERS, NOBODYS):
-            frames = physmem.allocate_frames_by_bytes_at(base + offset, nbytes)
-            assert (frames.addr, frames.count) == (base, count)
+            frames = physmem.allocate_frames_by_bytes_at(base + offset, nbytes, unknown=base == NOBODYS)
+            assert (frames.addr, frames.count, frames.nbytes) == (base, count, offset + nbytes)
             assert frames.free() == count
     assert physmem.check() == []
 
 
 def test_zero_negative_and_no_number_at_every_function():
-    """Theseus says "cannot allocate zero frames". Nothing changes."""
+    """Zero is an error, as in Theseus. Nothing changes."""
     physmem = system()
     for function in (
         physmem.allocate_frames,
@@ -344,7 +346,7 @@ def test_zero_negative_and_no_number_at_every_function():
         raises(TypeError, function, 1, "here")
     assert used(physmem) == 0
     message = str(raises(physmem.PhysMemError, physmem.allocate_frames, 0))
-    assert message == "cannot allocate zero frames: ask for at least one"
+    assert message == "cannot allocate n = 0: ask for at least one"
 
 
 # allocate_frames_deferred, allocate_frames_by_bytes_deferred, DeferredAllocAction
@@ -436,12 +438,16 @@ def test_allocation_at_an_address_with_the_heap_locked():
         owners[1] = physmem.allocate_frames_deferred(2, PSRAM)[0]
         owners[2] = physmem.allocate_frames_by_bytes_at(REGISTERS, 1)
         owners[3] = physmem.allocate_frames_by_bytes_deferred(1, SRAM_AFTER)[0]
+    finally:
+        micropython.heap_unlock()
+    assert [frames.addr for frames in owners] == [SRAM, PSRAM, REGISTERS, SRAM_AFTER]
+    micropython.heap_lock()
+    try:
         for frames in owners:
             freed += frames.free()
     finally:
         micropython.heap_unlock()
     assert freed == 2 + 2 + 1 + 1
-    assert [frames.addr for frames in owners] == [SRAM, PSRAM, REGISTERS, SRAM_AFTER]
     assert used(physmem) == 0
 
 
@@ -485,10 +491,11 @@ def test_allocated_frames_frees_once():
     """Theseus frees when the owner is dropped. Here `free` does, and afterwards it no longer owns anything."""
     physmem = system()
     frames = physmem.allocate_frames(3)
+    addr = frames.addr
     assert frames.free() == 3
     assert used(physmem) == 0
     other = physmem.allocate_frames(3)
-    assert other.addr == frames.addr
+    assert other.addr == addr
     refused(physmem, "NotAllocated", frames.free)
     assert other.free() == 3
 
@@ -976,7 +983,7 @@ def test_allocation_goes_on_over_the_end_of_the_early_phase():
         early = physmem.allocate_frames_at(SRAM, 4)
         reserved_early = None
         try:
-            reserved_early = physmem.allocate_frames_at(NOBODYS, 1)
+            reserved_early = physmem.allocate_frames_at(NOBODYS, 1, unknown=True)
         except physmem.PhysMemError as error:
             refusal = error.code
     finally:
@@ -1027,7 +1034,7 @@ def test_physical_memory_region_and_memory_region_type():
     """The system's regions as Theseus lists them: Reserved memory is only handed out by address, even if never
     declared."""
     physmem = system()
-    physmem.allocate_frames_at(NOBODYS, 2)
+    physmem.allocate_frames_at(NOBODYS, 2, unknown=True)
     kinds = physmem.MemoryRegionType
     described = [physmem.PhysicalMemoryRegion.of(region) for region in physmem.regions()]
     assert [(region.frames.start_address, region.frames.size_in_frames, region.typ) for region in described] == [

@@ -93,6 +93,7 @@ def _raw(progress):
             "free(alloc(n)) in an empty region": empty_pairs(0),
             "free(alloc(n)) in an empty SHARED region": empty_pairs(shared),
             "bytes of heap used by raw calls": board.run("raw_calls.heap_used"),
+            "beside the raw calls": board.run("raw_calls.beside"),
             "mixed load": {
                 "75 % used": _mixed(board, 75),
                 "95 % used": _mixed(board, 95),
@@ -200,6 +201,7 @@ def measure(progress):
     figures["objects"] = run("object_calls.pairs")
     progress("retained, mapped and deferred")
     figures["life of frames"] = run("lifecycle_calls.calls") | run("lifecycle_calls.boot")
+    figures["owners"] = run("lifecycle_calls.owners")
     objects = {}
     for percent, is_aged in _every_map():
         progress(f"objects, {_map_name(percent, is_aged)}")

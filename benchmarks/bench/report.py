@@ -214,6 +214,12 @@ longest such stretch of `alloc(n)`, `alloc_aligned(n, 4)`, `alloc_at(frame, n)` 
 empty region and in one aged at 75 %. QEMU logs each instruction: `benchmarks/bench/trace.py`.
 {MADE_BY}
 {_counts_table("n", figures["longest time masked"])}
+## Beside the raw calls
+
+The functions of the engine that the library calls with the address of the metadata, or of frames: a change of size in
+place, a new start for the peak, filling. Each row is one statement on a region that is not SHARED.
+{MADE_BY}
+{_counts_table("call", figures["beside the raw calls"])}
 ## Objects
 
 `frames = allocate_frames(n)` and `frames.free()` in a system of one region, with the garbage collector switched off and
@@ -227,6 +233,12 @@ boot makes all regions and pools again and takes back the retained frames. The f
 import of physmem itself.
 {MADE_BY}
 {_counts_table("statement", figures["life of frames"])}
+## What owners do
+
+Changing the size of frames where they are, filling them, a scope around one allocation, and what finds frames that lost
+their owner. The region has 768 frames of 4 KiB and one allocation.
+{MADE_BY}
+{_counts_table("statement", figures["owners"])}
 ## Memory
 
 Flash: the frozen code and constants of each module, without the names and short texts that modules share. RAM: the

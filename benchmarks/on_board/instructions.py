@@ -65,6 +65,16 @@ def of_call_2(call, a, b, now=now):
     return _instructions(start, middle, end)
 
 
+def of_call_4(call, a, b, c, d, now=now):
+    """Count ``result = call(a, b, c, d)``."""
+    start = now()
+    middle = now()
+    result = call(a, b, c, d)
+    end = now()
+    answer[0] = result
+    return _instructions(start, middle, end)
+
+
 def of_two_calls(call, a, b, now=now):
     """Count ``call(a, b); call(a, b)``."""
     start = now()

@@ -8,7 +8,7 @@ import sys
 
 import physmem
 import tidy_heap
-from instructions import answer, of_call, of_call_0, of_call_2, second
+from instructions import answer, of_allocation_and_free, of_call, of_call_0, of_call_2, second
 
 _NAMES = 10
 
@@ -45,6 +45,41 @@ def calls():
     frames, action = physmem.allocate_frames_deferred(1)
     frames.free()
     counts["action.commit()"] = of_call_0(action.commit)
+    gc.enable()
+    return counts
+
+
+def _in_a_scope():
+    with physmem.scope():
+        physmem.allocate_frames(1)
+
+
+def _zero(n):
+    physmem.allocate_frames(n, zero=True).free()
+
+
+def owners():
+    """Return {statement: instructions} of what an owner of frames can do, and of what finds one that is lost."""
+    tidy_heap.prepare()
+    frames = physmem.allocate_frames(1)
+    counts = {"frames.fill(), 4 KiB": second(of_call_0, frames.fill)}
+    counts["frames.view"] = second(of_call_2, getattr, frames, "view")
+    for _ in range(2):
+        counts["frames.resize(64), from 1"] = of_call(frames.resize, 64)
+        counts["frames.resize(1), from 64"] = of_call(frames.resize, 1)
+    frames.free()
+    counts["allocate_frames(1, zero=True).free()"] = second(of_call, _zero, 1)
+    counts["allocate_frames_by_bytes(5000), freed"] = second(
+        of_allocation_and_free, physmem.allocate_frames_by_bytes, 5000
+    )
+    counts["with scope(): allocate_frames(1)"] = second(of_call_0, _in_a_scope)
+    counts["allocate_scattered(8)"] = of_call(physmem.allocate_scattered, 8)
+    for piece in answer[0]:
+        piece.free()
+    addr = physmem.allocate_frames(1).addr
+    counts["find(addr)"] = second(of_call, physmem.find, addr)
+    counts["allocations(), of one"] = second(of_call_0, physmem.allocations)
+    counts["free_at(addr)"] = of_call(physmem.free_at, addr)
     gc.enable()
     return counts
 

@@ -5,9 +5,11 @@ import gc
 import instructions
 import maps
 import micropython
-from instructions import of_call, of_call_2, of_pair, second, summary
+import physmem_engine as engine
+from instructions import of_call, of_call_2, of_call_4, of_pair, second, summary
 from micropython import const
 from physmem_region import SHARED
+from uctypes import addressof
 
 FRAMES = const(2048)
 _SAMPLES = const(100)  # for each number of frames on an aged bitmap
@@ -136,3 +138,23 @@ def by_frames(frames, requests):
             row.append(counts[-1] if load is empty else summary(counts))
         rows.append(row)
     return rows
+
+
+def beside():
+    """Return {call: instructions} of what the engine does beside the raw calls."""
+    region = maps.new_region(FRAMES)
+    address = region.address
+    region.free(region.alloc(FRAMES))  # reach the peak first: recording a new peak costs one store
+    counts = {}
+    for old, n in ((1, 2), (2, 1), (1, 64), (64, 1), (1, FRAMES), (FRAMES, 1)):
+        for _ in range(2):  # the first may fill caches that MicroPython keeps for later calls
+            region.alloc(old)
+            count = of_call_4(engine.resize_allocation, address, 0, old, n)
+            assert instructions.answer[0] == region.free(0) == n
+        counts["resize_allocation from %d to %d frames" % (old, n)] = count
+    counts["forget_fewest"] = second(of_call, engine.forget_fewest, address)
+    memory = bytearray(4096 + 32)
+    start = addressof(memory) + 31 & -32
+    for nbytes in (32, 4096):
+        counts["fill_memory, %d bytes" % nbytes] = second(of_call_4, engine.fill_memory, start, 0, nbytes, 0xDBDB)
+    return counts

@@ -154,7 +154,7 @@ def give_back_what_is_kept(board):
     The heap then extends to the port's end, over frames and records. That is harmless as long as none are used.
     """
     constants = memory_map(RP2040_BOARD)
-    flash = next(base for name, base, _ in constants["OCCUPIED"] if name == "firmware")
+    flash = next(base for name, base, *_ in constants["OCCUPIED"] if name == "firmware")
     with open(firmware(RP2040_BOARD), "rb") as file:
         table = ELFFile(file).get_section_by_name(".symtab")
         symbols = {symbol.name: symbol.entry for symbol in table.iter_symbols()}

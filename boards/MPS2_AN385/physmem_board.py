@@ -11,10 +11,10 @@ REGIONS = (
     ("psram", 0x21000000, 0x01000000, 4096, "DMA EXTERNAL RETAINED"),
 )
 
-# Memory that the firmware uses and physmem never hands out: (name, base address, size).
+# Memory that the firmware uses and physmem never hands out: (name, base address, size, attributes).
 OCCUPIED = (
-    ("firmware", 0x00000000, 0x00400000),  # vectors, code, constants
-    ("micropython", 0x20000000, 0x000FF000),  # .data, .bss with the GC heap, and the stack at the top
+    ("firmware", 0x00000000, 0x00400000, ""),  # vectors, code, constants
+    ("micropython", 0x20000000, 0x000FF000, "DMA FAST"),  # .data, .bss with the GC heap, and the stack at the top
 )
 
 # Memory for the records of retained and mapped frames, which survive a reset: (base address, size).

@@ -14,11 +14,12 @@ NAME = "RPI_PICO"
 # Memory that physmem hands out: (name, base address, size, frame size, attributes).
 REGIONS = (("sram", 0x20030000, 0x0000FC00, 1024, "DMA FAST RETAINED SHARED"),)
 
-# Memory that the firmware uses and physmem never hands out: (name, base address, size).
+# Memory that the firmware uses and physmem never hands out: (name, base address, size, attributes). Flash is not DMA:
+# the DMA controller reads it, but cannot write it.
 OCCUPIED = (
-    ("firmware", 0x10000000, 0x000A0000),  # vectors, code, constants; above it in flash is the file system
-    ("micropython", 0x20000000, 0x00030000),  # .data with code that runs in RAM, .bss, the GC heap
-    ("stack", 0x20040000, 0x00002000),  # scratch banks X and Y
+    ("firmware", 0x10000000, 0x000A0000, "EXTERNAL"),  # vectors, code, constants; above it in flash is the file system
+    ("micropython", 0x20000000, 0x00030000, "DMA FAST"),  # .data with code that runs in RAM, .bss, the GC heap
+    ("stack", 0x20040000, 0x00002000, "DMA FAST"),  # scratch banks X and Y
 )
 
 # Memory for the records of retained and mapped frames, which survive a reset: (base address, size).

@@ -14,12 +14,13 @@ REGIONS = (
     ("psram", 0x11100000, 0x00700000, 4096, "DMA EXTERNAL SHARED"),
 )
 
-# Memory that the firmware uses and physmem never hands out: (name, base address, size).
+# Memory that the firmware uses and physmem never hands out: (name, base address, size, attributes). Flash is not DMA:
+# the DMA controller reads it, but cannot write it.
 OCCUPIED = (
-    ("firmware", 0x10000000, 0x00200000),  # vectors, code, constants; above it in flash is the file system
-    ("heap", 0x11000000, 0x00100000),  # the GC's share of PSRAM
-    ("micropython", 0x20000000, 0x00060000),  # .data with code that runs in RAM, .bss, the GC heap
-    ("stack", 0x2007F000, 0x00003000),  # 4 KiB and the scratch banks X and Y
+    ("firmware", 0x10000000, 0x00200000, "EXTERNAL"),  # vectors, code, constants; above it in flash is the file system
+    ("heap", 0x11000000, 0x00100000, "DMA EXTERNAL"),  # the GC's share of PSRAM
+    ("micropython", 0x20000000, 0x00060000, "DMA FAST"),  # .data with code that runs in RAM, .bss, the GC heap
+    ("stack", 0x2007F000, 0x00003000, "DMA FAST"),  # 4 KiB and the scratch banks X and Y
 )
 
 # Memory for the records of retained and mapped frames, which survive a reset: (base address, size).

@@ -17,7 +17,15 @@ import physmem_engine as engine
 import physmem_state
 from array import array
 from constraint_sets import requests
-from physmem_engine import STATE_FAILED, STATE_FEWEST_FREE, STATE_FREE, STATE_PHASE, STATE_ROW, STATE_TOPS
+from physmem_engine import (
+    STATE_FAILED,
+    STATE_FEWEST_FREE,
+    STATE_FREE,
+    STATE_PHASE,
+    STATE_ROW,
+    STATE_TOPS,
+    STATE_VERSION,
+)
 from random_numbers import RandomNumbers
 from uctypes import addressof
 
@@ -585,6 +593,63 @@ def invalid_frees(report, place, kinds=(0, 1, 2), wide_step=64):
                 report.mismatch("free", bin(free), frame)
 
 
+def resizes(report, place):
+    """Check sizes of allocations that change in place, on all maps, with the used frames grouped in three ways.
+
+    Each of the 16 frames gets another number of frames each time, and if that is granted its old number again. The
+    state after each call is that of the map after the call.
+    """
+    numbers = RandomNumbers(5 + place.first)
+    state = place.new_state()
+    address = addressof(state)
+    resize = engine.resize_allocation
+    before = array("I", state)
+    expected = array("I", state)
+    frames, first = place.frames, place.first
+    turn = 0
+    for free in range(0, MAPS, report.step):
+        for kind in (0, 1, 2):
+            starts = grouped(free, kind, numbers)
+            place.fill(before, free, starts)
+            place.fill(state, free, starts)
+            before[STATE_FEWEST_FREE] = state[STATE_FEWEST_FREE] = state[STATE_FREE]
+            for i in range(16):
+                turn += 1
+                n = turn % 19
+                old = 1
+                while starts >> i & 1 and i + old < 16 and not (starts | free) >> (i + old) & 1:
+                    old += 1
+                more = (1 << max(n - old, 0)) - 1 << (i + old)
+                less = (1 << max(old - n, 0)) - 1 << (i + n)
+                if n == 0:
+                    answer = engine.ZERO_ALLOCATION
+                elif not starts >> i & 1:
+                    answer = engine.NOT_ALLOCATED
+                elif first + i + n > frames:
+                    answer = engine.ADDRESS_OUT_OF_RANGE
+                elif free & more != more:
+                    answer = engine.ADDRESS_NOT_FREE
+                else:
+                    answer = n
+                if resize(address, first + i, old, n) != answer:
+                    report.mismatch("resize", bin(free), bin(starts), first + i, old, n, answer)
+                state[STATE_VERSION] = 0
+                if answer > 0:
+                    place.fill(expected, free & ~more | less, starts)
+                    before[STATE_FEWEST_FREE] = min(before[STATE_FEWEST_FREE], expected[STATE_FREE])
+                    expected[STATE_FEWEST_FREE] = before[STATE_FEWEST_FREE]
+                    if state != expected:
+                        report.mismatch("state after resize", bin(free), bin(starts), first + i, old, n)
+                    if resize(address, first + i, old, old) != (old if old == n else engine.NOT_ALLOCATED):
+                        report.mismatch("wrong size", bin(free), bin(starts), first + i, old, n)
+                    if resize(address, first + i, n, old) != old:
+                        report.mismatch("resize back", bin(free), bin(starts), first + i, n, old)
+                    state[STATE_VERSION] = 0
+                if state != before:
+                    report.mismatch("state after all", bin(free), bin(starts), first + i, old, n)
+            report.cases += 16
+
+
 def derived_words(report, place):
     """Check that `rebuild` derives the model's words from the two rows, on all maps.
 
@@ -620,6 +685,9 @@ PARTS = {
     "whole_words": lambda report: constraints_of_whole_words(report, 8),
     "frees": lambda report: invalid_frees(report, Place(*IN_ONE_WORD)),
     "frees_across": lambda report: invalid_frees(report, Place(*ACROSS_WORDS)),
+    "resizes": lambda report: resizes(report, Place(*IN_ONE_WORD)),
+    "resizes_across": lambda report: resizes(report, Place(*ACROSS_WORDS)),
+    "resizes_at_end": lambda report: resizes(report, Place(*AT_THE_END)),
 }
 
 

@@ -1,6 +1,8 @@
 """Three workers that allocate and free at once on a Raspberry Pi Pico: a thread on core 1, the main program on core 0,
 and a hard interrupt on core 0. test_two_cores.py runs this on the board and calls `run`.
 
+There are two regions. "sram" is SHARED: all three use it. "plain" is not: the two cores use it, the handler is refused.
+
 Each worker stamps the first word of its frames with its own number. A stamp that has changed, or an allocated frame
 that still has one, is an overlap.
 
@@ -11,18 +13,19 @@ and core 0 collects only when the thread on core 1 has ended. The interrupt cont
 import _thread
 import gc
 import json
+import sys
 import time
 from array import array
 
 import machine
 import micropython
-import physmem
+import physmem_board
 import rp2
 from micropython import const
-from physmem_engine import STATE_LOCK
 
 _WORDS = const(256)  # in a frame
-_FRAMES = const(63)
+_SHARED = const(48)  # frames of "sram", to which those of "plain" adjoin
+_PLAIN = const(15)
 
 # Words of a worker's table.
 _WHO = const(0)
@@ -36,7 +39,13 @@ _FREED = const(7)
 _BASE = const(8)
 _CALLS = const(9)  # of the interrupt handler
 _OWNED = const(10)  # operations on AllocatedFrames
+_RESIZED = const(11)
 _SLOTS = const(12)  # eight pairs: first frame and count of a raw allocation; 0 is none
+_SCATTERED = const(28)
+_FREED_AT = const(29)
+_IN_PLAIN = const(30)  # operations on AllocatedFrames of "plain"
+_REFUSED = const(31)  # raw calls of "plain": NOT_PERMITTED
+_SCATTERING = const(32)  # requests for scattered frames, granted or not
 
 # Words of STATE.
 _IS_ENDING = const(0)
@@ -44,13 +53,53 @@ _HAS_ENDED = const(1)
 
 _STAGE = const(50000)  # operations between two collections
 
+
+def begin():
+    """Make a system of the two regions. The one that the board has booted with is dropped."""
+    base, frame = physmem_board.REGIONS[0][1], physmem_board.REGIONS[0][3]
+    for name in list(sys.modules):
+        if name.startswith("physmem") and name != "physmem_board":
+            del sys.modules[name]
+    gc.collect()
+    import physmem
+
+    physmem.init(
+        [
+            ("sram", base, _SHARED * frame, frame, "DMA FAST SHARED"),
+            ("plain", base + _SHARED * frame, _PLAIN * frame, frame, "EXTERNAL"),
+        ],
+        spin_lock=physmem_board.SPIN_LOCK,
+    )
+    physmem.boot_complete()
+    return physmem
+
+
+physmem = begin()
+STATE_LOCK = sys.modules["physmem_engine"].STATE_LOCK
 region = physmem.region("sram")
+plain = physmem.region("plain")
 calls = region.alloc, region.alloc_aligned, region.alloc_at, region.free
-COUNTS = ("who", "seed", "operations", "overlaps", "wrong", "out_of_memory", "taken", "freed", "base", "calls", "owned")
+COUNTS = {
+    "who": _WHO,
+    "operations": _OPERATIONS,
+    "overlaps": _OVERLAPS,
+    "wrong": _WRONG,
+    "out_of_memory": _OUT_OF_MEMORY,
+    "taken": _TAKEN,
+    "freed": _FREED,
+    "calls": _CALLS,
+    "owned": _OWNED,
+    "resized": _RESIZED,
+    "scattered": _SCATTERED,
+    "freed_at": _FREED_AT,
+    "in_plain": _IN_PLAIN,
+    "refused": _REFUSED,
+    "scattering": _SCATTERING,
+}
 
 
 def worker(who):
-    table = array("I", [0] * 28)
+    table = array("I", [0] * 33)
     table[_WHO] = who
     table[_SEED] = 7919 * who
     table[_BASE] = region.base
@@ -146,8 +195,8 @@ def raw(raw_calls, table, operations: int):
             if first > 0 and first & align - 1:
                 t[_WRONG] += 1
         else:
-            first = int(alloc_at(x >> 8 & 31, n))
-            if first >= 0 and first != x >> 8 & 31:
+            first = int(alloc_at(x >> 8 & 15, n))
+            if first >= 0 and first != x >> 8 & 15:
                 t[_WRONG] += 1
         if first >= 0:
             t[slot] = first
@@ -178,37 +227,92 @@ def found() -> bool:
     return findings != 0
 
 
+def place(frames):
+    """Return the number of the first frame, counted from the base of "sram"."""
+    return frames.first + (_SHARED if frames.region is plain else 0)
+
+
 def allocate(table, x, constrained):
     """Return an AllocatedFrames. Raise MemoryError if there is no room."""
     kind = x >> 14 & 7
     n = 1 + (x >> 20 & 3)
+    target = plain if x >> 18 & 1 else region
     if kind < 2:
-        return physmem.allocate_frames(n)
+        return physmem.allocate_frames(n, region=target)
     if kind < 4:
         ring = physmem.dma_ring(1024 << (x >> 20 & 3))
         if ring.addr & (ring.nbytes - 1):
             table[_WRONG] += 1
         return ring
     if kind < 6:
-        frames, action = physmem.allocate_frames_deferred(n)
+        frames, action = physmem.allocate_frames_deferred(n, region=target)
         action.commit()
         return frames
     if not constrained:
-        return physmem.allocate_frames(n, owner="two cores")
-    frames = physmem.allocate_frames(n, boundary=4096, low=region.base + 0x2000, high=region.base + 0xC000)
+        return physmem.allocate_frames_by_bytes(n * 1024 - 1, region=target, owner="two cores")
+    low, high = region.base + 0x2000, region.base + 0xC000
+    frames = physmem.allocate_frames(n, boundary=4096, low=low, high=high, region=region)
     if frames.first < 8 or frames.first + n > 48 or frames.first & 3 > 4 - n:
         table[_WRONG] += 1
     return frames
 
 
+def scatter(table, x, mark):
+    """Allocate frames in several pieces and free them. They are stamped meanwhile."""
+    n = 2 + (x >> 20 & 7)
+    table[_SCATTERING] += 1
+    try:
+        pieces = physmem.allocate_scattered(n, region=plain if x >> 18 & 1 else region)
+    except MemoryError:
+        return  # there are not so many, or the other workers took them: no search need have failed
+    for frames in pieces:
+        stamp(table, place(frames), frames.count, mark)
+        n -= frames.count
+    if n:
+        table[_WRONG] += 1
+    for frames in pieces:
+        free(table, frames, mark)
+    table[_SCATTERED] += 1
+
+
+def resize(table, frames, n, mark):
+    """Make `frames` `n` frames, or leave them if those behind are in use."""
+    count = frames.count
+    if n < count:
+        unstamp(table, place(frames) + n, count - n, mark)
+    try:
+        frames.resize(n)
+    except MemoryError:
+        if n < count or frames.count != count:
+            table[_WRONG] += 1
+        return
+    if n > count:
+        stamp(table, place(frames) + count, n - count, mark)
+    if frames.count != n:
+        table[_WRONG] += 1
+    table[_RESIZED] += 1
+
+
 def free(table, frames, mark):
     count = frames.count
-    unstamp(table, frames.first, count, mark)
+    unstamp(table, place(frames), count, mark)
     try:
         if frames.free() != count:
             table[_WRONG] += 1
     except physmem.PhysMemError:  # InternalCorruption: the allocation has another number of frames
         table[_WRONG] += 1
+
+
+def free_at(table, frames, mark):
+    """Free by the address. The owner forgets its frames."""
+    count = frames.count
+    unstamp(table, place(frames), count, mark)
+    try:
+        if physmem.free_at(frames.addr) != count:
+            table[_WRONG] += 1
+    except physmem.PhysMemError:
+        table[_WRONG] += 1
+    table[_FREED_AT] += 1
 
 
 def owned(table, operations, constrained):
@@ -223,16 +327,26 @@ def owned(table, operations, constrained):
         table[_OPERATIONS] += 1
         table[_OWNED] += 1
         if frames is None:
+            if x >> 24 & 7 == 0:
+                scatter(table, x, 0x80 | mark)
+                continue
             try:
                 frames = allocate(table, x, constrained)
             except MemoryError:
                 table[_OUT_OF_MEMORY] += 1
                 continue
-            stamp(table, frames.first, frames.count, mark)
+            stamp(table, place(frames), frames.count, mark)
+            if frames.region is plain:
+                table[_IN_PLAIN] += 1
             owners[i] = frames
+        elif x >> 24 & 3 == 0:
+            resize(table, frames, 1 + (x >> 20 & 3), mark)
         elif frames.count == 1 or x >> 22 & 1:
             owners[i] = None
-            free(table, frames, mark)
+            if x >> 24 & 3 == 1:
+                free_at(table, frames, mark)
+            else:
+                free(table, frames, mark)
         else:
             low, high = frames.split_at(1)
             if x >> 23 & 1:
@@ -250,6 +364,10 @@ def interrupt(channel):
     if found():
         return
     raw(calls, INTERRUPT, 8)
+    if plain.alloc(1) == physmem.NOT_PERMITTED:
+        INTERRUPT[_REFUSED] += 1
+    else:
+        INTERRUPT[_WRONG] += 1
     INTERRUPT[_CALLS] += 1
     if INTERRUPT[_CALLS] & 7 == 0:
         INTERRUPT[_OPERATIONS] += 1
@@ -257,11 +375,11 @@ def interrupt(channel):
         frames = DEFERRED[0]
         if frames is None:
             try:
-                frames, _ = physmem.allocate_frames_deferred(2)
+                frames, _ = physmem.allocate_frames_deferred(2, region=region)
             except MemoryError:
                 INTERRUPT[_OUT_OF_MEMORY] += 1
             if frames:
-                stamp(INTERRUPT, frames.first, 2, 0x3FF)
+                stamp(INTERRUPT, place(frames), 2, 0x3FF)
                 DEFERRED[0] = frames
         else:
             DEFERRED[0] = None
@@ -338,12 +456,14 @@ def run(operations, constrained, is_locked=True):
     physmem.on_exhausted(None)
     gc.collect()
     gc.disable()
-    failed = region.failed
-    for frame in range(_FRAMES):
-        machine.mem32[region.addr(frame)] = 0
+    failed = region.failed + plain.failed
+    for target in (region, plain):
+        for frame in range(target.frames):
+            machine.mem32[target.addr(frame)] = 0
     for table in TABLES:
-        for i in (_OPERATIONS, _OVERLAPS, _WRONG, _OUT_OF_MEMORY, _TAKEN, _FREED, _CALLS, _OWNED):
-            table[i] = 0
+        for i in COUNTS.values():
+            if i != _WHO:
+                table[i] = 0
     least_heap = gc.mem_free()
     begin = time.ticks_ms()
     _thread.stack_size(8192)
@@ -361,9 +481,9 @@ def run(operations, constrained, is_locked=True):
         give_back()
     gc.enable()
     result = {
-        "workers": [dict(zip(COUNTS, table)) for table in TABLES],
-        "free": region.free_frames,
-        "failed": region.failed - failed,
+        "workers": [{name: table[i] for name, i in COUNTS.items()} for table in TABLES],
+        "free": region.free_frames + plain.free_frames,
+        "failed": region.failed + plain.failed - failed,
         "check": physmem.check(),
         "least_heap": least_heap,
         "milliseconds": milliseconds,
