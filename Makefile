@@ -36,6 +36,9 @@ RP2_FIRMWARE := $(RP2_BOARDS:%=$(BUILD)/%/firmware.uf2)
 of_board = $(filter $(BUILD)/$(BOARD)/%,$(1))
 # For a BOARD that QEMU does not run: its firmware and its emulator.
 EMULATED_FIRMWARE := $(EMULATED_BOARDS:%=$(BUILD)/%/firmware.uf2)
+# MicroPython's own boards, without physmem, for the bench.
+STOCK_FIRMWARE := $(BUILD)/stock/MPS2_AN385/firmware.elf $(BUILD)/stock/RPI_PICO/firmware.uf2
+BENCH_NEEDS := $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(STOCK_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready
 EMULATOR = $(if $(filter $(BOARD),$(EMULATED_BOARDS)),$(BUILD)/rp2040/.ready)
 
 ifneq ($(words $(CURDIR)),1)
@@ -108,10 +111,10 @@ unix: $(UNIX) ## open the REPL of MicroPython's unix port with physmem built in
 
 build: $(UNIX) $(QEMU_FIRMWARE) $(RP2_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## build the unix port and the firmware of each board
 
-bench: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## count what each call costs, write docs/bench.md, and fail if a figure has grown by more than 2 %
+bench: $(BENCH_NEEDS) ## count what each call costs, write docs/bench.md, and fail if a figure has grown by more than 2 %
 	@$(call module,$(PYTHON)) bench.main
 
-bench-accept: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## run the bench and make its figures the baseline for later runs
+bench-accept: $(BENCH_NEEDS) ## run the bench and make its figures the baseline for later runs
 	@$(call module,$(PYTHON)) bench.main --accept
 
 bench-heap: $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## count what garbage collections cost with and without PSRAM in the heap, and write docs/gc_heap.md
@@ -213,7 +216,8 @@ $(BUILD)/sdk: $(SDK_CHECKED) always
 $(MPY_CROSS): $(BUILD)/tree | packages
 	@scripts/build.sh mpy-cross $(TREE) $(BUILD)
 
-LIBRARY := $(wildcard lib/*.py firmware/*.py firmware/*.c) scripts/build.sh scripts/expand_thumb.py
+LIBRARY := $(wildcard lib/*.py firmware/*.py firmware/*.c firmware/thumb/*.py) scripts/build.sh scripts/expand_thumb.py \
+	scripts/thumb_rooms.py
 
 $(UNIX): $(MPY_CROSS) $(LIBRARY) $(wildcard boards/UNIX/*)
 	@scripts/build.sh UNIX $(TREE) $(BUILD)
@@ -229,3 +233,9 @@ $(BUILD)/$(1)/firmware.uf2: $(MPY_CROSS) $(BUILD)/sdk $(LIBRARY) $(wildcard boar
 	@scripts/build.sh $(1) $(TREE) $(BUILD) $(SDK)
 endef
 $(foreach board,$(RP2_BOARDS),$(eval $(call RP2_RULE,$(board))))
+
+$(BUILD)/stock/MPS2_AN385/firmware.elf: $(MPY_CROSS) scripts/build.sh $(wildcard benchmarks/stock/MPS2_AN385/*)
+	@scripts/build.sh stock/MPS2_AN385 $(TREE) $(BUILD)
+
+$(BUILD)/stock/RPI_PICO/firmware.uf2: $(MPY_CROSS) $(BUILD)/sdk scripts/build.sh $(wildcard benchmarks/stock/RPI_PICO/*)
+	@scripts/build.sh stock/RPI_PICO $(TREE) $(BUILD) $(SDK)

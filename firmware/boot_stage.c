@@ -30,4 +30,10 @@ void physmem_boot_stage(void) {
     } else {
         mp_obj_print_exception(MICROPY_ERROR_PRINTER, MP_OBJ_FROM_PTR(nlr.ret_val));
     }
+    // The module has done its work. It would only take heap.
+    mp_map_elem_t *removed = mp_map_lookup(
+        &MP_STATE_VM(mp_loaded_modules_dict).map, MP_OBJ_NEW_QSTR(PHYSMEM_BOOT_MODULE), MP_MAP_LOOKUP_REMOVE_IF_FOUND);
+    if (removed != NULL) {
+        removed->value = MP_OBJ_NULL; // otherwise the table would keep the module
+    }
 }

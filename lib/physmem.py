@@ -12,27 +12,24 @@ MemoryError, for a mistake in a call a PhysMemError. Neither changes any state. 
 they return negative codes, which `code_name` names. They need no heap, and you may use them in a hard interrupt handler
 if the region is SHARED.
 
-This module only collects the names; docs/architecture.md shows the modules behind them. RuVix' and Theseus' vocabulary
-(BuddyAllocator, PhysAddr, FrameRange and so on) is loaded when you first use it.
+This module collects the names; docs/architecture.md shows the modules behind them. What takes heap to keep is loaded
+when you first use it, which needs heap: the functions below, and RuVix' and Theseus' vocabulary (BuddyAllocator,
+PhysAddr, FrameRange and so on).
 
 Sources: Theseus' frame_allocator (ranges, regions, states, deferred bookkeeping, an early phase) and RuVix' physical
 memory allocator (orders, statistics, error names; see physmem_buddy).
 """
 
 from physmem_allocate import (
-    STOP,
     allocate_frames,
     allocate_frames_at,
     allocate_frames_by_bytes,
     allocate_frames_by_bytes_at,
     allocate_frames_by_bytes_deferred,
     allocate_frames_deferred,
-    allocate_scattered,
     dma_ring,
-    inspect_then_allocate,
     on_exhausted,
 )
-from physmem_debug import debug, leaks, mark
 from physmem_engine import (  # what the raw calls return
     ADDRESS_NOT_FREE,
     ADDRESS_OUT_OF_RANGE,
@@ -43,8 +40,9 @@ from physmem_engine import (  # what the raw calls return
     UNALIGNED_ADDRESS,
     ZERO_ALLOCATION,
 )
+from physmem_engine import calls_are_direct as direct_calls  # whether the raw calls jump straight to machine code
 from physmem_errors import PhysMemError, code_name
-from physmem_find import allocations, find, free_at
+from physmem_errors import load as __load__  # a name that is not public: TAB and a star leave it out
 from physmem_frames import (
     ALLOCATED,
     FREED,
@@ -55,9 +53,6 @@ from physmem_frames import (
     AllocatedFrames,
     DeferredAllocAction,
 )
-from physmem_lazy import value_of as __getattr__
-from physmem_low import on_low
-from physmem_map import dump
 from physmem_region import (
     ATTRIBUTES,
     CACHE_LINE,
@@ -70,8 +65,7 @@ from physmem_region import (
     SHARED,
     Region,
 )
-from physmem_retained import dropped, quarantined, release, retain, retained
-from physmem_scope import scope
+from physmem_retained import release, retain
 from physmem_system import (
     add_region,
     boot,
@@ -86,3 +80,253 @@ from physmem_system import (
 )
 
 __version__ = "0.2.0"
+
+STOP = False  # what a chooser of `inspect_then_allocate` returns to stop it; None asks for the next run
+
+# The functions below load what serves them. They are functions, not names that `__getattr__` looks up: dir() and TAB
+# ask that for every name there is, and so would load everything.
+
+
+def allocate_scattered(
+    n,
+    _by_name=...,
+    require=0,
+    prefer=0,
+    forbid=0,
+    region=None,  # noqa: F811
+    owner=None,
+    zero=False,
+):
+    """``allocate_scattered(n, *, require=0, prefer=0, forbid=0, region=None, owner=None, zero=False)``: allocate `n`
+    frames of one region in as few runs as there are; return a list of AllocatedFrames, longest first.
+
+    All of them or none: MemoryError if no region that suits has `n` free frames, and no hook of `on_exhausted` is
+    called. The regions are tried in the order of `allocate_frames`; the other arguments are as there. Use it where the
+    pieces need not be adjacent, as for a chain of DMA descriptors. Needs heap.
+    """
+    return __load__("physmem_runs", "allocate_scattered()").allocate_scattered(
+        n, _by_name, require, prefer, forbid, region, owner, zero
+    )
+
+
+def inspect_then_allocate(chooser, _by_name=..., owner=None, zero=False):
+    """``inspect_then_allocate(chooser, *, owner=None, zero=False)``: call ``chooser(region, first, count)`` for each
+    run of free frames, by address, until it picks some.
+
+    The chooser returns None for the next run, STOP to stop, or ``(first, n)``: `n` frames within that run. Return
+    AllocatedFrames, or None if nothing was picked. The chooser may allocate and free; a pick that is no longer free is
+    AddressNotFree. Reserved regions are left out. `owner` and `zero` as in `allocate_frames`. Needs heap. Source:
+    Theseus' inspect_then_allocate_free_frames, which deadlocks if its chooser allocates or frees.
+    """
+    return __load__("physmem_runs", "inspect_then_allocate()").inspect_then_allocate(chooser, _by_name, owner, zero)
+
+
+def scope():
+    """Return a scope: ``with`` it, all frames allocated by object in the block are freed at its end, also after an
+    exception, except those that it was told to keep.
+
+    Frames that were freed before, retained (`physmem.retain`) or merged into others are none of its business; parts of
+    a split are. Scopes nest: what an inner one keeps belongs to the one around it. At its end MAPPED frames stay with
+    their owners: NotPermitted, unless an exception is under way. A scope ends with its block, so ``keep`` is then
+    NotPermitted.
+
+    A scope sees what its own thread and its own asyncio task allocate; interrupt handlers and raw calls it does not
+    see. A function that the scheduler runs meanwhile belongs to the code that it interrupts: let it allocate before.
+    In a generator, close the scope before you ``yield``. Needs heap.
+    """
+    return __load__("physmem_scope", "scope()").scope()
+
+
+def allocations():
+    """Return what is allocated now, by address: a list of tuples ``(region, first, count, addr, nbytes, owner, state,
+    name)``.
+
+    `first` and `count` are in frames of `region`, `nbytes` is all of them. `owner` is the tag of ``owner=`` if the
+    debug tier `owners` is on, else None. `state` is ALLOCATED or MAPPED; without records (see `physmem.boot`) MAPPED is
+    known of this run only. `name` is what it is retained as, or None. Raw allocations are listed, what `boot` has set
+    aside (OCCUPIED) and guard frames are not. Needs heap.
+    """
+    return __load__("physmem_find", "allocations()").allocations()
+
+
+def find(thing):
+    """Return where `thing` lies, a tuple ``(region, frame, first, count, owner, state, name)``, or None if no region
+    has it.
+
+    `thing` is an address, a buffer such as a bytearray, or AllocatedFrames. `frame` is the frame of its first byte,
+    `first` and `count` are the allocation that has the frame, all in frames of `region`. `owner`, `state` and `name`
+    are as in `allocations`; in a free frame `state` is "free", `count` 0 and `first` the frame. The firmware's own
+    memory (OCCUPIED) is a region with attributes, too. Needs heap.
+    """
+    return __load__("physmem_find", "find()").find(thing)
+
+
+def free_at(addr):
+    """Free the allocation that starts at the address `addr` and return its number of frames.
+
+    For frames whose owner was lost: by an exception, or with a name that was assigned again. If an AllocatedFrames
+    still owns them, use its ``free()``: after this its own frees another's frames or is refused. NotAllocated if no
+    allocation starts there. NotPermitted if it is mapped, retained, or memory that the firmware occupies. Needs heap.
+    """
+    return __load__("physmem_find", "free_at()").free_at(addr)
+
+
+def retained():
+    """Return what is retained, even if this run never asked for it: a list of ``Retained(name, addr, nbytes, resets,
+    mapped)`` by address.
+
+    `addr` is the address of the first byte, `nbytes` the number of bytes asked for, `resets` how many resets it has
+    been kept over, `mapped` whether hardware owns it. Needs heap.
+    """
+    return __load__("physmem_kept", "retained()").retained()
+
+
+def quarantined():
+    """Return the frames without a name that were mapped when a reset came, and still are: a list of AllocatedFrames.
+
+    They are MAPPED, in any region or outside all of them. No request gets them, and after each reset they are here
+    again, until you free them: stop the hardware that owns them, then call ``frames.unmap().free()``. Needs heap.
+    """
+    return __load__("physmem_kept", "quarantined()").quarantined()
+
+
+def dropped():
+    """Return which records were dropped at the last reset, and why: a list of sentences, one for each.
+
+    The frames of a dropped record are free. The list is empty after the power was off: all records then start over.
+    Needs heap.
+    """
+    return __load__("physmem_kept", "dropped()").dropped()
+
+
+def on_low(region, frames, hook):  # noqa: F811
+    """Have ``hook(region)`` called when an allocation, raw or by object, leaves fewer than `frames` frames of `region`
+    free.
+
+    `region` is a Region or the name of one. With None as the hook, or 0 frames, the region is no longer watched. A
+    second call for the same region replaces the first.
+
+    micropython.schedule calls the hook: soon, with the heap unlocked unless the program has locked it, and never in an
+    interrupt handler, so the hook may allocate and free. It is called at least once for each crossing, and exactly once
+    if no handler allocates or frees at that moment. The next crossing needs `frames` or more to have been free again,
+    however they were freed. If the scheduler's queue is full, or the program is so deep in calls that the stack has no
+    room for the hook, the next call tries again. If fewer are free already, the next allocation counts as a crossing.
+    What the hook raises, the scheduler prints.
+
+    Guaranteed: while too few frames are free after an allocation, the hook has been scheduled since the crossing, or
+    the queue was full, or the program too deep. Not guaranteed: a shortage may go unnoticed if an interrupt handler
+    ends it before the call it interrupted returns. Raw calls that were bound before the first `on_low` of a region are
+    not watched.
+
+    Do not call this while a handler uses the region. InvalidArgument if there is no such region, AddressOutOfRange if
+    `frames` is below 0 or above the number of its frames, MemoryError if the heap is too small, NotPermitted if it is
+    locked; nothing has changed then.
+    """
+    return __load__("physmem_low", "on_low()").on_low(region, frames, hook)
+
+
+def debug(_by_name=..., owners=False, poison=False, guard_frames=0, assertions=False, statistics=False):
+    """``debug(*, owners=False, poison=False, guard_frames=0, assertions=False, statistics=False)``: switch these tiers
+    on, for all regions but the reserved ones, and all others off. Without arguments all tiers are off, and the calls of
+    the regions are the engine's own again.
+
+    A region that `physmem.add_region` adds later is watched from the next call on. A region that is watched cannot be
+    removed: switch all tiers off first.
+
+    - `owners`: `leaks` tells what is allocated and by whom.
+    - `poison`: freed frames are filled with 0xDB. `check` says which of them were written to afterwards, by the program
+      or by hardware that was not stopped, even if they have been handed out again meanwhile.
+    - `guard_frames`: that many frames before and behind each new allocation are filled with 0xFD and stay out of use
+      until it is freed. `check` says which were written to. They count as used. A request that fits nowhere with both
+      guards gets one guard or none. Frames asked for by address get the guards whose frames are free, and other guards
+      make room for them. Placing the guards can increment `failed` even in a region that grants the request.
+    - `assertions`: each allocation and each free is compared with the shadow. Where they differ, InternalCorruption is
+      raised and nothing has changed; in interrupt handlers `check` reports the count. A call that bypasses the tiers
+      (see above) causes a difference too, as soon as a watched call meets its frames.
+    - `statistics`: `statistics` tells how often each call was made, with which outcome and for how many frames.
+
+    A tier that was on and stays on keeps what it knows. Another number of guard frames, or 0, frees the present guards;
+    what they guarded stays allocated. `check` forgets its earlier findings when none of the first four tiers is on.
+
+    TypeError and InvalidArgument for bad values, NotInitialized before `init`, MemoryError if the heap is too small,
+    NotPermitted if it is locked; nothing has changed then.
+    """
+    __load__("physmem_debug", "debug()").debug(_by_name, owners, poison, guard_frames, assertions, statistics)
+
+
+def mark():
+    """Return the serial number of the last allocation, for `leaks`. Switch the tier `owners` on if it is off."""
+    return __load__("physmem_debug", "mark()").mark()
+
+
+def leaks(since=0):
+    """Return what was allocated after the mark `since` and has not been freed: a list of Leak tuples, the oldest first.
+
+    Each has `region`, `first` and `count` in frames, `addr` and `nbytes` in bytes, `owner` and `serial`. It is a run of
+    frames that were handed out together and still belong to one allocation. After a split there is one for each part;
+    after a merge there is one for each of the merged allocations, with its owner and serial number. It leaves out what
+    was allocated before the tier was on or by raw calls bound before, and reserved regions. NotPermitted if `owners` is
+    off, InvalidArgument if `since` is not a mark. Needs heap.
+    """
+    return __load__("physmem_debug", "leaks()").leaks(since)
+
+
+def dump(write=print):
+    """Print every run of free frames and every allocation, by address; `write` takes a line.
+
+    While a debug tier records owners, each allocation has its owner behind it, or that it is a guard. Needs heap.
+    Source: Theseus' dump_frame_allocator_state.
+    """
+    return __load__("physmem_map", "dump()").dump(write)
+
+
+def map(write=print):
+    """Print a picture of the memory and what is used of it, region by region; `write` takes a line.
+
+    Each character stands for the same number of frames: ``.`` all free, ``#`` all in use, ``+`` some in use, ``x``
+    reserved and in use. Needs heap.
+    """
+    return __load__("physmem_map", "map()").map(write)
+
+
+__map__ = map
+del map  # a star would take it in place of the builtin; `__getattr__` finds it
+
+
+def __getattr__(name):
+    """Return what is looked up on each use: `map`, `booted`, `early_heap`, and the vocabulary, loaded on first use.
+
+    It adds no name to this module: MicroPython moves all names of a table that grows, and an interrupt handler would
+    not find them meanwhile. AttributeError if there is no such name.
+    """
+    if name == "map":
+        return __map__
+    if name in ("booted", "early_heap"):
+        return getattr(__import__("physmem_system"), name)
+    for module, names in (
+        ("physmem_buddy", ("BuddyAllocator", "AllocatorStats", "OrderStats", "KernelError")),
+        (
+            "physmem_pages",
+            (
+                "PhysAddr",
+                "PageFrame",
+                "PageOrder",
+                "PAGE_SIZE",
+                "PAGE_SHIFT",
+                "MIN_ORDER",
+                "MAX_ORDER",
+                "MAX_BLOCK_PAGES",
+                "MAX_BLOCK_SIZE",
+                "pages_to_order",
+                "order_to_pages",
+                "order_to_bytes",
+                "is_page_aligned",
+                "align_down",
+                "align_up",
+            ),
+        ),
+        ("physmem_range", ("FrameRange", "PhysicalMemoryRegion", "MemoryRegionType")),
+    ):
+        if name in names:
+            return getattr(__load__(module, name), name)
+    raise AttributeError("module 'physmem' has no attribute '%s'" % name)

@@ -45,6 +45,10 @@ _SYSTEM = 0xE0000000
 _MOST_AREAS = const(64)
 _HEAD = const(1)  # in the allocation table: an allocation starts with this block
 _SHARES = (2, 4, 8, 64, 1024)  # of the free memory, which are allocated to see where they are
+_USED = b"\0\1\1\1\1\2\2\2\1\2\2\2\1\2\2\2"  # of the two blocks that half a byte of the table describes
+_BLOCK = 16 if sys.maxsize >> 31 == 0 else 32  # bytes
+
+_tables = []  # (address, bytes) of the allocation tables that the last search found
 
 
 @micropython.viper
@@ -98,6 +102,35 @@ def _holds(address: int, end: int, halves: int, one: int, other: int) -> int:
     return 0
 
 
+@micropython.viper
+def _blocks_in_use(address: int, nbytes: int, used: ptr8) -> int:
+    """Return how many blocks are in use by the allocation table at `address`."""
+    blocks = 0
+    end = address + nbytes
+    while address < end:
+        if address & 3 == 0 and address + 4 <= end and ptr32(address)[0] == 0:
+            address += 4
+        else:
+            four = ptr8(address)[0]
+            if four:
+                blocks += used[four & 15] + used[four >> 4]
+            address += 1
+    return blocks
+
+
+def bytes_in_use():
+    """Return the bytes of heap in use, as ``gc.mem_alloc`` does, which takes twenty times as long. Needs no heap.
+
+    Only after `memory_of_the_collector`; 0 on CPython.
+    """
+    if not _tables:
+        return gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+    blocks = 0
+    for table, nbytes in _tables:
+        blocks += _blocks_in_use(table, nbytes, _USED)
+    return blocks * _BLOCK
+
+
 def memory_of_the_collector(live):
     """Return the memory that the collector has: a list of ``(start, end)``; on CPython an empty one.
 
@@ -119,6 +152,7 @@ def _areas(address, live):
     tables = first & 3
     first -= tables
     areas = []
+    del _tables[:]
     proven = False
     if first:
         area, following = first, _word(first - size, halves)
@@ -135,10 +169,13 @@ def _areas(address, live):
                 block = (live - pool) // (4 * size)
                 proven = (_byte(start + (block >> 2)) >> (2 * (block & 3))) & 3 == _HEAD
             areas.append((start if area == first else area - size, end))
+            _tables.append((start, _word(area + size, halves)))
             if not following or len(areas) == _MOST_AREAS:
                 break
             area = following + size
             following = _word(following, halves)
+    if not proven:
+        del _tables[:]
     return areas if proven else []
 
 

@@ -18,9 +18,10 @@ The shadow that the tiers share takes 9 bytes of heap a frame on a board; poison
 
 from micropython import const
 from physmem_allocate import tell_tags_to
-from physmem_errors import boolean, expect_heap, integer, mistake
-from physmem_region import RESERVED, unwrap_calls, wrap_calls
+from physmem_errors import boolean, expect_heap, given_by_position, integer, mistake
+from physmem_region import RESERVED
 from physmem_system import add_check, each_region, expect_initialized, remove_check, tell_owners_with
+from physmem_wrap import unwrap_calls, wrap_calls
 
 _OFF = {"owners": False, "poison": False, "guard_frames": 0, "assertions": False, "statistics": False}
 _settings = _OFF  # the arguments of the last `debug`
@@ -30,31 +31,10 @@ _SERIAL = const(0)
 _TAG = const(1)
 
 
-def debug(*, owners=False, poison=False, guard_frames=0, assertions=False, statistics=False):
-    """Switch these tiers on, for all regions but the reserved ones, and all others off. Without arguments all tiers are
-    off, and the calls of the regions are the engine's own again.
-
-    A region that `physmem.add_region` adds later is watched from the next call on. A region that is watched cannot be
-    removed: switch all tiers off first.
-
-    - `owners`: `leaks` tells what is allocated and by whom.
-    - `poison`: freed frames are filled with 0xDB. `check` says which of them were written to afterwards, by the program
-      or by hardware that was not stopped, even if they have been handed out again meanwhile.
-    - `guard_frames`: that many frames before and behind each new allocation are filled with 0xFD and stay out of use
-      until it is freed. `check` says which were written to. They count as used. A request that fits nowhere with both
-      guards gets one guard or none. Frames asked for by address get the guards whose frames are free, and other guards
-      make room for them. Placing the guards can increment `failed` even in a region that grants the request.
-    - `assertions`: each allocation and each free is compared with the shadow. Where they differ, InternalCorruption is
-      raised and nothing has changed; in interrupt handlers `check` reports the count. A call that bypasses the tiers
-      (see above) causes a difference too, as soon as a watched call meets its frames.
-    - `statistics`: `statistics` tells how often each call was made, with which outcome and for how many frames.
-
-    A tier that was on and stays on keeps what it knows. Another number of guard frames, or 0, frees the present guards;
-    what they guarded stays allocated. `check` forgets its earlier findings when none of the first four tiers is on.
-
-    TypeError and InvalidArgument for bad values, NotInitialized before `init`, MemoryError if the heap is too small,
-    NotPermitted if it is locked; nothing has changed then.
-    """
+def debug(_by_name=..., owners=False, poison=False, guard_frames=0, assertions=False, statistics=False):
+    """Serve `physmem.debug`, which says what this does."""
+    if _by_name is not ...:
+        given_by_position()
     expect_heap("debug()")
     _set(owners, poison, guard_frames, assertions, statistics)
 
@@ -167,7 +147,7 @@ class owner:
 
 
 def mark():
-    """Return the serial number of the last allocation, for `leaks`. Switch the tier `owners` on if it is off."""
+    """Serve `physmem.mark`, which says what this does."""
     if not _settings["owners"]:
         expect_heap("mark()")
         debug(**dict(_settings, owners=True))
@@ -175,14 +155,7 @@ def mark():
 
 
 def leaks(since=0):
-    """Return what was allocated after the mark `since` and has not been freed: a list of Leak tuples, the oldest first.
-
-    Each has `region`, `first` and `count` in frames, `addr` and `nbytes` in bytes, `owner` and `serial`. It is a run of
-    frames that were handed out together and still belong to one allocation. After a split there is one for each part;
-    after a merge there is one for each of the merged allocations, with its owner and serial number. It leaves out what
-    was allocated before the tier was on or by raw calls bound before, and reserved regions. NotPermitted if `owners` is
-    off, InvalidArgument if `since` is not a mark. Needs heap.
-    """
+    """Serve `physmem.leaks`, which says what this does."""
     expect_heap("leaks()")
     if not _settings["owners"]:
         mistake("NotPermitted", "owners are not recorded: call mark() or debug(owners=True) first")

@@ -48,10 +48,9 @@ Only a critical section of physmem_thumb changes a state that has a lock: that o
 a chip with two cores. It masks interrupts, and keeps the other core out if there is one, while the bits of one
 allocation change. Calls on a region that is not shared return NOT_PERMITTED in an interrupt handler, which may have
 come in the middle of another call; what is wrong with their arguments they may report first. A search runs outside the
-section. `version` counts the
-sections that have ended, so a search that found nothing, or whose place is gone, can tell whether the bitmap has
-changed meanwhile. Only then is it repeated, with the lock held, so that a caller that interrupts more often than one
-search takes cannot starve it.
+section. `version` counts the sections that have ended, so a search that found nothing, or whose place is gone, can tell
+whether the bitmap has changed meanwhile. Only then is it repeated, with the lock held, so that a caller that interrupts
+more often than one search takes cannot starve it.
 
 The functions `serve`, `count_failure`, `flip_start`, `hold`, `let_go`, `in_interrupt` and `fill` exist twice: here in
 viper's subset of Python, which gives the same results with words of 32 bits (boards), 64 bits (unix port) and Python
@@ -100,6 +99,22 @@ STATE_SPAN = const(14)
 STATE_ROW = const(15)
 CLASSES = const(6)
 
+# Says what the layout is: four bits a number. physmem_thumb has the one of the layout that it was built with.
+_LAYOUT = const(
+    STATE_FRAMES
+    | STATE_FREE << 4
+    | STATE_FEWEST_FREE << 8
+    | STATE_FAILED << 12
+    | STATE_PHASE << 16
+    | STATE_VERSION << 20
+    | STATE_PLANES << 24
+    | STATE_LOCK << 28
+    | STATE_TOPS << 32
+    | STATE_SPAN << 36
+    | STATE_ROW << 40
+    | CLASSES << 44
+)
+
 _BEFORE_ROW = const(STATE_ROW - 1)
 _LARGEST_SMALL = const((1 << 30) - 1)  # the largest small integer of a board
 _LARGEST_VERSION = const((1 << 30) - 1)
@@ -128,66 +143,28 @@ def _small_integer(value, name, type_of=type, integer=int):
     raise TypeError(sentence)
 
 
-# The arguments of the direct calls, converted: the first and the second of alloc, alloc_aligned, alloc_at and free.
-# Viper, because physmem_thumb calls them by their code.
-
-
-@micropython.viper
-def _n_of_alloc(n):
-    return _small_integer(n, "n")
-
-
-@micropython.viper
-def _n_of_aligned(n, align_frames):
-    return _small_integer(n, "n")
-
-
-@micropython.viper
-def _align_of_aligned(n, align_frames):
-    return _small_integer(align_frames, "align_frames")
-
-
-@micropython.viper
-def _frame_of_at(frame, n):
-    return _small_integer(frame, "frame")
-
-
-@micropython.viper
-def _n_of_at(frame, n):
-    return _small_integer(n, "n")
-
-
-@micropython.viper
-def _frame_of_free(frame):
-    return _small_integer(frame, "frame")
-
-
-_CONVERTERS = (
-    (_n_of_alloc, None),
-    (_n_of_aligned, _align_of_aligned),
-    (_frame_of_at, _n_of_at),
-    (_frame_of_free, None),
-)
-
-
 def _closures(serve_call, small_integer):
     """Return `closure_calls`."""
     # The inner functions use names of this function, not of the module: a viper function that looks up a global pays
     # for an exception handler at every call. Calling a closure takes heap if it has more than five names and arguments.
     # The address is faster to pass than the array. Each closure of a region names the array, because it keeps alive
     # only what it names.
+    zero = 0
+    largest = _LARGEST_SMALL
 
     @micropython.viper
-    def anywhere(address, n) -> int:
-        m = int(small_integer(n, "n"))
-        if m < 0:
-            return ALLOCATION_TOO_LARGE
-        return int(serve_call(address, m, -1))
+    def checked(value, name) -> int:
+        # As `small_integer`, but at once for what is an integer and no bool. `int` alone would cut a large one.
+        if value.__class__ is largest.__class__:
+            if value >= zero and value <= largest:
+                return int(value)
+            return 0 - 1
+        return int(small_integer(value, name))
 
     @micropython.viper
     def aligned(address, n, align_frames) -> int:
-        m = int(small_integer(n, "n"))
-        a = int(small_integer(align_frames, "align_frames"))
+        m = int(checked(n, "n"))
+        a = int(checked(align_frames, "align_frames"))
         if m < 0:
             return ALLOCATION_TOO_LARGE
         if a < 0:
@@ -200,8 +177,8 @@ def _closures(serve_call, small_integer):
 
     @micropython.viper
     def at(address, frame, n) -> int:
-        f = int(small_integer(frame, "frame"))
-        m = int(small_integer(n, "n"))
+        f = int(checked(frame, "frame"))
+        m = int(checked(n, "n"))
         s = ptr32(address)
         if m < 0:
             return ALLOCATION_TOO_LARGE
@@ -215,13 +192,6 @@ def _closures(serve_call, small_integer):
             return ADDRESS_OUT_OF_RANGE
         return int(serve_call(address, f, m))
 
-    @micropython.viper
-    def release(address, frame) -> int:
-        f = int(small_integer(frame, "frame"))
-        if f < 0:
-            return ADDRESS_OUT_OF_RANGE
-        return int(serve_call(address, f, 0))
-
     def closure_calls(state):
         """Return the functions ``alloc, alloc_aligned, alloc_at, free`` of the region that `state` describes.
 
@@ -233,9 +203,12 @@ def _closures(serve_call, small_integer):
         address = addressof(state)
 
         @micropython.viper
-        def alloc(n):
+        def alloc(n) -> int:
             _ = state
-            return anywhere(address, n)
+            m = int(checked(n, "n"))
+            if m < 0:
+                return ALLOCATION_TOO_LARGE
+            return int(serve_call(address, m, -1))
 
         @micropython.viper
         def alloc_aligned(n, align_frames):
@@ -248,9 +221,12 @@ def _closures(serve_call, small_integer):
             return at(address, frame, n)
 
         @micropython.viper
-        def free(frame):
+        def free(frame) -> int:
             _ = state
-            return release(address, frame)
+            f = int(checked(frame, "frame"))
+            if f < 0:
+                return ADDRESS_OUT_OF_RANGE
+            return int(serve_call(address, f, 0))
 
         return alloc, alloc_aligned, alloc_at, free
 
@@ -259,7 +235,10 @@ def _closures(serve_call, small_integer):
 
 @micropython.viper
 def allocate_within(address, n: int, align: int, boundary: int, low: int, high: int) -> int:
-    """Allocate the frames that `search_within` finds and return the first; count the failure if there are none."""
+    """Allocate the frames that `search_within` finds and return the first; count the failure if there are none.
+
+    The search runs without the lock, unless the bitmap changes meanwhile.
+    """
     s = ptr32(address)
     if n > s[STATE_FRAMES]:
         return ALLOCATION_TOO_LARGE
@@ -267,18 +246,26 @@ def allocate_within(address, n: int, align: int, boundary: int, low: int, high: 
         return NOT_PERMITTED
     version = s[STATE_VERSION]
     frame = int(search_within(address, n, align, boundary, low, high))
-    frame = int(_count_failure(address, version)) if frame < 0 else int(serve_call(address, frame, n))
-    if frame == ADDRESS_NOT_FREE:
-        # The bitmap changed under the search: repeat it with the lock held.
-        _flip(address, 0, 0)
-        held = int(hold_lock(address))
+    lock = s[STATE_LOCK]
+    if lock == 0:
+        return int(_count_failure(address, version)) if frame < 0 else int(serve_call(address, frame, n))
+    _flip(address, 0, 0)  # if the stack has no room for it, raise now
+    held = int(hold_lock(address))
+    if s[STATE_VERSION] != version:
+        # The bitmap has changed under the search: what was found may be gone, and a lower place free.
         frame = int(search_within(address, n, align, boundary, low, high))
-        if frame < 0:
-            s[STATE_FAILED] += 1
-        else:
-            _flip(address, frame, n)
-        s[STATE_VERSION] = (s[STATE_VERSION] + 1) & _LARGEST_VERSION
+    if frame < 0:
+        s[STATE_FAILED] += 1
+        frame = OUT_OF_MEMORY
+    elif lock >> 2 == 0:
+        # No other core. With interrupts masked, physmem_thumb takes the lock once more, and counts the version.
+        frame = int(serve_call(address, frame, n))
         give_lock(address, held)
+        return frame
+    else:
+        _flip(address, frame, n)
+    s[STATE_VERSION] = (s[STATE_VERSION] + 1) & _LARGEST_VERSION
+    give_lock(address, held)
     return frame
 
 
@@ -309,38 +296,56 @@ def resize_allocation(address, first: int, old: int, n: int) -> int:
     word = begin >> 5
     last = (end - 1) >> 5
     one = 1
-    in_word = (one << 32) - (1 << (begin & 31))  # the frames that change in the first word, then in the one looked at
-    if end >> 5 == word:
-        in_word &= (1 << (end & 31)) - 1
+    all_32 = (one << 32) - 1
+    in_first = all_32 + 1 - (1 << (begin & 31))  # the frames that change in the first word, and in the last
+    in_last = all_32
+    if end & 31:
+        in_last = (1 << (end & 31)) - 1
+    if last == word:
+        in_first &= in_last
     result = n
     reclass(address, 1, 0)  # if the stack has no room for it, raise now
-    held = int(hold_lock(address))
+    # Are the frames behind free? This is asked without the lock, and with it if the bitmap changes meanwhile.
+    version = s[STATE_VERSION]
+    held = 0
+    asked = 0
+    while asked < 2:
+        if asked == 1:
+            held = int(hold_lock(address))
+            if s[STATE_VERSION] == version:
+                break
+        result = n
+        if n > old:
+            if first + n > s[STATE_FRAMES]:
+                result = ADDRESS_OUT_OF_RANGE
+            elif s[STATE_ROW + word] & in_first != in_first:
+                result = ADDRESS_NOT_FREE
+            elif last > word:
+                w = STATE_ROW + word + 1
+                end = STATE_ROW + last
+                if s[end] & in_last != in_last:
+                    result = ADDRESS_NOT_FREE
+                while w < end:
+                    if s[w] & all_32 != all_32:
+                        result = ADDRESS_NOT_FREE
+                        break
+                    w += 1
+        asked += 1
     if int(count(address, first)) != old:
         result = NOT_ALLOCATED
-    elif first + n > s[STATE_FRAMES]:
-        result = ADDRESS_OUT_OF_RANGE
-    elif n > old:
-        w = word
-        wanted = in_word
-        while w <= last:
-            if s[STATE_ROW + w] & wanted != wanted:
-                result = ADDRESS_NOT_FREE
-                break
-            w += 1
-            wanted = (one << 32) - 1
-            if end >> 5 == w:
-                wanted = (1 << (end & 31)) - 1
     if result == n and n != old:
-        x = s[STATE_ROW + word] ^ in_word
+        x = s[STATE_ROW + word] ^ in_first
+        whole = 0  # the words between
         if n < old:
+            whole = all_32
             s[STATE_ROW + word] = x
-        w = word + 1
-        while w <= last:
-            in_word = (one << 32) - 1
-            if end >> 5 == w:
-                in_word = (1 << (end & 31)) - 1
-            s[STATE_ROW + w] ^= in_word
-            w += 1
+        if last > word:
+            w = STATE_ROW + word + 1
+            end = STATE_ROW + last
+            while w < end:
+                s[w] = whole
+                w += 1
+            s[end] ^= in_last
         if n > old:
             s[STATE_ROW + word] = x
         free = s[STATE_FREE] + old - n
@@ -830,6 +835,11 @@ def largest_free(state, align):
     return low
 
 
+# The lock word of shared regions made from now on: bit 0, and the address of the chip's spin lock if it has one.
+# physmem_state sets it; that module is not kept.
+lock_word = [1]
+
+
 @micropython.viper
 def free_spin_lock(register):
     """Give back the hardware spin lock whose register is at the address `register`, no matter which core has it."""
@@ -839,20 +849,33 @@ def free_spin_lock(register):
 # The functions that the calls above use: those of physmem_thumb if the machine runs Thumb code, that is, if MicroPython
 # accepts machine code for armv6m to armv7emdp.
 if 4 <= ((getattr(sys.implementation, "_mpy", 0) >> 10) & 15) <= 8:
-    from physmem_thumb import count_failure as _count_failure
-    from physmem_thumb import direct_calls
-    from physmem_thumb import fill as fill_memory
-    from physmem_thumb import flip_start as join_or_split
-    from physmem_thumb import hold as hold_lock
-    from physmem_thumb import in_interrupt as in_handler
-    from physmem_thumb import let_go as give_lock
-    from physmem_thumb import serve as serve_call
+    import physmem_direct
+    import physmem_thumb
 
-    _direct_calls = direct_calls(_CONVERTERS)
+    if getattr(physmem_thumb, "LAYOUT", None) != _LAYOUT:
+        raise ImportError("physmem_thumb is of another version than physmem_engine: install both from one release")
+    serve_call = physmem_thumb.serve
+    _count_failure = physmem_thumb.count_failure
+    join_or_split = physmem_thumb.flip_start
+    hold_lock = physmem_thumb.hold
+    give_lock = physmem_thumb.let_go
+    in_handler = physmem_thumb.in_interrupt
+    fill_memory = physmem_thumb.fill
+    # A state of one frame: its row of free frames is 1, and the start behind the last frame is bit 1.
+    state = bytearray(4 * (STATE_ROW + 4 + CLASSES))
+    for i in (STATE_FRAMES, STATE_FREE, STATE_TOPS, STATE_ROW, STATE_ROW + 4):
+        state[4 * i] = 1
+    state[4 * STATE_ROW + 8] = 2
+    state[4 * STATE_PLANES] = STATE_ROW + 4
+    raw_calls = physmem_direct.raw_calls_of(physmem_thumb, state, _small_integer)
+    calls_are_direct = raw_calls is not None
+    # Nothing needs these any more, and they take heap.
+    del sys.modules["physmem_direct"], sys.modules["physmem_thumb"], physmem_direct, physmem_thumb, state, i
 else:
     serve_call, _count_failure, join_or_split = serve, count_failure, flip_start
     hold_lock, give_lock, in_handler, fill_memory = hold, let_go, in_interrupt, fill
-    _direct_calls = None
+    calls_are_direct = False
 
-closure_calls = _closures(serve_call, _small_integer)
-raw_calls = _direct_calls or closure_calls
+if not calls_are_direct:
+    raw_calls = _closures(serve_call, _small_integer)
+del _closures, _small_integer

@@ -11,8 +11,12 @@ class PhysMemError(ValueError):
     AddressNotFree (Theseus), InvalidArgument and NotPermitted (RuVix' kernel errors).
     """
 
+    del __module__, __qualname__  # noqa: F821  (they would make the table of the class larger: heap)
+
+    _prepared = ()
+
     def __init__(self, code, sentence):
-        super().__init__(sentence)
+        super(PhysMemError, self).__init__(sentence)  # without the names it would be a closure: heap
         self.code = code
 
     def as_str(self):
@@ -34,39 +38,35 @@ class PhysMemError(ValueError):
         return "InvalidArgument"
 
 
-# The names of the negative codes that the raw calls return; index -code.
-_CODES = (
-    "",
-    "OutOfMemory",
-    "ZeroAllocation",
-    "AllocationTooLarge",
-    "UnalignedAddress",
-    "AddressOutOfRange",
-    "NotAllocated",
-    "AddressNotFree",
-    "NotPermitted",
-)
-
-
 def code_name(code):
     """Return the name of a negative code that a raw call returned, such as "OutOfMemory"; "unknown" for others."""
     integer(code, "code")
-    return _CODES[-code] if -len(_CODES) < code < 0 else "unknown"
+    names = (  # of -1, -2 and so on
+        "OutOfMemory",
+        "ZeroAllocation",
+        "AllocationTooLarge",
+        "UnalignedAddress",
+        "AddressOutOfRange",
+        "NotAllocated",
+        "AddressNotFree",
+        "NotPermitted",
+    )
+    return names[-code - 1] if -len(names) <= code < 0 else "unknown"
 
 
-# Raised when the heap is locked or full, so that no message with numbers can be made. The first two say all there is to
-# say. The others get their code when they are raised: for a mistake of the program, and for a mistake of an interrupt
-# handler, which may occur before the program has read its own code.
-_NEEDS_HEAP = PhysMemError(
-    "NotPermitted", "this call needs heap, which is locked or full: call it from the program, later"
+# Raised when the heap is locked or full, so that no message with numbers can be made. The first two get their code when
+# they are raised: one in the program, one in interrupt handlers, which may fail before the program has read the code of
+# its own. They are an attribute of the class because one more name would make the table of this module larger.
+PhysMemError._prepared = (
+    PhysMemError(
+        "", "see .code; NotPermitted: this call needs heap, which is locked or full: call it from the program, later"
+    ),
+    PhysMemError(
+        "", "see .code; NotPermitted: interrupt handlers have no heap, if this call needs it, and only SHARED regions"
+    ),
+    TypeError("an argument is of the wrong type; no heap for its name"),
+    MemoryError("no free frames; no heap for more of a message"),
 )
-_NOT_SHARED = PhysMemError("NotPermitted", "interrupt handlers can use only SHARED regions")
-_PREPARED_MISTAKES = (
-    PhysMemError("", "no heap for a message; see .code"),
-    PhysMemError("", "no heap for a message; see .code"),
-)
-_PREPARED_TYPE_ERROR = TypeError("an argument is of the wrong type; no heap for its name")
-_PREPARED_EXHAUSTION = MemoryError("no free frames; no heap for more of a message")
 
 
 def mistake(code, sentence, a=0, b=0, c=0, d=0):
@@ -74,7 +74,7 @@ def mistake(code, sentence, a=0, b=0, c=0, d=0):
     try:
         error = PhysMemError(code, sentence.format(a, b, c, d))
     except MemoryError:
-        error = _PREPARED_MISTAKES[1 if in_handler() else 0]
+        error = PhysMemError._prepared[1 if in_handler() else 0]
         error.code = code
     raise error
 
@@ -82,27 +82,25 @@ def mistake(code, sentence, a=0, b=0, c=0, d=0):
 def exhausted(sentence, a=0, b=0, c=0, d=0, e=0):
     """Raise MemoryError with the formatted `sentence`, or a prepared error if there is no heap for it or no sentence
     is given."""
+    error = PhysMemError._prepared[3]
     try:
-        error = MemoryError(sentence.format(a, b, c, d, e)) if sentence else _PREPARED_EXHAUSTION
+        if sentence:
+            error = MemoryError(sentence.format(a, b, c, d, e))
     except MemoryError:
-        error = _PREPARED_EXHAUSTION
+        pass
     raise error
 
 
 def not_permitted_in_handler():
     """Raise NotPermitted because an interrupt handler asked for memory that is not SHARED."""
-    raise _NOT_SHARED
+    error = PhysMemError._prepared[1]
+    error.code = "NotPermitted"
+    raise error
 
 
 def needs_heap(call):
     """Raise NotPermitted because `call`, such as "map()", needs heap and there is none."""
-    try:
-        error = PhysMemError(
-            "NotPermitted", "%s needs heap, which is locked or full: call it from the program, later" % call
-        )
-    except MemoryError:
-        error = _NEEDS_HEAP
-    raise error
+    mistake("NotPermitted", "{} needs heap, which is locked or full: call it from the program, later", call)
 
 
 def expect_heap(call):
@@ -113,12 +111,36 @@ def expect_heap(call):
         needs_heap(call)
 
 
-_INTEGERS = (int, bool)  # MicroPython's bool is not an int
+def load(module, call, modules=__import__("sys").modules):  # noqa: B008
+    """Return the module of that name, loading it on first use. Loading needs heap: NotPermitted, which names `call`, if
+    that is locked or full.
+
+    Nothing half loaded is left after an error: MicroPython would crash on it, or never load it again.
+    """
+    if module in modules:
+        return modules[module]
+    expect_heap(call)
+    before = None
+    try:
+        before = list(modules)
+        return __import__(module)
+    except BaseException as error:
+        half = before
+        while half:
+            half = None
+            for name in modules:
+                if name.startswith("physmem") and name not in before:
+                    half = name
+            if half:
+                modules.pop(half, None)  # an entry that never got its module has no value
+        if isinstance(error, MemoryError):
+            needs_heap(call)
+        raise
 
 
 def integer(value, name):
     """Return `value` if it is an integer (bools are); otherwise raise a TypeError that calls it `name`."""
-    if not isinstance(value, _INTEGERS):
+    if not isinstance(value, int) and value is not True and value is not False:  # MicroPython's bool is not an int
         wrong_type(name, "an int", value)
     return value
 
@@ -128,8 +150,17 @@ def wrong_type(name, wanted, value):
     try:
         error = TypeError("%s must be %s, not %s" % (name, wanted, type(value).__name__))
     except MemoryError:
-        error = _PREPARED_TYPE_ERROR
+        error = PhysMemError._prepared[2]
     raise error
+
+
+def given_by_position():
+    """Raise a TypeError: an argument that is to be given by name was given by its position.
+
+    Python's own ``*`` does the same, but then MicroPython looks up the default of each argument at each call. Functions
+    that are called often have a parameter `_by_name` there instead, and call this if it is anything but its default.
+    """
+    raise TypeError("too many arguments without a name: give the others by name, such as owner=")
 
 
 def boolean(value, name):
@@ -144,11 +175,7 @@ def try_two_calls():
 
     MicroPython checks the stack before the first line of a function, where the function cannot catch the error.
     """
-    _one_call()
-
-
-def _one_call():
-    pass
+    power_of_two(1)
 
 
 def power_of_two(value):

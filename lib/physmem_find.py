@@ -8,11 +8,17 @@ physmem.find(buffer).region.attrs & physmem.DMA   # may DMA read this bytearray?
 
 from collections import namedtuple
 
-from physmem_engine import NOT_PERMITTED
+import micropython
+import physmem_engine as engine
 from physmem_errors import expect_heap, integer, mistake, not_permitted_in_handler
 from physmem_frames import ALLOCATED, MAPPED, AllocatedFrames, held_at
 from physmem_system import each_region, expect_initialized, is_occupied, owner_at, region_at
 from uctypes import addressof
+
+try:  # CPython: the casts that viper has built in
+    from micropython import ptr32, uint
+except ImportError:
+    pass
 
 FREE = "free"
 
@@ -20,47 +26,50 @@ Allocation = namedtuple("Allocation", ("region", "first", "count", "addr", "nbyt
 Place = namedtuple("Place", ("region", "frame", "first", "count", "owner", "state", "name"))
 
 
-def allocations():
-    """Return what is allocated now, by address: a list of tuples ``(region, first, count, addr, nbytes, owner, state,
-    name)``.
+@micropython.viper
+def start_before(address, row: int, planes: int, frame: int) -> int:
+    """Return the last frame up to `frame` where an allocation starts; the first frame of its word of the row if none
+    does. `address` is that of a state, `row` and `planes` are STATE_ROW and STATE_PLANES."""
+    s = ptr32(address)
+    starts = (row + s[planes]) >> 1
+    w = frame >> 5
+    x = uint(s[starts + w] & ((2 << (frame & 31)) - 1))
+    while not x and w:
+        w -= 1
+        x = uint(s[starts + w])
+    bit = 31
+    while bit and not (x >> bit) & uint(1):
+        bit -= 1
+    return (w << 5) + bit
 
-    `first` and `count` are in frames of `region`, `nbytes` is all of them. `owner` is the tag of ``owner=`` if the
-    debug tier `owners` is on, else None. `state` is ALLOCATED or MAPPED; without records (see `physmem.boot`) MAPPED is
-    known of this run only. `name` is what it is retained as, or None. Raw allocations are listed, what `boot` has set
-    aside (OCCUPIED) and guard frames are not. Needs heap.
-    """
+
+def _held(region, first):
+    """Return ``(owner, state, name)`` of the allocation that starts there, as `allocations` has them."""
+    mapped, name = held_at(region, first)
+    owner = owner_at(region, first)
+    return owner and owner[0], MAPPED if mapped else ALLOCATED, name
+
+
+def allocations():
+    """Serve `physmem.allocations`, which says what this does."""
     expect_initialized()
     expect_heap("allocations()")
     found = []
     for region in each_region():
         if not is_occupied(region):
+            base, shift = region.base, region.shift
             for first, count, free in region.runs():
                 if not free:
-                    owner, is_guard = owner_at(region, first) or (None, False)
-                    if not is_guard:
-                        mapped, name = held_at(region, first)
-                        found.append(
-                            Allocation(
-                                region,
-                                first,
-                                count,
-                                region.addr(first),
-                                count << region.shift,
-                                owner,
-                                MAPPED if mapped else ALLOCATED,
-                                name,
-                            )
-                        )
+                    owner = owner_at(region, first)
+                    if not (owner and owner[1]):  # a guard
+                        owner, state, name = _held(region, first)
+                        addr = base + (first << shift)
+                        found.append(Allocation(region, first, count, addr, count << shift, owner, state, name))
     return found
 
 
 def free_at(addr):
-    """Free the allocation that starts at the address `addr` and return its number of frames.
-
-    For frames whose owner was lost: by an exception, or with a name that was assigned again. If an AllocatedFrames
-    still owns them, use its ``free()``: after this its own frees another's frames or is refused. NotAllocated if no
-    allocation starts there. NotPermitted if it is mapped, retained, or memory that the firmware occupies. Needs heap.
-    """
+    """Serve `physmem.free_at`, which says what this does."""
     expect_initialized()
     integer(addr, "addr")
     expect_heap("free_at()")
@@ -69,8 +78,10 @@ def free_at(addr):
         mistake("NotPermitted", "the memory at addr {:#x} is {}, which the firmware occupies", addr, region.name)
     first = 0
     if region is not None:
-        first = region.frame(addr)
-        if region.addr(first) != addr or not region.count(first) or (owner_at(region, first) or (None, False))[1]:
+        first = engine.frame_of(addr, region.base, region.shift)
+        owner = owner_at(region, first)
+        is_guard = owner and owner[1]
+        if is_guard or region.base + (first << region.shift) != addr or not engine.count(region.address, first):
             region = None
     if region is None:
         mistake("NotAllocated", "no allocation starts at addr {:#x}: allocations() lists them", addr)
@@ -80,7 +91,7 @@ def free_at(addr):
     if mapped:
         mistake("NotPermitted", "hardware owns the frames at addr {:#x}: unmap() them, see quarantined()", addr)
     freed = region.free(first)
-    if freed == NOT_PERMITTED:
+    if freed == engine.NOT_PERMITTED:
         not_permitted_in_handler()
     if freed < 0:
         mistake("NotAllocated", "the allocation at addr {:#x} was freed meanwhile", addr)
@@ -88,14 +99,7 @@ def free_at(addr):
 
 
 def find(thing):
-    """Return where `thing` lies, a tuple ``(region, frame, first, count, owner, state, name)``, or None if no region
-    has it.
-
-    `thing` is an address, a buffer such as a bytearray, or AllocatedFrames. `frame` is the frame of its first byte,
-    `first` and `count` are the allocation that has the frame, all in frames of `region`. `owner`, `state` and `name`
-    are as in `allocations`; in a free frame `state` is "free", `count` 0 and `first` the frame. The firmware's own
-    memory (OCCUPIED) is a region with attributes, too. Needs heap.
-    """
+    """Serve `physmem.find`, which says what this does."""
     expect_initialized()
     expect_heap("find()")
     if isinstance(thing, AllocatedFrames):
@@ -112,13 +116,11 @@ def find(thing):
     region = region_at(addr)
     if region is None:
         return None
-    frame = region.frame(addr)
-    for first, count, free in region.runs():
-        if first <= frame < first + count:
-            if free:
-                return Place(region, frame, frame, 0, None, FREE, None)
-            mapped, name = held_at(region, first)
-            owner = owner_at(region, first)
-            return Place(
-                region, frame, first, count, owner[0] if owner else None, MAPPED if mapped else ALLOCATED, name
-            )
+    address = region.address
+    frame = engine.frame_of(addr, region.base, region.shift)
+    first = start_before(address, engine.STATE_ROW, engine.STATE_PLANES, frame)
+    count = engine.count(address, first)
+    if frame >= first + count:
+        return Place(region, frame, frame, 0, None, FREE, None)
+    owner, state, name = _held(region, first)
+    return Place(region, frame, first, count, owner, state, name)

@@ -2,23 +2,11 @@
 
 import micropython
 import physmem_engine as engine
-import physmem_state
+import physmem_errors as errors
+import uctypes
 from micropython import const
-from physmem_engine import NOT_ALLOCATED, NOT_PERMITTED, OUT_OF_MEMORY, serve_call
-from physmem_errors import (
-    PhysMemError,
-    boolean,
-    exhausted,
-    expect_heap,
-    try_two_calls,
-    integer,
-    mistake,
-    needs_heap,
-    not_permitted_in_handler,
-    wrong_type,
-)
-from physmem_region import SHARED, resize_frames
-from uctypes import addressof, bytearray_at
+from physmem_engine import serve_call
+from physmem_region import resize_frames
 
 # States of AllocatedFrames.
 ALLOCATED = "allocated"
@@ -28,19 +16,17 @@ FREED = "freed"
 MOVED = "moved"
 
 # An owner keeps what it is in one list, because setting an attribute of an instance costs as much as half a raw
-# allocation and because the properties of a class make each of those more expensive. The word is the first frame
-# << STATE_BITS | the state as bits: a region of 2 GiB in frames of 32 bytes leaves four bits of a small integer.
-# _REFUSED: freed or moved, mapped to hardware, or with a record that they are retained. The bit _UNMAPPED may stay set
-# when frames are freed or moved.
+# allocation and because the properties of a class make each of those more expensive. _REFUSED: freed or moved, mapped
+# to hardware, or with a record that they are retained.
 _REGION = const(0)
-_WORD = const(1)
+_FIRST = const(1)
 _COUNT = const(2)  # frames
 _OWNER = const(3)  # the caller's tag
 _SLACK = const(4)  # bytes of the last frame that were not asked for
 _SCOPE = const(5)  # the scope that frees the frames at its end
+_STATE = const(6)  # bits; the first three are the index in _STATES
 
-_STATES = (ALLOCATED, MAPPED, UNMAPPED, None, FREED, MOVED, FREED, MOVED)
-STATE_BITS = const(4)
+_STATES = const(("allocated", "mapped", "unmapped", None, "freed", "moved", "freed", "moved"))
 _STATE_MASK = const(7)
 _MAPPED = const(1)
 _UNMAPPED = const(2)
@@ -49,9 +35,17 @@ _MOVED = const(5)
 _RETAINED = const(8)
 _REFUSED = const(13)
 
-_MAPPED_PLACES = const(8)
+_SHARED = const(32)  # as physmem_region has it
+_UNUSED = const(0)  # a spare owner
+_USED = const(1)  # no spare owner any more: another may take its place
 _SPARE_OWNERS = const(32)
-_SPARE_SPLITS = const(4)  # of two and of three owners each
+_LOG_OWNERS_OF_A_SPLIT = const(3)  # of eight spare owners one pair and one triple are for splits as well
+_STATE_FRAMES = const(0)  # as physmem_engine has it
+
+# `AllocatedFrames()` would look for two methods that there are not, and setting an attribute for three. What object
+# has does neither.
+new_instance = object.__new__
+set_attribute = getattr(object, "__setattr__", setattr)  # not all builds of MicroPython have it
 
 
 class AllocatedFrames:
@@ -84,7 +78,7 @@ class AllocatedFrames:
 
     def __repr__(self):
         region = self._held[_REGION]
-        if region is None or self._held[_WORD] & _FREED:
+        if region is None or self._held[_STATE] & _FREED:
             return "<AllocatedFrames %s>" % self.state
         return "<AllocatedFrames %s: %d frames at %#x in %s>" % (self.state, self.count, self.addr, region.name)
 
@@ -102,23 +96,23 @@ class AllocatedFrames:
     @property
     def state(self):
         """ALLOCATED, MAPPED, UNMAPPED, FREED or MOVED."""
-        return _STATES[self._held[_WORD] & _STATE_MASK]
+        return _STATES[self._held[_STATE] & _STATE_MASK]
 
     @property
     @micropython.native
     def first(self):
         """The first frame, counted from the region's base."""
-        word = self._held[_WORD]
-        if word & _FREED:
+        held = self._held
+        if held[_STATE] & _FREED:
             self._expect_held()
-        return word >> STATE_BITS
+        return held[_FIRST]
 
     @property
     @micropython.native
     def count(self):
         """The number of frames."""
         held = self._held
-        if held[_WORD] & _FREED:
+        if held[_STATE] & _FREED:
             self._expect_held()
         return held[_COUNT]
 
@@ -127,21 +121,20 @@ class AllocatedFrames:
     def addr(self):
         """The address of the first byte. Needs heap above 0x3FFFFFFF."""
         held = self._held
-        word = held[_WORD]
-        if word & _FREED:
+        if held[_STATE] & _FREED:
             self._expect_held()
         region = held[_REGION]
         try:
-            return region.base + ((word >> STATE_BITS) << region.shift)
+            return region.base + (held[_FIRST] << region.shift)
         except MemoryError:
-            needs_heap("addr")
+            errors.needs_heap("addr")
 
     @property
     @micropython.native
     def nbytes(self):
         """The number of bytes that you asked for."""
         held = self._held
-        if held[_WORD] & _FREED:
+        if held[_STATE] & _FREED:
             self._expect_held()
         return (held[_COUNT] << held[_REGION].shift) - held[_SLACK]
 
@@ -150,24 +143,26 @@ class AllocatedFrames:
     def capacity(self):
         """The size of all the frames in bytes, which may be more than you asked for."""
         held = self._held
-        if held[_WORD] & _FREED:
+        if held[_STATE] & _FREED:
             self._expect_held()
         return held[_COUNT] << held[_REGION].shift
 
+    # A name of Python's own is looked up in all of the module first; not so if it is a default.
+
     @property
-    def view(self):
+    def view(self, _memoryview=memoryview):
         """The bytes that you asked for as a memoryview. It does not keep the frames from being freed. Needs heap."""
         try:
-            return memoryview(bytearray_at(self.addr, self.nbytes))
+            return _memoryview(uctypes.bytearray_at(self.addr, self.nbytes))
         except MemoryError:
-            needs_heap("view")
+            errors.needs_heap("view")
 
     @property
     def range(self):
         """The frames as a FrameRange: frame numbers counted from address 0, without the right to free them. Needs
         heap."""
         self._expect_held()
-        expect_heap("range")
+        errors.expect_heap("range")
         from physmem_range import FrameRange
 
         region = self._held[_REGION]
@@ -177,17 +172,17 @@ class AllocatedFrames:
     def name(self):
         """The name that the frames are retained as, or None. Needs heap if there is one."""
         try:
-            return _records.name_of(self) if self._held[_WORD] & _RETAINED else None
+            return _records.name_of(self) if self._held[_STATE] & (_RETAINED | _FREED) == _RETAINED else None
         except MemoryError:
-            needs_heap("name")
+            errors.needs_heap("name")
 
     @property
     def fresh(self):
         """Whether the content is new rather than kept over a reset; None if the frames were freed or moved."""
-        return None if self._held[_WORD] & _FREED else _records.is_fresh(self)
+        return None if self._held[_STATE] & _FREED else _records is None or _records.is_fresh(self)
 
     def __bool__(self):
-        return not self._held[_WORD] & _FREED
+        return not self._held[_STATE] & _FREED
 
     def __len__(self):
         return self.count
@@ -195,18 +190,22 @@ class AllocatedFrames:
     def __iter__(self):
         """Return an iterator of an AllocatedFrame for each frame. This owner keeps the frames."""
         self._expect_held()
-        expect_heap("iteration")
-        return _each(self, self.first, self.count)
+        errors.expect_heap("iteration")
+        return self._each(self.first, self.count)
+
+    def _each(self, first, count):
+        for frame in range(first, first + count):
+            yield AllocatedFrame(self, frame)
 
     def __enter__(self):
         self._expect_held()
         return self
 
     def __exit__(self, exception_type, exception, traceback):
-        word = self._held[_WORD]
-        if word & _MAPPED and exception_type is not None:
+        state = self._held[_STATE]
+        if state & _MAPPED and exception_type is not None:
             return  # they stay mapped; the exception says more than that mapped frames cannot be freed
-        if not word & (_FREED | _RETAINED):
+        if not state & (_FREED | _RETAINED):
             self.free()
 
     async def __aenter__(self):
@@ -215,129 +214,166 @@ class AllocatedFrames:
     async def __aexit__(self, exception_type, exception, traceback):
         self.__exit__(exception_type, exception, traceback)
 
-    def _set_state(self, bits):
-        self._held[_WORD] = (self._held[_WORD] & ~_STATE_MASK) | bits
-
     def _expect_held(self):
-        if self._held[_WORD] & _FREED:
-            mistake("NotAllocated", "these frames were {} already: allocate new ones", self.state)
+        if self._held[_STATE] & _FREED:
+            errors.mistake("NotAllocated", "these frames were {} already: allocate new ones", self.state)
 
     def _expect_free_to_use(self):
-        self._expect_held()
-        if self._held[_WORD] & _MAPPED:
-            mistake("NotPermitted", "{} frames from frame {} on are mapped: unmap() them first", self.count, self.first)
+        state = self._held[_STATE]
+        if state & _FREED:
+            self._expect_held()
+        if state & _MAPPED:
+            errors.mistake(
+                "NotPermitted", "{} frames from frame {} on are mapped: unmap() them first", self.count, self.first
+            )
 
-    @micropython.native
-    def free(self):
-        """Free the frames and return their number. Retained frames are released too, as by `physmem.release`."""
+    def _end_retention(self):
+        """Raise if the frames cannot be freed; release their name."""
+        self._expect_free_to_use()
+        self._expect_permitted()
         held = self._held
-        word = held[_WORD]
-        if word & _REFUSED:
+        _records.forget(self, held[_REGION], held[_FIRST], held[_COUNT])
+
+    def _undo_free(self, freed):
+        """Raise because `free` did not free what this owns; undo the free of another owner's allocation."""
+        if freed == engine.NOT_PERMITTED:
+            errors.not_permitted_in_handler()
+        if freed > 0:
+            self.region.alloc_at(self.first, freed)
+        self._refuse_foreign(freed)
+
+    def _refuse_foreign(self, found):
+        """Raise InternalCorruption because an allocation of `found` frames is where these are."""
+        errors.mistake(
+            "InternalCorruption",
+            "{} frames from frame {} on are an allocation of {}: something freed them raw",
+            self.count,
+            self.first,
+            max(found, 0),
+        )
+
+    def _expect_permitted(self):
+        """Raise NotPermitted in an interrupt handler unless the region is SHARED."""
+        if engine.in_handler() and not self._held[_REGION].attrs & _SHARED:
+            errors.not_permitted_in_handler()
+
+    def _expect_divisible(self):
+        """Raise if the frames cannot be split, merged or resized."""
+        if self._held[_STATE] & _REFUSED:
             self._expect_free_to_use()
-            _permitted_here(self)
-            _records.forget(self)
-        count = held[_COUNT]
-        if count:
-            freed = held[_REGION].free(word >> STATE_BITS)
-            if freed != count:
-                _undo_foreign_free(self, freed)
-        held[_WORD] = word | _FREED
-        return count
+            text = "{} frames from frame {} on are retained as one: release() the name first"
+            errors.mistake("NotPermitted", text, self.count, self.first)
+        self._expect_permitted()
 
     def fill(self, byte=0):
         """Fill all the frames, also beyond `nbytes`, with `byte`, 0 to 255. Return itself. Needs no heap."""
         self._expect_held()
-        integer(byte, "byte")
+        errors.integer(byte, "byte")
         if not 0 <= byte <= 255:
-            mistake("InvalidArgument", "cannot fill with byte {}: give 0 to 255", byte)
-        fill_frames(self._held[_REGION], self._held[_WORD] >> STATE_BITS, self._held[_COUNT], byte)
+            errors.mistake("InvalidArgument", "cannot fill with byte {}: give 0 to 255", byte)
+        fill_frames(self._held[_REGION], self._held[_FIRST], self._held[_COUNT], byte)
         return self
 
-    def resize(self, n, *, zero=False):
-        """Change the number of frames to `n` where they are, and return itself. With `zero` new frames are zeros.
+    def resize(self, n, _by_name=..., zero=False):
+        """``resize(n, *, zero=False)``: change the number of frames to `n` where they are, and return itself. With
+        `zero` new frames are zeros.
 
         More frames: MemoryError if those behind are not all free; nothing has changed then, and no hook of
         `physmem.on_exhausted` is called. Fewer: the rest is freed. `nbytes` is then all of the `n` frames.
         ZeroAllocation if `n` is 0. NotPermitted for mapped and for retained frames, and in an interrupt handler if the
         region is not SHARED. Needs no heap.
         """
-        if integer(n, "n") <= 0:
-            mistake("InvalidArgument" if n else "ZeroAllocation", "cannot resize to n = {} frames: give 1 or more", n)
+        if _by_name is not ...:
+            errors.given_by_position()
+        if errors.integer(n, "n") <= 0:
+            errors.mistake(
+                "InvalidArgument" if n else "ZeroAllocation", "cannot resize to n = {} frames: give 1 or more", n
+            )
         return self._resize(n, 0, zero)
 
-    def resize_by_bytes(self, nbytes, *, zero=False):
-        """Change the size to `nbytes` bytes; otherwise as `resize`."""
-        if integer(nbytes, "nbytes") <= 0:
-            mistake(
+    def resize_by_bytes(self, nbytes, _by_name=..., zero=False):
+        """``resize_by_bytes(nbytes, *, zero=False)``: change the size to `nbytes` bytes; otherwise as `resize`."""
+        if _by_name is not ...:
+            errors.given_by_position()
+        if errors.integer(nbytes, "nbytes") <= 0:
+            errors.mistake(
                 "InvalidArgument" if nbytes else "ZeroAllocation",
                 "cannot resize to nbytes = {}: give 1 or more",
                 nbytes,
             )
         self._expect_held()
         if nbytes >= 1 << 29:
-            expect_heap("resize_by_bytes() to 2**29 bytes or more")
+            errors.expect_heap("resize_by_bytes() to 2**29 bytes or more")
         region = self._held[_REGION]
         n = (nbytes + region.frame_size - 1) >> region.shift
         return self._resize(n, (n << region.shift) - nbytes, zero)
 
     def _resize(self, n, slack, zero):
-        _divisible(self)
         held = self._held
-        region, first, count = held[_REGION], held[_WORD] >> STATE_BITS, held[_COUNT]
+        region, first, count, _, _, _, state = held
+        if state & _REFUSED:
+            self._expect_divisible()
         if not count:
-            mistake("ZeroAllocation", "cannot resize 0 frames: allocate n = {} new ones", n)
-        boolean(zero, "zero")
+            errors.mistake("ZeroAllocation", "cannot resize 0 frames: allocate n = {} new ones", n)
+        if zero is not False:
+            errors.boolean(zero, "zero")
         # The engine takes the lower 32 bits of a number.
-        resized = resize_frames(region, first, count, n) if n <= region.frames else OUT_OF_MEMORY
-        if resized == NOT_PERMITTED:
-            not_permitted_in_handler()
-        if resized == NOT_ALLOCATED:
-            _foreign(self, region.count(first))
+        resized = resize_frames(region, first, count, n) if n <= region.frames else engine.OUT_OF_MEMORY
         if resized != n:
+            self._expect_permitted()
+            if resized == engine.NOT_ALLOCATED:
+                self._refuse_foreign(region.count(first))
             text = "cannot resize {} frames at frame {} of {} to {} in place: the frames behind are not all free"
             if n > region.frames - first:
                 text = "cannot resize {} frames at frame {} of {} to {} in place: only {} of the region are behind"
-            exhausted(text, count, first, region.name, n, region.frames - first - count)
+            errors.exhausted(text, count, first, region.name, n, region.frames - first - count)
         held[_COUNT] = n
         held[_SLACK] = slack
         if zero and n > count:
             fill_frames(region, first + count, n - count, 0)
         return self
 
+    @micropython.native
     def map(self):
         """Give the frames to hardware: until `unmap` they cannot be freed. Return itself. Needs no heap.
 
         If the board keeps records: MemoryError if none is left to remember this over a reset, and NotPermitted in an
         interrupt handler. Nothing has changed then.
         """
-        self._expect_free_to_use()
-        _records.note_mapped(self)
-        self._set_state(_MAPPED)
+        held = self._held
+        if held[_STATE] & _REFUSED:
+            self._expect_free_to_use()
+        _records.note_mapped(self, held[_REGION], held[_FIRST], held[_COUNT], held[_SLACK])
+        held[_STATE] = (held[_STATE] & ~_STATE_MASK) | _MAPPED
         return self
 
+    @micropython.native
     def unmap(self):
         """Take the frames back from hardware. Return itself.
 
         If the board keeps records and the chip has two cores, NotPermitted in an interrupt handler; so is `free` of
         retained frames.
         """
-        self._expect_held()
-        if not self._held[_WORD] & _MAPPED:
-            mistake(
+        held = self._held
+        state = held[_STATE]
+        if state & _FREED:
+            self._expect_held()
+        if not state & _MAPPED:
+            errors.mistake(
                 "NotPermitted", "{} frames from frame {} on are not mapped: map() them first", self.count, self.first
             )
-        _records.note_unmapped(self)
-        self._set_state(_UNMAPPED)
+        _records.note_unmapped(self, held[_REGION], held[_FIRST], held[_COUNT])
+        held[_STATE] = (held[_STATE] & ~_STATE_MASK) | _UNMAPPED
         return self
 
     def as_allocated_frame(self):
         """Return the only frame as an AllocatedFrame; SizeMismatch if there is not exactly one. Needs heap."""
         if self.count != 1:
-            mistake("SizeMismatch", "{} frames are not one frame: split_at() or iterate", self.count)
+            errors.mistake("SizeMismatch", "{} frames are not one frame: split_at() or iterate", self.count)
         try:
             return AllocatedFrame(self, self.first)
         except MemoryError:
-            needs_heap("as_allocated_frame()")
+            errors.needs_heap("as_allocated_frame()")
 
     def split_at(self, i):
         """Split before the frame `i`, counted from the first, and return two owners: of `i` frames and of the rest.
@@ -345,13 +381,13 @@ class AllocatedFrames:
         This owner ends. 0 and `count` give one owner of nothing and one of everything. AddressOutOfRange if `i` is not
         0 to `count`. After an error this owner is unchanged.
         """
-        _divisible(self)
-        integer(i, "i")
+        self._expect_divisible()
+        errors.integer(i, "i")
         if not 0 <= i <= self.count:
-            mistake(
+            errors.mistake(
                 "AddressOutOfRange", "cannot split before frame {} of {} frames: give i of 0 to that", i, self.count
             )
-        return self._divide(_new_pair(), i, self.count, 0)
+        return self._divide(_blanks(2), i, self.count, 0)
 
     def split_range(self, i, n):
         """Split into three owners and return them: the frames before `i`, `n` frames from `i` on, the rest.
@@ -359,20 +395,20 @@ class AllocatedFrames:
         This owner ends. `i` is counted from the first frame. ZeroAllocation if `n` is 0, AddressOutOfRange if the `n`
         frames are not all among these. After an error this owner is unchanged.
         """
-        _divisible(self)
-        integer(i, "i")
-        integer(n, "n")
+        self._expect_divisible()
+        errors.integer(i, "i")
+        errors.integer(n, "n")
         if n == 0:
-            mistake("ZeroAllocation", "cannot split off 0 frames: give n of at least 1")
+            errors.mistake("ZeroAllocation", "cannot split off 0 frames: give n of at least 1")
         if not 0 <= i <= self.count or not 0 < n <= self.count - i:
-            mistake(
+            errors.mistake(
                 "AddressOutOfRange",
                 "cannot split off n = {} frames from i = {} on: there are {} frames",
                 n,
                 i,
                 self.count,
             )
-        return self._divide(_new_triple(), i, i + n, self.count)
+        return self._divide(_blanks(3), i, i + n, self.count)
 
     def _divide(self, parts, second, third, end):
         """Make `parts` the owners of the frames before `second`, before `third` and, if it has three, before `end`, all
@@ -382,19 +418,19 @@ class AllocatedFrames:
             try:
                 held[_SCOPE].adopt(parts)
             except MemoryError:
-                needs_heap("a split in a scope()")
+                errors.needs_heap("a split in a scope()")
         start = 0
         for part in parts:
             stop = second if part is parts[0] else third if part is parts[1] else end
             part._held[_REGION] = held[_REGION]
-            part._held[_WORD] = ((held[_WORD] >> STATE_BITS) + start) << STATE_BITS
+            part._held[_FIRST] = held[_FIRST] + start
             part._held[_COUNT] = stop - start
             part._held[_OWNER] = held[_OWNER]
             part._held[_SLACK] = held[_SLACK] if start < stop == held[_COUNT] else 0
             if 0 < start < stop:
-                engine.join_or_split(held[_REGION].address, part._held[_WORD] >> STATE_BITS)
+                engine.join_or_split(held[_REGION].address, part._held[_FIRST])
             start = stop
-        self._set_state(_MOVED)
+        held[_STATE] = _MOVED
         return parts
 
     def merge(self, other):
@@ -405,15 +441,15 @@ class AllocatedFrames:
         unchanged.
         """
         if not isinstance(other, AllocatedFrames):
-            wrong_type("other", "AllocatedFrames", other)
-        _divisible(self)
-        _divisible(other)
+            errors.wrong_type("other", "AllocatedFrames", other)
+        self._expect_divisible()
+        other._expect_divisible()
         if other is self:
-            mistake("InvalidArgument", "cannot merge frames with themselves: give another AllocatedFrames")
+            errors.mistake("InvalidArgument", "cannot merge frames with themselves: give another AllocatedFrames")
         held, taken = self._held, other._held
         region = held[_REGION]
         if taken[_REGION] is not region:
-            mistake(
+            errors.mistake(
                 "InvalidArgument",
                 "cannot merge frames of {} and of {}: they must be of one region",
                 region.name,
@@ -426,7 +462,7 @@ class AllocatedFrames:
             elif first == others + taken[_COUNT]:
                 engine.join_or_split(region.address, first)
             else:
-                mistake(
+                errors.mistake(
                     "InvalidArgument",
                     "frames from {} on and from {} on are not adjacent: nothing was merged",
                     first,
@@ -436,16 +472,28 @@ class AllocatedFrames:
             if others > first or not held[_COUNT]:
                 held[_SLACK] = taken[_SLACK]
             if others < first or not held[_COUNT]:
-                held[_WORD] = (others << STATE_BITS) | (held[_WORD] & _STATE_MASK)
+                held[_FIRST] = others
             held[_COUNT] += taken[_COUNT]
-        other._set_state(_MOVED)
+        taken[_STATE] = _MOVED
         return self
 
+    # `free` names no global: MicroPython would install an exception handler for each call.
+    # It is the last method: there, and at its place in a Region (physmem_upkeep), one entry of the cache in which
+    # MicroPython remembers where a name was serves both.
 
-def _each(frames, first, count):
-    """Generate an AllocatedFrame for each of `count` frames from `first` on."""
-    for frame in range(first, first + count):
-        yield AllocatedFrame(frames, frame)
+    @micropython.native
+    def free(self):
+        """Free the frames and return their number. Retained frames are released too, as by `physmem.release`."""
+        held = self._held
+        region, first, count, _, _, _, state = held
+        if state & _REFUSED:
+            self._end_retention()
+        if count:
+            freed = region.free(first)
+            if freed != count:
+                self._undo_free(freed)
+        held[_STATE] = _FREED
+        return count
 
 
 def fill_frames(region, first, count, byte):
@@ -453,117 +501,29 @@ def fill_frames(region, first, count, byte):
     engine.fill_memory(region.base, first << region.shift, count << region.shift, byte * 0x101)
 
 
-def _undo_foreign_free(frames, freed):
-    """Raise because `free` did not free what `frames` owns; undo the free of another owner's allocation."""
-    if freed == NOT_PERMITTED:
-        not_permitted_in_handler()
-    if freed > 0:
-        frames.region.alloc_at(frames.first, freed)
-    _foreign(frames, freed)
+# The module that knows which frames are mapped and retained, once there is a system.
+_records = None
 
 
-def _foreign(frames, found):
-    """Raise InternalCorruption because an allocation of `found` frames is where `frames` are."""
-    mistake(
-        "InternalCorruption",
-        "{} frames from frame {} on are an allocation of {}: something freed them raw",
-        frames.count,
-        frames.first,
-        max(found, 0),
-    )
+def note_mapped_in_places():
+    """Remember what is mapped on a board that keeps no records. Needs heap."""
+    import physmem_mapped
+
+    physmem_mapped.keep(lock_address())
+    keep_records(physmem_mapped)
 
 
-def _divisible(frames):
-    """Raise if `frames` cannot be split, merged or resized."""
-    frames._expect_free_to_use()
-    if frames._held[_WORD] & _RETAINED:
-        text = "{} frames from frame {} on are retained as one: release() the name first"
-        mistake("NotPermitted", text, frames.count, frames.first)
-    _permitted_here(frames)
-
-
-def _permitted_here(frames):
-    """Raise NotPermitted in an interrupt handler unless the region is SHARED."""
-    if engine.in_handler() and not frames._held[_REGION].attrs & SHARED:
-        not_permitted_in_handler()
-
-
-class _NoRecords:
-    """What knows which frames are mapped on a board that keeps no records.
-
-    Their owners stand in places made in advance, eight at a time, so that interrupt handlers can map frames too. The
-    owners must not form a list themselves: a handler that interrupts the garbage collector would move the only
-    reference to one of them to where the collector has been already.
-    """
-
-    def __init__(self):
-        self._groups = ([None] * _MAPPED_PLACES,)  # replaced, never changed
-
-    def note_mapped(self, frames):
-        while True:
-            groups = self._groups
-            for group in groups:
-                for place in range(_MAPPED_PLACES):
-                    if group[place] is None and self._claim(group, place, frames):
-                        return
-            try:
-                self._add_group(groups, groups + ([None] * _MAPPED_PLACES,))
-            except MemoryError:
-                exhausted("no place to remember that frames are mapped: map() them from the program")
-
-    # Native code checks for no KeyboardInterrupt, so none can come between the lock and its release.
-
-    @micropython.native
-    def _claim(self, group, place, frames):
-        """Put `frames` into the place, unless a handler or the other core took it; return whether it is in."""
-        address = _spares.address
-        lock = engine.hold_lock(address)
-        is_free = group[place] is None
-        if is_free:
-            group[place] = frames
-        engine.give_lock(address, lock)
-        return is_free
-
-    @micropython.native
-    def _add_group(self, groups, more):
-        """Replace `groups` by `more`, unless somebody else has replaced them."""
-        address = _spares.address
-        lock = engine.hold_lock(address)
-        if self._groups is groups:
-            self._groups = more
-        engine.give_lock(address, lock)
-
-    def note_unmapped(self, frames):
-        for group in self._groups:
-            for place in range(_MAPPED_PLACES):
-                if group[place] is frames:
-                    group[place] = None
-                    return
-
-    def forget(self, frames):
-        pass
-
-    def is_fresh(self, frames):
-        return True
-
-    def held_at(self, region, first):
-        """Return whether the allocation of `region` at `first` is mapped, and the name that it is retained as."""
-        for group in self._groups:
-            for frames in group:
-                if frames is not None and frames.region is region and frames.first == first and frames.count:
-                    return True, None
-        return False, None
-
-
-# What knows which frames are mapped and retained.
-_records = _NoRecords()
+def lock_address():
+    """Return the address of a state that has the lock of the regions."""
+    return _spares_address
 
 
 def keep_records(records):
     """Tell `records` from now on what is mapped and unmapped, and what is freed while retained.
 
-    It has note_mapped(frames), note_unmapped(frames), forget(frames), name_of(frames), is_fresh(frames) and
-    held_at(region, first). physmem_retained attaches its records here.
+    It has note_mapped(frames, region, first, count, slack), note_unmapped(frames, region, first, count),
+    is_fresh(frames) and held_at(region, first). Where frames are retained it also has forget(frames, region, first,
+    count) and name_of(frames). physmem_recover attaches physmem_records here, `note_mapped_in_places` physmem_mapped.
     """
     global _records
     _records = records
@@ -575,20 +535,21 @@ def held_at(region, first):
     return _records.held_at(region, first)
 
 
-def slack_of(frames):
-    """Return the bytes of the last frame that were not asked for. Needs no heap."""
-    return frames._held[_SLACK]
-
-
 def hold_retained(frames):
-    """Mark `frames` as retained: a record has their name. No scope frees them any more."""
-    frames._held[_WORD] |= _RETAINED
-    frames._held[_SCOPE] = None
+    """Mark `frames` as retained: a record has their name. No scope frees them any more.
+
+    Return ``[region, first, count, owner, slack, None, bits]``, the owner's own list.
+    """
+    held = frames._held
+    held[_STATE] |= _RETAINED
+    held[_SCOPE] = None
+    return held
 
 
 def hold_mapped(frames):
     """Mark `frames` as mapped to hardware, as their record says."""
-    frames._set_state(_MAPPED)
+    held = frames._held
+    held[_STATE] = (held[_STATE] & ~_STATE_MASK) | _MAPPED
 
 
 def scope_of(frames):
@@ -602,36 +563,32 @@ def enter_scope(frames, scope):
 
 
 class AllocatedFrame:
-    """One frame of the AllocatedFrames `frames`, which still owns it; `frame` is counted from the region's base."""
+    """One frame of the AllocatedFrames `frames`, which still owns it; `frame` is counted from the region's base.
+
+    `addr` is the address of its first byte, `nbytes` the size of the whole frame, `view` its memory as a memoryview of
+    bytes.
+    """
+
+    del __module__, __qualname__  # noqa: F821  (they would make the table of the class larger: heap)
 
     def __init__(self, owner, frame):
         self.frames = owner
         self.frame = frame
 
-    @property
-    def addr(self):
-        """The address of the first byte. Needs heap above 0x3FFFFFFF."""
+    def __getattr__(self, name):
+        """Return `addr`, the address of the first byte; `nbytes`, the size of the whole frame; or `view`, its memory as
+        a memoryview. An address above 0x3FFFFFFF and the view need heap."""
+        if name not in ("addr", "nbytes", "view"):
+            raise AttributeError("'AllocatedFrame' object has no attribute '%s'" % name)
         self.frames._expect_held()
         region = self.frames.region
+        if name == "nbytes":
+            return 1 << region.shift
         try:
-            return region.base + (self.frame << region.shift)
+            addr = region.base + (self.frame << region.shift)
+            return addr if name == "addr" else memoryview(uctypes.bytearray_at(addr, 1 << region.shift))
         except MemoryError:
-            needs_heap("addr")
-
-    @property
-    def nbytes(self):
-        """The size in bytes, which is the whole frame."""
-        self.frames._expect_held()
-        return self.frames.region.frame_size
-
-    @property
-    def view(self):
-        """The memory of the frame as a memoryview of bytes. Needs heap."""
-        self.frames._expect_held()
-        try:
-            return memoryview(bytearray_at(self.addr, self.nbytes))
-        except MemoryError:
-            needs_heap("view")
+            errors.needs_heap(name)
 
 
 class DeferredAllocAction:
@@ -644,13 +601,18 @@ class DeferredAllocAction:
     are there, whether you committed or not.
     """
 
-    def __init__(self, place):
-        self._place = place
+    del __module__, __qualname__  # noqa: F821  (they would make the table of the class larger: heap)
 
-    def __getattr__(self, name):
-        if name != "pending":
-            raise AttributeError("'DeferredAllocAction' object has no attribute '%s'" % name)
-        return _spares.items[self._place][1] is self
+    @property
+    @micropython.native
+    def pending(self):
+        """Whether the bookkeeping is still to come."""
+        for pair in _spares:
+            if pair[1] is self:
+                break
+        else:
+            return False
+        return True
 
     def __enter__(self):
         return self
@@ -658,7 +620,7 @@ class DeferredAllocAction:
     def __exit__(self, exception_type, exception, traceback):
         try:
             self.commit()
-        except PhysMemError:
+        except errors.PhysMemError:
             if exception_type is None:
                 raise  # otherwise the exception of the block says more
 
@@ -671,104 +633,98 @@ class DeferredAllocAction:
         if not self.pending:
             return False
         try:
-            fill_spares()
+            return fill_spares()
         except MemoryError:
-            mistake("NotPermitted", "an action needs heap, which is locked or full: commit() later")
-        return not self.pending
+            errors.mistake("NotPermitted", "an action needs heap, which is locked or full: commit() later")
 
 
-class _Pool:
-    """Tuples made in advance by ``make(place)``, to be taken without heap, in interrupt handlers as well.
-
-    The state of a region without memory says which places hold one, because its raw calls may interrupt each other. A
-    tuple that is taken stays in its place until `fill` puts another there: a handler that interrupts the garbage
-    collector must not move the last reference to an object, because the collector would not find it.
-    """
-
-    def __init__(self, places, make):
-        self.make = make
-        # The frame behind the places has no tuple: the caller that has allocated it fills the pool.
-        self.state = physmem_state.new_state(places + 1, 0, True)
-        self.address = addressof(self.state)
-        self.items = [None] * places
-        self.is_used = bytearray(places)  # 1: the tuple there was taken and may be replaced
-        for place in range(places):
-            serve_call(self.address, place, 1)  # as alloc_at
-            self.is_used[place] = 1
-
-    def take(self, first, end):
-        """Take a tuple from the places `first` up to `end` (exclusive) and return it; None if there is none."""
-        place = self.is_used.find(_UNUSED, first, end)
-        while place >= 0:
-            if serve_call(self.address, place, 1) == place:  # as alloc_at; otherwise it is being taken or filled
-                item = self.items[place]
-                self.is_used[place] = 1  # from here on `fill` may put another there
-                return item
-            place = self.is_used.find(_UNUSED, place + 1, end)
-        return None
-
-    def fill(self):
-        """Make all missing tuples. Needs heap. Not for handlers.
-
-        Does nothing if it is running already: on the other core, or interrupted by a function that the scheduler runs.
-        """
-        turn = len(self.items)
-        filling = engine.OUT_OF_MEMORY
-        try:
-            filling = serve_call(self.address, turn, 1)
-            if filling == turn:
-                self._fill_places(turn)
-        finally:
-            if filling == turn:
-                serve_call(self.address, turn, 0)
-
-    def _fill_places(self, end):
-        place = engine.next_used(self.address, 0)
-        while place < end:
-            if self.is_used[place]:  # otherwise it is being taken
-                self.items[place] = self.make(place)
-                self.is_used[place] = 0
-                serve_call(self.address, place, 0)  # as free
-            place = engine.next_used(self.address, place + 1)
-
-
-def _blank():
-    """Return an owner of no frames."""
-    frames = AllocatedFrames()
-    frames._held = [None, 0, 0, None, 0, None]
-    return frames
-
-
-# Places of the pool: owners with their actions, then pairs and triples of owners for splits.
-_PAIRS = const(_SPARE_OWNERS)
-_TRIPLES = const(_PAIRS + _SPARE_SPLITS)
-_PLACES = const(_TRIPLES + _SPARE_SPLITS)
-_UNUSED = b"\0"
-
-
-def _spare(place):
-    """Return a new tuple for that place of the pool."""
-    if place < _PAIRS:
-        return _blank(), DeferredAllocAction(place)
-    if place < _TRIPLES:
-        return _blank(), _blank()
-    return _blank(), _blank(), _blank()
-
-
-_spares = None  # the pool
+# The spare owners, to be taken without heap, in interrupt handlers as well. Each has a place. `_spares` has its pair
+# there, ``(owner, action)``; `_is_used` has _UNUSED or _USED; and the state of a region without memory, with a frame
+# for each place, says where one is free to take, because its raw calls may interrupt each other. A pair that is taken
+# stays in its place until `fill_spares` puts another there: a handler that interrupts the garbage collector must not
+# move the last reference to an object, because the collector would not find it.
+#
+# A split takes two or three neighbours at once. Their tuple is made in advance, too: behind the pairs, `_spares` has
+# the tuples of the owners in the last places, first triples, then as many of two. Single owners are taken from the
+# first place on.
+_spares = ()
+_is_used = b""
+_spares_state = None
+_spares_address = 0
+_is_filling = False
 _fill_is_scheduled = False
 
 
-def make_spares():
-    """Make the pool of spare owners, with the lock that regions made now get, and fill it. Needs heap."""
-    global _spares
-    _spares = _Pool(_PLACES, _spare)
-    fill_spares()
+def make_spares(owners=_SPARE_OWNERS):
+    """Make so many spare owners, with the lock that regions made now get. Needs heap."""
+    global _spares, _is_used, _spares_state, _spares_address
+    state = errors.load("physmem_state", "a pool").new_state(owners, 0, True)
+    splits = owners >> _LOG_OWNERS_OF_A_SPLIT
+    spares = [_new_pair() for _ in range(owners)]
+    _spares = spares + [None] * (2 * splits)
+    _is_used = bytearray(owners)
+    _spares_state, _spares_address = state, uctypes.addressof(state)
+    for place in range(owners - 5 * splits, owners):
+        _gather(place)
 
 
+@micropython.native
+def _new_pair():
+    """Return an owner of no frames, and its action."""
+    frames = new_instance(AllocatedFrames)
+    set_attribute(frames, "_held", [None, 0, 0, None, 0, None, 0])
+    return frames, new_instance(DeferredAllocAction)
+
+
+def _gather(place):
+    """Make the tuple for splits that has the owner in this place. Needs heap."""
+    owners = _spares_state[_STATE_FRAMES]
+    splits = owners >> _LOG_OWNERS_OF_A_SPLIT
+    first = owners - 5 * splits
+    i = owners
+    n = 3
+    if place >= first + 3 * splits:
+        first += 3 * splits
+        i += splits
+        n = 2
+    i += (place - first) // n
+    first = place - (place - first) % n
+    parts = (_spares[first][0], _spares[first + 1][0])
+    _spares[i] = parts if n == 2 else parts + (_spares[first + 2][0],)
+
+
+@micropython.native
 def fill_spares():
-    """Make all missing spare owners, actions and results of splits. Needs heap."""
-    _spares.fill()
+    """Make all missing spare owners and their actions, and return True. Needs heap. Not for handlers.
+
+    Return False, having done nothing, if it is running already: on the other core, or interrupted by a function that
+    the scheduler runs.
+    """
+    global _is_filling
+    address = _spares_address
+    # Native code checks for no KeyboardInterrupt, so none can come between the lock and its release.
+    lock = engine.hold_lock(address)
+    is_filled_by_another = _is_filling
+    if not is_filled_by_another:  # the other one may clear it before this is stored
+        _is_filling = True
+    engine.give_lock(address, lock)
+    if not is_filled_by_another:
+        try:
+            next_used = engine.next_used
+            owners = _spares_state[_STATE_FRAMES]
+            first_for_splits = owners - 5 * (owners >> _LOG_OWNERS_OF_A_SPLIT)
+            place = next_used(address, 0)
+            while place < owners:
+                if _is_used[place]:  # otherwise it is being taken
+                    _spares[place] = _new_pair()
+                    if place >= first_for_splits:
+                        _gather(place)
+                    _is_used[place] = _UNUSED
+                    serve_call(address, place, 0)  # as free
+                place = next_used(address, place + 1)
+        finally:
+            _is_filling = False
+    return not is_filled_by_another
 
 
 def _fill_spares_when_possible(_):
@@ -782,49 +738,60 @@ def _fill_spares_when_possible(_):
         pass
 
 
-def _schedule_filling():
+@micropython.native
+def _schedule_filling(try_calls=True):
     """Have the scheduler make the missing spares the next time it runs. Needs no heap.
 
     MicroPython checks the stack before the first line of what it schedules, where an error cannot be caught. So nothing
-    is scheduled from so deep that there is no room for it.
+    is scheduled from so deep that there is no room for it. Two calls of machine code, such as that of `take_spare` and
+    of this, are as deep as what the scheduler needs below the bytecode function that calls the first.
     """
     global _fill_is_scheduled
-    if not _fill_is_scheduled:
-        _fill_is_scheduled = True
-        try:
-            try_two_calls()
-            micropython.schedule(_fill_spares_when_possible, None)
-        except RuntimeError:  # its queue is full, or the stack
-            _fill_is_scheduled = False
+    _fill_is_scheduled = True
+    try:
+        if try_calls:
+            errors.try_two_calls()
+        micropython.schedule(_fill_spares_when_possible, None)
+    except RuntimeError:  # its queue is full, or the stack
+        _fill_is_scheduled = False
 
 
+@micropython.native
 def take_spare(region, first, count, owner, slack):
     """Return ``(frames, action)``: a spare owner of the frames, and its action.
 
     `slack` is in bytes. MemoryError if there is none, and no heap for more or the other core is making them.
     """
-    pair = _spares.take(0, _PAIRS)
-    if pair is None and not engine.in_handler():
+    place = serve_call(_spares_address, 1, -1)  # as alloc
+    if place < 0:
+        place = _make_and_take()
+    pair = _spares[place]
+    _is_used[place] = _USED  # from here on `fill_spares` may put another there
+    held = pair[0]._held
+    held[_REGION] = region
+    held[_FIRST] = first
+    held[_COUNT] = count
+    held[_OWNER] = owner
+    held[_SLACK] = slack
+    if not _fill_is_scheduled:
+        _schedule_filling(False)
+    return pair
+
+
+def _make_and_take():
+    """Return the place of a spare owner, having made some if there is heap for it."""
+    if not engine.in_handler():
         try:
             fill_spares()
         except MemoryError:
             pass
-        pair = _spares.take(0, _PAIRS)
-    _schedule_filling()
-    if pair is None:
-        exhausted("all {} spare owners are in use: boot_complete() or commit() an action first", _SPARE_OWNERS)
-    held = pair[0]._held
-    held[_REGION] = region
-    held[_WORD] = first << STATE_BITS
-    held[_COUNT] = count
-    held[_OWNER] = owner
-    held[_SLACK] = slack
-    return pair
-
-
-def spare_owners():
-    """Return how many spare owners are left. Needs no heap."""
-    return _spares.is_used.count(_UNUSED, 0, _PAIRS)
+    place = serve_call(_spares_address, 1, -1)
+    if place < 0:
+        if not _fill_is_scheduled:
+            _schedule_filling()
+        text = "all {} spare owners are in use: boot_complete() or commit() an action first"
+        errors.exhausted(text, len(_is_used))
+    return place
 
 
 @micropython.native
@@ -835,35 +802,37 @@ def new_frames(region, first, count, owner, slack=0):
     spare one either.
     """
     try:
-        frames = AllocatedFrames()
-        frames._held = [region, first << STATE_BITS, count, owner, slack, None]
+        frames = new_instance(AllocatedFrames)
+        set_attribute(frames, "_held", [region, first, count, owner, slack, None, 0])
         return frames
     except MemoryError:
         return take_spare(region, first, count, owner, slack)[0]
 
 
-def _new_pair():
-    """Return two owners: new ones, or spare ones if the heap is locked or full."""
+def _blanks(n):
+    """Return a tuple of two or three owners of no frames: new ones, or spare ones if the heap is locked or full."""
     try:
-        return _blank(), _blank()
+        parts = (_new_pair()[0], _new_pair()[0])
+        return parts if n == 2 else parts + (_new_pair()[0],)
     except MemoryError:
-        return _spare_split(_PAIRS)
-
-
-def _new_triple():
-    """Return three owners: new ones, or spare ones if the heap is locked or full."""
-    try:
-        return _blank(), _blank(), _blank()
-    except MemoryError:
-        return _spare_split(_TRIPLES)
-
-
-def _spare_split(first):
-    parts = _spares.take(first, first + _SPARE_SPLITS)
-    _schedule_filling()
+        pass
+    parts = None
+    owners = _spares_state[_STATE_FRAMES]
+    splits = owners >> _LOG_OWNERS_OF_A_SPLIT
+    first = owners - (5 if n == 3 else 2) * splits
+    owners += 0 if n == 3 else splits
+    for i in range(owners, owners + splits):
+        if serve_call(_spares_address, first, n) == first:  # as alloc_at
+            parts = _spares[i]
+            for place in range(first, first + n):
+                if place > first:
+                    engine.join_or_split(_spares_address, place)  # each is freed on its own
+                _is_used[place] = _USED
+            break
+        first += n
+    if not _fill_is_scheduled:
+        _schedule_filling()
     if parts is None:
-        exhausted(
-            "all {} spares for a split are in use: boot_complete() or commit() an action first",
-            _SPARE_SPLITS,
-        )
+        text = "no {} spare owners for a split are left: boot_complete() or commit() an action first"
+        errors.exhausted(text, n)
     return parts

@@ -9,8 +9,9 @@ The raw calls of a watched region have a function around them, which costs some 
 import micropython
 from physmem_engine import STATE_FREE
 from physmem_errors import expect_heap, try_two_calls, integer, mistake, wrong_type
-from physmem_region import Region, unwrap_calls, wrap_calls
+from physmem_region import Region
 from physmem_system import region as region_named
+from physmem_wrap import unwrap_calls, wrap_calls
 
 _low_waters = []
 
@@ -124,28 +125,7 @@ class _LowWater:
 
 
 def on_low(region, frames, hook):
-    """Have ``hook(region)`` called when an allocation, raw or by object, leaves fewer than `frames` frames of `region`
-    free.
-
-    `region` is a Region or the name of one. With None as the hook, or 0 frames, the region is no longer watched. A
-    second call for the same region replaces the first.
-
-    micropython.schedule calls the hook: soon, with the heap unlocked unless the program has locked it, and never in an
-    interrupt handler, so the hook may allocate and free. It is called at least once for each crossing, and exactly once
-    if no handler allocates or frees at that moment. The next crossing needs `frames` or more to have been free again,
-    however they were freed. If the scheduler's queue is full, or the program is so deep in calls that the stack has no
-    room for the hook, the next call tries again. If fewer are free already, the next allocation counts as a crossing.
-    What the hook raises, the scheduler prints.
-
-    Guaranteed: while too few frames are free after an allocation, the hook has been scheduled since the crossing, or
-    the queue was full, or the program too deep. Not guaranteed: a shortage may go unnoticed if an interrupt handler
-    ends it before the call it interrupted returns. Raw calls that were bound before the first `on_low` of a region are
-    not watched.
-
-    Do not call this while a handler uses the region. InvalidArgument if there is no such region, AddressOutOfRange if
-    `frames` is below 0 or above the number of its frames, MemoryError if the heap is too small, NotPermitted if it is
-    locked; nothing has changed then.
-    """
+    """Serve `physmem.on_low`, which says what this does."""
     expect_heap("on_low()")
     if not isinstance(region, Region):
         if not isinstance(region, str):

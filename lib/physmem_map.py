@@ -9,12 +9,8 @@ _WIDTH = 80
 _FREE, _USED, _MIXED, _RESERVED = ".", "#", "+", "x"
 
 
-def map(write=print):
-    """Print a picture of the memory and what is used of it, region by region; `write` takes a line.
-
-    Each character stands for the same number of frames: ``.`` all free, ``#`` all in use, ``+`` some in use, ``x``
-    reserved and in use. Needs heap.
-    """
+def map(write):
+    """Serve `physmem.map`, which says what this does."""
     expect_heap("map()")
     _expect_callable(write)
     for region in regions():
@@ -52,12 +48,8 @@ def map(write=print):
         )
 
 
-def dump(write=print):
-    """Print every run of free frames and every allocation, by address; `write` takes a line.
-
-    While a debug tier records owners, each allocation has its owner behind it, or that it is a guard. Needs heap.
-    Source: Theseus' dump_frame_allocator_state.
-    """
+def dump(write):
+    """Serve `physmem.dump`, which says what this does."""
     expect_heap("dump()")
     _expect_callable(write)
     for region in regions():

@@ -33,16 +33,6 @@ def plan(free, reserved, mistake):
     return pieces, reserved
 
 
-def unused(name, names):
-    """Return `name`, or the first of ``name.1``, ``name.2`` and so on that is not in `names`."""
-    chosen = name
-    number = 0
-    while chosen in names:
-        number += 1
-        chosen = "%s.%d" % (name, number)
-    return chosen
-
-
 def _expect_unique(parts, mistake):
     """Refuse a name that was given to the memory of two ranges."""
     owners = {}

@@ -13,8 +13,8 @@ Where this differs from Theseus, whose ranges are inclusive: an empty range keep
 arithmetic does not saturate; `FrameRange` refuses a number that is out of range.
 """
 
-from physmem_errors import integer, mistake, wrong_type
-from physmem_region import FRAME_SIZE, RESERVED, Region, check_frame_size
+from physmem_errors import integer, load, mistake, wrong_type
+from physmem_region import FRAME_SIZE, RESERVED, Region
 
 _ADDRESSES = 1 << 64
 
@@ -34,7 +34,7 @@ class FrameRange:
         integer(first, "first")
         integer(count, "count")
         integer(frame_size, "frame_size")
-        check_frame_size(frame_size)
+        load("physmem_upkeep", "FrameRange()").check_frame_size(frame_size)
         if first < 0 or count < 0 or (first + count) * frame_size > _ADDRESSES:
             sentence = "first {} and count {} with frame_size {} are not all at 0 to 2**64 bytes"
             mistake("AddressOutOfRange", sentence, first, count, frame_size)

@@ -1,49 +1,50 @@
-"""Frames that survive resets: named ones with their content, and those that hardware still owns.
+"""Frames that survive resets: named ones with their content.
 
     log = physmem.retain("crash log", 4096)
     if not log.fresh:
         print(bytes(log.view[:80]))      # what was written before the reset
 
-physmem_records keeps the records that remember them.
+physmem_records keeps the records that remember them, physmem_recover takes back what they name after a reset, and
+physmem_kept lists it.
 """
 
-from collections import namedtuple
-
-import physmem_state
-from physmem_allocate import check_request, own_frames, request
+import physmem_errors
+import physmem_frames
+import physmem_records as records
+import physmem_region
+import physmem_system
+from micropython import const
+from physmem_allocate import check_request, own_frames, relieve, request
 from physmem_engine import in_handler
-from physmem_errors import boolean, expect_heap, mistake, not_permitted_in_handler
-from physmem_frames import hold_mapped, hold_retained, keep_records, new_frames, slack_of
-from physmem_records import NAMED, RECORD_SIZE, Records, SharedRecords
-from physmem_region import RESERVED, RETAINED, SHARED, attributes, end_frame_before, first_frame_from, first_number
-from physmem_system import add_check, expect_initialized, retain_by, suits
+from physmem_records import expect_room, give_turn, load_word, named, take_turn
 
-Retained = namedtuple("Retained", ("name", "addr", "nbytes", "resets", "mapped"))
-"""A retained name: the address of its memory, the bytes asked for, the number of resets it has been kept over, and
-whether hardware owns it."""
-
-_records = None
+_NAMED = const(2)  # this and the next two as physmem_records has them
+_COUNT = const(4)
+_SLACK = const(5)
+_RETAINED = const(16)  # as physmem_region has it
+_SHARED = const(32)
+_PLAIN = const(1 << 29)  # bytes: below it numbers are small integers
 
 
-def attach(base, size):
-    """Keep records in the `size` bytes at `base`, which may hold those of before a reset. `physmem.boot` calls it."""
-    global _records
-    _records = (SharedRecords if physmem_state.has_spin_lock() else Records)(base, size)
-    keep_records(_records)
-    add_check(_records.check)
+def recovery():
+    """Return the module that `boot` attaches the records with. It is needed only then."""
+    import physmem_recover
+
+    return physmem_recover
 
 
-def _attached():
-    expect_initialized()
-    if _records is None:
-        mistake("NotPermitted", "nothing can be retained: the board's memory plan has no RETAINED_RECORDS")
-    return _records
+def expect_records():
+    """Raise NotPermitted if the board keeps no records, NotInitialized before `boot`."""
+    if not records.slots:
+        physmem_system.expect_initialized()
+        text = "nothing can be retained: the board's memory plan has no RETAINED_RECORDS"
+        physmem_errors.mistake("NotPermitted", text)
 
 
 def retain(
     name,
     nbytes,
-    *,
+    _by_name=...,
     align=0,
     boundary=0,
     low=0,
@@ -55,7 +56,8 @@ def retain(
     owner=None,
     zero=False,
 ):
-    """Return the AllocatedFrames named `name`: those from before the reset with their content, or new ones.
+    """``retain(name, nbytes, *, align=0, ...)``: return the AllocatedFrames named `name`: those from before the reset
+    with their content, or new ones.
 
     `name` has 1 to 32 ASCII characters, none of them NUL. `nbytes` is the size in bytes. The constraints are those of
     `allocate_frames_by_bytes`; only RETAINED regions are searched. ``.fresh`` is True if the frames are new; their
@@ -72,88 +74,98 @@ def retain(
     Needs no heap. Not for interrupt handlers: NotPermitted for a new name, and on a chip with two cores for any name,
     as for `release`.
     """
-    records = _attached()
+    if _by_name is not ...:
+        physmem_errors.given_by_position()
+    if not records.slots:
+        expect_records()
+    special = align or not (
+        align is boundary is low is require is prefer is forbid and high is region is None and zero is False
+    )
+    if special:
+        require = physmem_region.attributes(require, "require")
+        prefer = physmem_region.attributes(prefer, "prefer")
+        forbid = physmem_region.attributes(forbid, "forbid")
+    require |= _RETAINED
+    take_turn()
     try:
-        are_bits = 0 <= require | prefer | forbid < RESERVED << 1
-    except TypeError:
-        are_bits = False
-    if not are_bits:
-        require = attributes(require, "require")
-        prefer = attributes(prefer, "prefer")
-        forbid = attributes(forbid, "forbid")
-    require |= RETAINED
-    with records:
-        slot = records.named(name)
+        slot = named(name)
         if slot >= 0:
-            check_request(nbytes, True, align, boundary, low, high, require, prefer, forbid, region)
-            boolean(zero, "zero")
-            if nbytes != records.nbytes(slot):
-                text = "{!r} is kept with {} bytes, not {}: release it first"
-                mistake("SizeMismatch", text, name, records.nbytes(slot), nbytes)
-            place = records.region(slot)
-            first = records.first(slot, place)
-            _check_place(name, place, first, records.count(slot), align, boundary, low, high, require, forbid, region)
-            return _owner_of(records, slot, place, first, owner)
-        records.expect_room()  # before there is anything to undo
-    frames = request(own_frames, None, nbytes, align, boundary, low, high, require, prefer, forbid, region, owner, zero)
+            frames = records.owners[slot]
+            # The same small integer is the same object.
+            if special or frames is None or nbytes is not frames.nbytes:
+                physmem_errors.boolean(zero, "zero")
+                check_request(nbytes, True, align, boundary, low, high, require, prefer, forbid, region)
+                frames = _kept(slot, name, nbytes, align, boundary, low, high, require, forbid, region, owner)
+            return frames
+        expect_room()  # before there is anything to undo
+        before = records.written
+    finally:
+        give_turn()
+    frames = None
+    number = 0
+    if not special and isinstance(nbytes, int) and 0 < nbytes < _PLAIN:
+        # What `request` does, which takes more stack.
+        for place in physmem_system.by_merit:
+            if place.attrs & _RETAINED:
+                shift = place.shift
+                count = -(-nbytes >> shift)
+                number = place.alloc(count)
+                if number >= 0:
+                    frames = own_frames(place, number, count, owner, (count << shift) - nbytes, False)
+                    break
+    if frames is None:
+        ask = relieve if number < 0 else request
+        frames = ask(None, align, boundary, low, high, require, prefer, forbid, region, owner, zero, nbytes)
     # The hook of an exhausted request, a function that the scheduler ran, or the other core may have retained a name
-    # since.
+    # since, which is then refused.
     try:
-        with records:
-            if records.named(name) >= 0:
-                mistake(
-                    "NotPermitted",
-                    "{!r} was retained meanwhile by other code: retain() it again",
-                    name,
-                )
-            slot = records.add(NAMED, frames, slack_of(frames), name)
-            records.fresh[slot] = 1
-            hold_retained(frames)
+        place, number, count, _, slack, _, _ = physmem_frames.hold_retained(frames)
+        records.add(frames, place, number, count, slack, name, before)
     except BaseException:  # a tuple of errors would need heap
         frames.free()
         raise
     return frames
 
 
-def _owner_of(records, slot, place, first, owner):
-    """Return the AllocatedFrames of the record in the slot, the same object each time."""
-    if records.owners[slot] is None:
-        records.expect_allocation(place, first, records.count(slot))
-        frames = new_frames(place, first, records.count(slot), owner, records.slack(slot))
-        hold_retained(frames)
-        records.owners[slot] = frames
-        mapped = records.mapped_at(slot)
-        if mapped >= 0:
-            hold_mapped(frames)
-            records.owners[mapped] = frames
-    return records.owners[slot]
-
-
-def _check_place(name, place, first, count, align, boundary, low, high, require, forbid, region):
-    """Raise InvalidArgument if the place of the retained frames does not meet the constraints."""
-    # In frames, because an address may be an integer that takes heap.
+def _kept(slot, name, nbytes, align, boundary, low, high, require, forbid, region, owner):
+    """Return the AllocatedFrames of the record in the slot, the same object each time, if the frames are as asked for.
+    `require` includes RETAINED. Needs no heap."""
+    place = records.region(slot)
     shift = place.shift
-    number = first_number(place) + first
+    count, slack = load_word(records.base, slot, _COUNT), load_word(records.base, slot, _SLACK)
+    if nbytes != (count << shift) - slack:
+        text = "{!r} is kept with {} bytes, not {}: release it first"
+        physmem_errors.mistake("SizeMismatch", text, name, (count << shift) - slack, nbytes)
+    # In frames, because an address may be an integer that takes heap.
+    number = records.number(slot)
+    first = number - physmem_region.first_number(place)
     align >>= shift
+    across = boundary >> shift  # 0 is less than a frame
     if (
         (align and number % align)
-        or (boundary and not _within(number, count, boundary >> shift))
-        or not first_frame_from(place, low) <= first <= end_frame_before(place, high) - count
+        or (boundary and not (across and number // across == (number + count - 1) // across))
+        or first < physmem_region.first_frame_from(place, low)
+        or first > physmem_region.end_frame_before(place, high) - count
         or place.attrs & (require | forbid) != require
-        or not suits(place, region)
+        or not physmem_system.suits(place, region)
     ):
         try:
             addr = place.addr(first)
         except MemoryError:
             addr = 0  # without heap there is no message either
-        mistake(
-            "InvalidArgument", "{!r} is kept at {:#x} in {}, not as asked for: release it first", name, addr, place.name
-        )
-
-
-def _within(number, count, boundary):
-    """Return whether the frames cross no multiple of `boundary` frames. 0 is less than a frame."""
-    return boundary > 0 and number // boundary == (number + count - 1) // boundary
+        text = "{!r} is kept at {:#x} in {}, not as asked for: release it first"
+        physmem_errors.mistake("InvalidArgument", text, name, addr, place.name)
+    frames = records.owners[slot]
+    if frames is None:
+        records.expect_allocation(place, first, count)
+        frames = physmem_frames.new_frames(place, first, count, owner, slack)
+        physmem_frames.hold_retained(frames)
+        records.owners[slot] = frames
+        mapped = records.mapped_at(slot)
+        if mapped >= 0:
+            physmem_frames.hold_mapped(frames)
+            records.owners[mapped] = frames
+    return frames
 
 
 def release(name):
@@ -162,68 +174,46 @@ def release(name):
     NotAllocated if there are none. NotPermitted if hardware owns them: `retain` and ``unmap()`` them first.
     InternalCorruption as for `retain`. Needs no heap.
     """
-    records = _attached()
-    with records:
-        slot = records.named(name)
+    if not records.slots:
+        expect_records()
+    take_turn()
+    try:
+        slot = named(name)
         if slot < 0:
+            _not_retained(name)
+        frames = records.owners[slot]
+        if frames is not None:
             try:
-                names = ", ".join([kept.name for kept in retained()])
-            except MemoryError:
-                names = ""  # without heap there is no message either
-            mistake("NotAllocated", "nothing is retained as {!r}; retained: {}", name, names or "none")
-        if records.mapped_at(slot) >= 0:
-            text = "hardware owns {!r}: retain() it, stop the hardware, unmap() it, then release() it"
-            mistake("NotPermitted", text, name)
-        if records.owners[slot] is not None:
-            return records.owners[slot].free()
-        place = records.region(slot)
-        if in_handler() and not place.attrs & SHARED:
-            not_permitted_in_handler()
-        first = records.first(slot, place)
-        records.end(slot, place, first, records.count(slot))
-        return place.free(first)
+                return frames.free()
+            except physmem_errors.PhysMemError:
+                if frames.state != physmem_frames.MAPPED:
+                    raise
+        elif records.mapped_at(slot) < 0:
+            place = records.region(slot)
+            if in_handler() and not place.attrs & _SHARED:
+                physmem_errors.not_permitted_in_handler()
+            first = records.number(slot) - physmem_region.first_number(place)
+            records.expect_allocation(place, first, load_word(records.base, slot, _COUNT))
+            records.erase(slot)
+            return place.free(first)
+        text = "hardware owns {!r}: retain() it, stop the hardware, unmap() it, then release() it"
+        physmem_errors.mistake("NotPermitted", text, name)
+    finally:
+        give_turn()
 
 
-def retained():
-    """Return what is retained, even if this run never asked for it: a list of ``Retained(name, addr, nbytes, resets,
-    mapped)`` by address.
-
-    `addr` is the address of the first byte, `nbytes` the number of bytes asked for, `resets` how many resets it has
-    been kept over, `mapped` whether hardware owns it. Needs heap.
-    """
-    expect_heap("retained()")
-    records = _attached()
-    found = []
-    for slot in range(records.slots):
-        if records.kinds[slot] == NAMED and records.is_sound(slot):
-            addr = records.number(slot) << records.shift(slot)
-            is_mapped = records.mapped_at(slot) >= 0
-            found.append(Retained(records.name(slot), addr, records.nbytes(slot), records.resets(slot), is_mapped))
-    return sorted(found, key=lambda kept: kept.addr)
+def _not_retained(name):
+    try:
+        names = ", ".join(
+            [
+                records.name(slot)
+                for slot in range(records.slots)
+                if records.kinds[slot] == _NAMED and records.is_sound(records.base + (slot << 6))
+            ]
+        )
+    except MemoryError:
+        names = ""  # without heap there is no message either
+    physmem_errors.mistake("NotAllocated", "nothing is retained as {!r}; retained: {}", name, names or "none")
 
 
-def quarantined():
-    """Return the frames without a name that were mapped when a reset came, and still are: a list of AllocatedFrames.
-
-    They are MAPPED, in any region or outside all of them. No request gets them, and after each reset they are here
-    again, until you free them: stop the hardware that owns them, then call ``frames.unmap().free()``. Needs heap.
-    """
-    expect_heap("quarantined()")
-    return _still_held(_attached())
-
-
-def _still_held(records):
-    return [frames for frames in records.quarantined if records.is_held(frames)]
-
-
-def dropped():
-    """Return which records were dropped at the last reset, and why: a list of sentences, one for each.
-
-    The frames of a dropped record are free. The list is empty after the power was off: all records then start over.
-    Needs heap.
-    """
-    expect_heap("dropped()")
-    return list(_attached().dropped)
-
-
-retain_by(attach, Records.check_memory, RECORD_SIZE)
+physmem_system.retain_by(recovery)

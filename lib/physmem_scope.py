@@ -12,44 +12,43 @@ from physmem_errors import PhysMemError, expect_heap, mistake, needs_heap, wrong
 from physmem_frames import MAPPED, AllocatedFrames, enter_scope, scope_of
 
 try:
-    import _thread
+    from _thread import allocate_lock, get_ident
 except ImportError:
-    _thread = None
+    allocate_lock = None
 
+_modules = sys.modules
+_ALONE = (0, None)  # the context of code where there are no threads and no tasks
 _FEWEST = 8  # owners that a scope remembers before it looks for some that have ended
 
-_lock = _thread.allocate_lock() if _thread else None  # for `_scopes`
+_lock = allocate_lock and allocate_lock()  # for `_scopes`; None if there is one thread
 _holder = None  # the thread that has the lock
 _scopes = ()  # those that are open, the innermost of each context last; replaced, never changed
 
 
 def scope():
-    """Return a scope: ``with`` it, all frames allocated by object in the block are freed at its end, also after an
-    exception, except those that it was told to keep.
-
-    Frames that were freed before, retained (`physmem.retain`) or merged into others are none of its business; parts of
-    a split are. Scopes nest: what an inner one keeps belongs to the one around it. At its end MAPPED frames stay with
-    their owners: NotPermitted, unless an exception is under way. A scope ends with its block, so ``keep`` is then
-    NotPermitted.
-
-    A scope sees what its own thread and its own asyncio task allocate; interrupt handlers and raw calls it does not
-    see. A function that the scheduler runs meanwhile belongs to the code that it interrupts: let it allocate before.
-    In a generator, close the scope before you ``yield``. Needs heap.
-    """
-    expect_heap("scope()")
-    return Scope()
+    """Serve `physmem.scope`, which says what this does."""
+    try:
+        return Scope()
+    except MemoryError:
+        needs_heap("scope()")
 
 
 def _context():
-    """Return what tells apart threads, which are cores on some boards, and asyncio tasks."""
+    """Return what tells apart threads, which are cores on some boards, and asyncio tasks: ``(thread, task)``."""
+    if _lock is None and "asyncio" not in _modules:
+        return _ALONE
+    return _thread_and_task()
+
+
+def _thread_and_task():
     task = None
-    asyncio = sys.modules.get("asyncio")
+    asyncio = _modules.get("asyncio")
     if asyncio is not None and hasattr(asyncio, "current_task"):
         try:
             task = asyncio.current_task()
         except RuntimeError:
             pass  # no task runs
-    return (_thread.get_ident() if _thread else 0), task
+    return (0 if _lock is None else get_ident()), task
 
 
 def _innermost(context):
@@ -63,8 +62,17 @@ def _innermost(context):
 
 def _note(frames):
     try:
-        found = _innermost(_context())
-        if found is not None:
+        context = _context()
+        found = _scopes[-1]
+        if found.context is not context:
+            found = _innermost(context)
+            if found is None:
+                return
+        listed = found._frames
+        if len(listed) < found._limit:
+            listed.append(frames)
+            enter_scope(frames, found)
+        else:
             found.adopt((frames,))
     except MemoryError:
         needs_heap("an allocation in a scope()")
@@ -72,41 +80,72 @@ def _note(frames):
 
 def _list(new):
     """Have only the scopes that are open, and those of the tuple `new`, in `_scopes`. Needs heap."""
-    global _holder, _scopes
+    global _holder
     # A function that the scheduler runs meanwhile must not wait for the thread that it interrupts. It changes nothing
     # here: the scopes that it opens it closes.
-    me = _thread.get_ident() if _thread else None
-    is_mine = _lock is None or _holder == me
+    me = get_ident()
+    is_mine = _holder == me
     if not is_mine:
         _lock.acquire()
         _holder = me
     try:
-        _scopes = tuple([found for found in _scopes if found.context is not None]) + new
-        tell_frames_to(_note if _scopes else None)
+        _replace(new)
     finally:
         if not is_mine:
             _holder = None
             _lock.release()
 
 
+def _replace(new):
+    """Do what `_list` does, where there is one thread, or with the lock."""
+    global _scopes
+    before = _scopes
+    if before and not (len(before) == 1 and before[0].context is None):
+        new = tuple([found for found in before if found.context is not None]) + new
+    _scopes = new
+    if not (before and new):
+        tell_frames_to(_note if new else None, _long_way)
+
+
+if _lock is None:
+    _list = _replace
+
+
+class _LongWay:
+    """Stands for a region in the shortest ways of physmem_allocate while a scope is open: see `tell_frames_to`."""
+
+    attrs = 0
+
+    @staticmethod
+    def alloc(n):
+        return -99
+
+
+_long_way = (_LongWay,)
+
+
 class Scope:
     """A group of AllocatedFrames: what `scope` returns."""
 
     context = None  # while it is open: the thread and the task that it belongs to
+    _around = None  # the scope around it
+    _limit = _FEWEST
 
     def __enter__(self):
-        expect_heap("scope()")
         if self.context is not None:
+            expect_heap("scope()")
             mistake("NotPermitted", "this scope is open already: make another with scope()")
         try:
             self._frames = []
-            self._limit = _FEWEST
             context = _context()
-            self._around = _innermost(context)
+            around = _innermost(context) if _scopes else None
+            if around is not self._around:
+                self._around = around
             self.context = context  # first: another thread would take it off the list
             _list((self,))
         except MemoryError:
-            self.context = None
+            if self.context is not None:  # the first attribute of an instance needs heap
+                self.context = None
             needs_heap("scope()")
         return self
 
@@ -116,13 +155,13 @@ class Scope:
         wrong = None
         for frames in self._frames:
             if scope_of(frames) is self and frames:
-                enter_scope(frames, None)
-                if frames.state == MAPPED:
-                    mapped += 1
-                else:
-                    try:
-                        frames.free()
-                    except PhysMemError as error:
+                try:
+                    frames.free()
+                except PhysMemError as error:
+                    enter_scope(frames, None)
+                    if frames.state == MAPPED:
+                        mapped += 1
+                    else:
                         wrong = error
         self._frames = ()
         try:

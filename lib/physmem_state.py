@@ -1,5 +1,6 @@
 """Make, check and recover the state of a region, in plain Python, where speed does not matter.
 
+This module is loaded when it is needed, and `boot` drops it afterwards: what must stay is in physmem_engine.
 physmem_engine defines the words of a state and numbers the invariants. It searches and changes what is made here.
 """
 
@@ -10,8 +11,6 @@ import physmem_engine as engine
 from micropython import const
 from uctypes import addressof
 
-# The lock word of shared regions made from now on: bit 0, and the address of the chip's spin lock if it has one.
-_lock_word = 1
 _TWO_CORES = ("rp2",)  # platforms whose chips all have two cores
 _REFUSES_HANDLERS = const(2)  # in the lock word of regions that are not shared
 
@@ -23,25 +22,24 @@ def use_spin_lock(register):
     Reading the register takes the lock, and returns 0 while it is taken. Writing to it gives the lock back. That is
     done here once, because a reset may have ended a core that had the lock.
     """
-    global _lock_word
     if register:
         engine.free_spin_lock(register)
-    _lock_word = register | 1
+    engine.lock_word[0] = register | 1
 
 
 def has_spin_lock():
     """Return whether regions have a spin lock, that is, whether the chip has two cores."""
-    return _lock_word != 1
+    return engine.lock_word[0] != 1
 
 
 def spin_lock():
     """Return the address of the spin lock that regions made from now on use; 0 if they have none."""
-    return _lock_word ^ 1
+    return engine.lock_word[0] ^ 1
 
 
 def lacks_spin_lock():
     """Return whether the chip has two cores, but no spin lock was named that keeps one of them out."""
-    return _lock_word == 1 and sys.platform in _TWO_CORES
+    return engine.lock_word[0] == 1 and sys.platform in _TWO_CORES
 
 
 def new_state(frames, first_number, shared=False):
@@ -67,8 +65,9 @@ def new_state(frames, first_number, shared=False):
     state[engine.STATE_PHASE] = first_number & 0x3FFFFFFF
     state[engine.STATE_PLANES] = planes
     state[engine.STATE_SPAN] = span
-    if shared or has_spin_lock():
-        state[engine.STATE_LOCK] = _lock_word if shared else _lock_word | _REFUSES_HANDLERS
+    lock_word = engine.lock_word[0]
+    if shared or lock_word != 1:
+        state[engine.STATE_LOCK] = lock_word if shared else lock_word | _REFUSES_HANDLERS
     for i in range(frames >> 5):
         state[row + i] = 0xFFFFFFFF
     if frames & 31:

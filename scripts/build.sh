@@ -1,7 +1,7 @@
 #!/bin/sh
-# build.sh PRODUCT TREE BUILD [SDK]: build PRODUCT in BUILD/PRODUCT. PRODUCT is mpy-cross, UNIX (the unix port), or a
-# board of ports/qemu or ports/rp2. TREE is a MicroPython source tree; SDK is a Pico SDK, which rp2 boards need. Both are
-# only read.
+# build.sh PRODUCT TREE BUILD [SDK]: build PRODUCT in BUILD/PRODUCT. PRODUCT is mpy-cross, UNIX (the unix port), a board
+# of ports/qemu or ports/rp2, or stock/BOARD: MicroPython's own board of that name, without physmem. TREE is a
+# MicroPython source tree; SDK is a Pico SDK, which rp2 boards need. Both are only read.
 set -eu
 . "$(dirname "$0")/common.sh"
 product=$1
@@ -21,7 +21,10 @@ unset ASMFLAGS CXXFLAGS CMAKE_GENERATOR CMAKE_TOOLCHAIN_FILE || true
 GIT_CEILING_DIRECTORIES=$(dirname "$tree")
 export GIT_CEILING_DIRECTORIES
 
-board=$root/boards/$product
+case $product in
+    stock/*) board=$root/benchmarks/$product ;;
+    *) board=$root/boards/$product ;;
+esac
 if [ -f "$board/mpconfigboard.mk" ]; then
     port=qemu
 elif [ -f "$board/mpconfigboard.cmake" ]; then
@@ -55,13 +58,13 @@ else
     micropython_lib=$tree
 fi
 
-if [ -n "$port" ]; then
+if [ -f "$board/physmem_board.py" ] && [ -n "$port" ]; then
     python3 "$root/scripts/memory_map_header.py" "$port" "$board/physmem_board.py" "$out" ||
         fail "the memory plan in boards/$product/physmem_board.py cannot be used: correct it and run make again."
 fi
 
-python3 "$root/scripts/expand_thumb.py" "$root/lib" "$build/thumb" ||
-    fail "the assembler in lib/physmem_thumb.py cannot be expanded: correct what the line above names and run make again."
+python3 "$root/scripts/expand_thumb.py" "$root/lib" "$root/firmware/thumb" "$build/thumb" ||
+    fail "the assembler in firmware/thumb cannot be expanded: correct what the line above names and run make again."
 
 # make_uf2 FILE: make FILE, the flash image in the form that you copy to the boot ROM's drive. It carries the ID of the
 # chip family, and the boot ROM accepts no other.
@@ -78,7 +81,7 @@ make_uf2() {
 build_rp2() {
     export MICROPY_MPYCROSS="$mpy_cross"
     cmake -S "$tree/ports/rp2" -B "$out" -G "Unix Makefiles" -D "PICO_SDK_PATH_OVERRIDE=$sdk" \
-        -D "MICROPY_BOARD=$product" -D "MICROPY_BOARD_DIR=$board" &&
+        -D "MICROPY_BOARD=${product##*/}" -D "MICROPY_BOARD_DIR=$board" &&
         make -C "$out" "-j$(nproc)" && make_uf2 "$1"
 }
 
@@ -86,7 +89,7 @@ set -- make "BUILD=$out" "MICROPY_MPYCROSS=$mpy_cross" "MPY_LIB_DIR=$micropython
 case $port in
     qemu)
         target=$out/firmware.elf
-        set -- "$@" -C "$tree/ports/qemu" "BOARD=$product" "BOARD_DIR=$board" "$target"
+        set -- "$@" -C "$tree/ports/qemu" "BOARD=${product##*/}" "BOARD_DIR=$board" "$target"
         ;;
     rp2)
         target=$out/firmware.uf2

@@ -6,9 +6,16 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ALLOWED = {
-    "viper": ["lib/physmem_collector.py", "lib/physmem_engine.py", "lib/physmem_records.py", "lib/physmem_thumb.py"],
-    "asm_thumb": ["lib/physmem_thumb.py", "tests_target/host_files.py"],
-    "native": ["lib/physmem_allocate.py", "lib/physmem_frames.py"],
+    "viper": [
+        "lib/physmem_collector.py",
+        "lib/physmem_direct.py",
+        "lib/physmem_engine.py",
+        "lib/physmem_find.py",
+        "lib/physmem_records.py",
+        "lib/physmem_recover.py",
+    ],
+    "asm_thumb": ["firmware/thumb/serve.py", "tests_target/host_files.py"],
+    "native": ["lib/physmem_allocate.py", "lib/physmem_frames.py", "lib/physmem_mapped.py"],
 }
 FOLDERS = ("boards", "firmware", "lib", "tests_target")
 

@@ -12,12 +12,15 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "lib"
 
 LAYERS = {
-    "facade": ("physmem", "physmem_lazy"),
+    "facade": ("physmem",),
     "vocabulary": ("physmem_buddy", "physmem_pages", "physmem_range"),
     "extras": (
+        "physmem_kept",
         "physmem_retained",
+        "physmem_recover",
         "physmem_records",
         "physmem_scope",
+        "physmem_runs",
         "physmem_find",
         "physmem_low",
         "physmem_map",
@@ -26,18 +29,61 @@ LAYERS = {
         "physmem_guard",
         "physmem_poison",
     ),
-    "system": ("physmem_allocate", "physmem_system", "physmem_plan"),
-    "objects": ("physmem_frames", "physmem_region", "physmem_errors"),
-    "engine": ("physmem_collector", "physmem_state", "physmem_engine", "physmem_thumb"),
+    "system": (
+        "physmem_overview",
+        "physmem_allocate",
+        "physmem_requests",
+        "physmem_setup",
+        "physmem_system",
+        "physmem_plan",
+    ),
+    "objects": (
+        "physmem_frames",
+        "physmem_mapped",
+        "physmem_upkeep",
+        "physmem_wrap",
+        "physmem_region",
+        "physmem_errors",
+    ),
+    "engine": ("physmem_collector", "physmem_state", "physmem_engine", "physmem_direct", "physmem_thumb"),
     "board": ("physmem_board",),
 }
 ORDER = [module for modules in LAYERS.values() for module in modules]
 
 ON_FIRST_USE = {
     **dict.fromkeys(LAYERS["vocabulary"], "the two systems' words: any module may load them when they are first used"),
+    **dict.fromkeys(
+        (
+            "physmem_kept",
+            "physmem_runs",
+            "physmem_scope",
+            "physmem_find",
+            "physmem_low",
+            "physmem_debug",
+            "physmem_map",
+        ),
+        "what you can do without takes no heap until you use it",
+    ),
     "physmem_tiers": "the tiers of debugging take heap only once one is switched on",
+    "physmem_requests": "only a request that fails, with heap to say why, needs it",
+    "physmem_recover": "only boot() needs it, on a board that keeps records",
+    "physmem_wrap": "nobody needs it before a region is watched",
+    "physmem_mapped": "only boards and systems without records need it",
     "physmem_board": "boot() may be given another board",
+    "physmem_plan": "a memory plan without overlaps needs none",
+    "physmem_state": "what makes a state is loaded when it is needed: boot() drops it, so that it takes no heap",
 }
+
+PARTS = {
+    "physmem_upkeep": "physmem_region",
+    "physmem_wrap": "physmem_region",
+    "physmem_setup": "physmem_system",
+    "physmem_overview": "physmem_system",
+}
+"""Module -> the module that it is a part of. That one loads the part on first use, to save heap, although the part
+stands above it. A part may use, and replace, the private names of its whole."""
+
+STORES = ("setattr", "set_attribute")  # the latter is what physmem_frames has for setattr
 
 SHARED_PRIVATE = {
     (
@@ -59,23 +105,36 @@ def imports(tree):
                 names = [child.module]
             elif isinstance(child, ast.Constant) and isinstance(child.value, str):
                 names = [child.value] if child.value in LAYERS["vocabulary"] else ()  # __import__(name)
+            elif _is_load(child):
+                names = [child.args[0].value]
             yield from ((child, name, inside) for name in names if name in ORDER)
             yield from walk(child, inside or isinstance(child, (ast.FunctionDef, ast.Lambda)))
 
     yield from walk(tree, False)
 
 
+def _is_load(node):
+    """Return whether *node* is ``load("module", ...)`` of physmem_errors, which physmem calls ``__load__``."""
+    if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+        return False
+    function = node.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
+    return name in ("load", "__load__")
+
+
 def import_faults(module, tree):
     """Generate (line, sentence) for each import of *module* that its place in ORDER does not allow."""
     for node, name, inside in imports(tree):
-        if inside and name not in ON_FIRST_USE:
+        if inside and PARTS.get(name) == module:
+            continue
+        if inside and name not in ON_FIRST_USE and name not in PARTS:
             yield node.lineno, f"{name} is imported inside a function: import it at the top"
         elif not (inside and name in LAYERS["vocabulary"]) and ORDER.index(name) <= ORDER.index(module):
             yield node.lineno, f"{name} stands above {module} in the layers, which must not import it"
 
 
-def _own_private_names(tree):
-    """Return the private names that a module defines: functions, attributes, globals."""
+def _own_private_names(tree, owners=("self", "twin")):
+    """Return the private names that a module defines: functions, attributes of *owners*, globals."""
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -86,16 +145,17 @@ def _own_private_names(tree):
             isinstance(node, ast.Attribute)
             and isinstance(node.ctx, ast.Store)
             and isinstance(node.value, ast.Name)
-            and node.value.id in ("self", "twin")
+            and node.value.id in owners
         ):
             names.add(node.attr)
     return {name for name in names if name.startswith("_")}
 
 
-def seam_faults(tree, module=""):
+def seam_faults(tree, module="", parts=()):
     """Generate (line, sentence) for each private name of another module that is used, and each of its names that is
-    replaced."""
-    own = _own_private_names(tree)
+    replaced. *parts* are the trees of the parts of *module*."""
+    own = _own_private_names(tree).union(*[_own_private_names(part, ("region",)) for part in parts])
+    whole = PARTS.get(module)
     modules = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -105,9 +165,15 @@ def seam_faults(tree, module=""):
                 if alias.name.startswith("_"):
                     yield node.lineno, f"{alias.name} is private to {node.module}: give it a public name there"
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) in STORES:
+            name = getattr(node.args[1], "value", "")
+            if name.startswith("_") and name not in own and (module, name) not in SHARED_PRIVATE:
+                yield node.lineno, f"{name} is private to another module: give it a public name there"
         if not isinstance(node, ast.Attribute):
             continue
         of_module = isinstance(node.value, ast.Name) and node.value.id in modules
+        if whole and (not of_module or node.value.id == whole):
+            continue
         if of_module and isinstance(node.ctx, (ast.Store, ast.Del)):
             yield node.lineno, f"{node.value.id}.{node.attr} is replaced: have that module offer a function"
         is_private = node.attr.startswith("_") and not node.attr.startswith("__")
@@ -123,7 +189,8 @@ def faults(sources):
     found = [fault for module, fault in zip(sources, found) if module not in ORDER]
     for module in sorted(set(sources) & set(ORDER)):
         tree = ast.parse(sources[module])
-        for line, sentence in sorted([*import_faults(module, tree), *seam_faults(tree, module)]):
+        parts = [ast.parse(sources[part]) for part, whole in PARTS.items() if whole == module and part in sources]
+        for line, sentence in sorted([*import_faults(module, tree), *seam_faults(tree, module, parts)]):
             found.append(f"lib/{module}.py:{line}: {sentence}")
     return found
 

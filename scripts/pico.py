@@ -94,6 +94,18 @@ class Pico(EmulatedBoard):
         """
         return self._do("marks")
 
+    def watch(self, address):
+        """Switch the power off and on, and watch core 0 from its first instruction on, which takes the emulator longer.
+
+        Then `reached` tells when the code at *address* was reached, and `marks` have two more entries each, "lowest"
+        and "highest": the bounds of the stack pointer outside interrupt handlers since the mark before.
+        """
+        self._do("watch", address=address)
+
+    def reached(self):
+        """Return how many instructions core 0 had executed when it reached the address of `watch`; None until then."""
+        return self._do("reached")
+
     def save_flash(self, path):
         """Write the contents of the flash chip to the file *path*."""
         self._do("save_flash", path=str(path))

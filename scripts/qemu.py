@@ -16,7 +16,7 @@ QEMU_MACHINES = {
     "MPS2_AN500": "mps2-an500",
     "MPS2_AN505": "mps2-an505",
 }
-"""Board -> name of the QEMU machine."""
+"""Board -> name of the QEMU machine. A board in a folder of build/, such as stock/MPS2_AN385, runs on the same one."""
 
 
 def _free_port():
@@ -69,7 +69,8 @@ class Qemu(EmulatedBoard):
 
     def _start(self, serial_line):
         monitor, its_end = socket.socketpair()
-        command = ["qemu-system-arm", "-machine", QEMU_MACHINES[self.board], "-kernel", str(firmware(self.board))]
+        machine = QEMU_MACHINES[self.board.rpartition("/")[2]]
+        command = ["qemu-system-arm", "-machine", machine, "-kernel", str(firmware(self.board))]
         command += ["-semihosting", "-display", "none", "-serial", serial_line]
         command += ["-chardev", f"socket,id=monitor,fd={its_end.fileno()}", "-mon", "chardev=monitor,mode=control"]
         command += self.options
@@ -124,17 +125,27 @@ class Qemu(EmulatedBoard):
         """
         self._do("query-status")
 
-    def _order(self, name):
+    def word(self, address):
+        """Return the 32 bits at *address*."""
+        # The reply is like "0000000020000000: 0x12345678".
+        return int(self.ask(f"xp /1wx {address}").split()[1], 16)
+
+    def ask(self, command):
+        """Give QEMU's monitor a *command* of the kind that people type. Return what it prints."""
+        return self._do("human-monitor-command", **{"command-line": command})
+
+    def _order(self, name, **arguments):
         """Send QEMU's monitor the command *name*."""
-        self._monitor.write(json.dumps({"execute": name, "id": name}) + "\n")
+        self._monitor.write(json.dumps({"execute": name, "id": name, "arguments": arguments}) + "\n")
         self._monitor.flush()
 
-    def _do(self, name):
-        """Send QEMU's monitor the command *name*. Return when it is done."""
-        self._order(name)
+    def _do(self, name, **arguments):
+        """Send QEMU's monitor the command *name*. Return its result when it is done."""
+        self._order(name, **arguments)
         for line in self._monitor:
-            if json.loads(line).get("id") == name:
-                return
+            reply = json.loads(line)
+            if reply.get("id") == name:
+                return reply.get("return")
         raise RuntimeError("QEMU has exited")
 
     def stop(self):

@@ -4,11 +4,15 @@ The counts themselves need the board.
 """
 
 import json
+import re
+import sys
 from xml.etree import ElementTree
 
 import pytest
 
-from bench import board, bounds, gate, plot, report, trace
+from bench import board, bounds, footprint, gate, main, plot, report, trace
+from bench.firmware import BenchFirmware
+from emulated_board import ROOT
 
 
 def paths(before, after):
@@ -79,9 +83,9 @@ def allocation(first):
 def figures():
     """Return a tree of invented figures in the form that bench/measure.py makes."""
     sizes = [*range(1, 65), 100, 128, 256, 512, 1024, 2048]
-    pairs = {str(n): 1000 + n for n in sizes}
+    pairs = {str(n): 400 + n for n in sizes}
     load = {
-        "operation": [700.0, 870, 950],
+        "operation": [345.4, 740, 950],
         "alloc": [1, 2, 3],
         "free": [1, 2, 3],
         "refusal": None,
@@ -97,32 +101,81 @@ def figures():
         "floor": 580,
         "free(alloc(n)) in an empty region": dict(pairs),
         "free(alloc(n)) in an empty SHARED region": dict(pairs),
+        "raw calls that are closures": {"free(alloc(1))": 777},
         "bytes of heap used by raw calls": 0,
         "mixed load": {"75 % used": dict(load), "95 % used": dict(load)},
-        "worst of the maps tried": {"powers of two": {"instructions": 2222, "map": "a comb", "call": "alloc(8)"}},
+        "worst of the maps tried": {
+            "powers of two": {"instructions": 1555, "map": "a comb", "call": "alloc(8)", "of": "alloc, free"},
+            "aligned": {"instructions": 2222, "map": "found", "call": "alloc_aligned(3, 2)", "of": "alloc_aligned"},
+            "any number": {"instructions": 9999, "map": "found", "call": "alloc(31)", "of": "alloc"},
+        },
         "raw calls by number of frames": by_size,
         "alloc_aligned(n, align)": {"0 % used, aged": {"16, 16": allocation(77)}},
         "alloc_at(frame, n)": {"0 % used, aged": {"1": allocation(88)}},
         "alloc and free by size of region": {
             str(frames): {name: dict(counts) for name, counts in requests.items()} for frames in (64, 2048, 32768)
         },
-        "longest time masked": {"1": 155},
+        "longest time masked": {"1": 141, "32": 242, "2048": 1243},
         "beside the raw calls": {"forget_fewest": 333},
-        "objects": {"allocate_frames(1).free()": 5555},
+        "objects": {"allocate_frames(1).free()": 3555, "dma_ring(4096).free()": 6777},
         "objects by number of frames": by_size,
-        "life of frames": {"frames.map()": 7777},
-        "owners": {"find(addr)": 4444},
+        "life of frames": {
+            "frames.map()": 11777,
+            "frames.unmap()": 7777,
+            "allocate_frames_deferred(1)": 9888,
+            'retain("crash log", 4096), new': 28888,
+            'retain("crash log", 4096), asked for again': 24444,
+            'release("crash log")': 23333,
+        },
+        "owners": {
+            "find(addr)": 4444,
+            "free_at(addr)": 4555,
+            "frames.resize(64), from 1": 4666,
+            "with scope(): allocate_frames(1)": 4777,
+            "allocate_scattered(8)": 4888,
+            "frames.fill(), 4 KiB": 4999,
+        },
         "bytes of flash by module": {"physmem": 6543, "in all": 6543},
         "RAM by frames of a region": {
             "64": {
                 "bytes of metadata": 104,
-                "bytes at most": 112,
+                "bytes at most": 108,
                 "bits of metadata a frame": 13.0,
-                "bytes of heap of the Region": 672,
+                "bytes of heap of the Region": 352,
             }
         },
         "garbage-collected heap": {
-            bounds.HALF_FULL: {"bytearray(4096)": [60000.0, 1, 2], "allocate_frames(1).free()": [6000.0, 1, 2]}
+            bounds.HALF_FULL: {
+                "bytearray(4096)": [60000.0, 1, 2],
+                "aligned_buffer(4096)": [90000.0, 1, 2],
+                "allocate_frames(1).free()": [6000.0, 1, 2],
+            }
+        },
+        "having physmem": {
+            board: {
+                kind: {
+                    "bytes of heap at the prompt": 4000 * times,
+                    "gc.collect() at the prompt": 30000 * times,
+                    "start to the prompt": 3000000 * times,
+                }
+                for kind, times in (("stock", 1), ("with physmem", 2))
+            }
+            for board in ("RPI_PICO", "MPS2_AN385")
+        },
+        "bytes of stack below the caller": {
+            board: {
+                "allocate_frames(1)": 501,
+                "allocate_frames_deferred(1)": 1001,
+                "retain(name, 1024), new": 1201,
+            }
+            for board in ("RPI_PICO", "MPS2_AN385")
+        },
+        "bytes of heap of an import from .mpy files": {
+            "import physmem": 22222,
+            "import physmem; physmem.boot()": 29999,
+            "the same and every other module": 59999,
+            "modules that boot() leaves loaded": "physmem, physmem_engine",
+            "bytes of all .mpy files": 88888,
         },
     }
 
@@ -134,40 +187,99 @@ def unmet(tree):
 def test_bounds_are_met_up_to_the_bound():
     tree = figures()
     assert unmet(tree) == []
-    tree["free(alloc(n)) in an empty region"]["1"] = 1450
+    tree["free(alloc(n)) in an empty region"]["1"] = 468
     assert unmet(tree) == []
-    tree["free(alloc(n)) in an empty region"]["1"] = 1451
+    tree["free(alloc(n)) in an empty region"]["1"] = 469
     assert unmet(tree) == ["free(alloc(1))"]
 
 
-@pytest.mark.parametrize(
-    ("path", "figure", "measure"),
-    [
-        (("free(alloc(n)) in an empty region", "17"), 1741, "n = 2..32"),
-        (("free(alloc(n)) in an empty SHARED region", "1"), 2031, "SHARED"),
-        (("mixed load", "75 % used", "operation"), [700.0, 871, 871], "99th percentile"),
-        (("worst of the maps tried", "powers of two", "instructions"), 2501, "worst of the bitmaps"),
-        (("alloc and free by size of region", "32768", "alloc(1)", "empty"), 1431, "32,768 frames"),
-        (("mixed load", "95 % used", "refused although it could be met"), 1, "could be met"),
-        (("garbage-collected heap", bounds.HALF_FULL, "allocate_frames(1).free()"), [6001.0, 1, 2], "half full"),
-        (("bytes of heap used by raw calls",), 16, "bytes of heap"),
-        (("RAM by frames of a region", "64", "bytes of metadata"), 116, "bytes of metadata"),
-    ],
-)
-def test_each_bound_is_held_against_its_figure(path, figure, measure):
+PICO = ("having physmem", "RPI_PICO", "with physmem")
+LIFE, STACK = "life of frames", "bytes of stack below the caller"
+IMPORT = "bytes of heap of an import from .mpy files"
+BEYOND = [
+    (("free(alloc(n)) in an empty region", "1"), 469, "free(alloc(1))"),
+    (("free(alloc(n)) in an empty SHARED region", "1"), 536, "SHARED"),
+    (("free(alloc(n)) in an empty region", "17"), 681, "n of 2 to 32"),
+    (("mixed load", "75 % used", "operation"), [396, 740, 871], "mixed load, 75 % used: mean"),
+    (("mixed load", "75 % used", "operation"), [395.4, 746, 871], "99th percentile"),
+    (("worst of the maps tried", "powers of two", "instructions"), 1901, "power of two"),
+    (("worst of the maps tried", "aligned", "instructions"), 2501, "alloc_aligned"),
+    (("longest time masked", "1"), 151, "masked, n = 1"),
+    (("longest time masked", "32"), 301, "masked, n = 32"),
+    (("longest time masked", "2048"), 1301, "masked, n = 2,048"),
+    (("objects", "allocate_frames(1).free()"), 4001, "allocate_frames(1).free()"),
+    (("objects", "dma_ring(4096).free()"), 7001, "dma_ring"),
+    ((LIFE, "allocate_frames_deferred(1)"), 10001, "deferred"),
+    ((LIFE, "frames.map()"), 12001, "frames.map()"),
+    ((LIFE, "frames.unmap()"), 8001, "frames.unmap()"),
+    ((LIFE, 'retain("crash log", 4096), new'), 30001, "retain(name, 4096), new"),
+    ((LIFE, 'retain("crash log", 4096), asked for again'), 25001, "asked for again"),
+    ((LIFE, 'release("crash log")'), 25001, "release(name)"),
+    ((*PICO, "bytes of heap at the prompt"), 4000 + 10 * 1024 + 1, "RPI_PICO: heap in use"),
+    ((*PICO, "gc.collect() at the prompt"), 60001, "RPI_PICO: gc.collect()"),
+    ((*PICO, "start to the prompt"), 7000001, "RPI_PICO: start"),
+    ((STACK, "RPI_PICO", "allocate_frames(1)"), 513, "stack of allocate_frames(1)"),
+    ((STACK, "RPI_PICO", "allocate_frames_deferred(1)"), 1025, "stack of allocate_frames_deferred(1)"),
+    ((STACK, "RPI_PICO", "retain(name, 1024), new"), 1229, "stack of retain"),
+    ((IMPORT, "import physmem; physmem.boot()"), 30 * 1024 + 1, "heap of import physmem"),
+    ((IMPORT, "the same and every other module"), 60 * 1024 + 1, "every other module"),
+    (("RAM by frames of a region", "64", "bytes of heap of the Region"), 112 + 251, "beside its metadata"),
+    (("alloc and free by size of region", "32768", "alloc(1)", "empty"), 1431, "32,768 frames"),
+    (("mixed load", "95 % used", "refused although it could be met"), 1, "could be met"),
+    (("garbage-collected heap", bounds.HALF_FULL, "allocate_frames(1).free()"), [6001.0, 1, 2], "half full"),
+    (("bytes of heap used by raw calls",), 16, "used by the raw calls"),
+    (("RAM by frames of a region", "64", "bytes of metadata"), 109, "metadata, 64 frames"),
+]
+"""(path of a figure, a value just beyond its bound, part of the name of the row that it breaks)."""
+
+
+def changed(path, figure):
+    """Return the invented figures with one of them changed."""
     tree = figures()
     part = tree
     for name in path[:-1]:
         part = part[name]
     part[path[-1]] = figure
-    (missed,) = unmet(tree)
+    return tree
+
+
+@pytest.mark.parametrize(("path", "figure", "measure"), BEYOND)
+def test_each_bound_is_held_against_its_figure(path, figure, measure):
+    (missed,) = unmet(changed(path, figure))
     assert measure in missed
+
+
+def test_each_row_with_a_bound_is_tried_beyond_it():
+    with_bound = [row.measure for row in bounds.rows(figures()) if row.bound is not None]
+    tried = [measure for path, figure, _ in BEYOND for measure in unmet(changed(path, figure))]
+    assert sorted(tried) == sorted(with_bound)
+
+
+def test_a_row_without_a_bound_is_never_missed():
+    tree = changed(("owners", "find(addr)"), 10**9)
+    (row,) = (row for row in bounds.rows(tree) if row.measure == "find(addr)")
+    assert (row.figure, row.met, report.verdict(row)) == (10**9, True, "")
+
+
+@pytest.mark.parametrize("path", [path for path, _, _ in BEYOND])
+def test_there_is_no_page_without_each_figure(path):
+    tree = changed(path, 1)
+    part = tree
+    for name in path[:-1]:
+        part = part[name]
+    del part[path[-1]]
+    with pytest.raises(KeyError, match=re.escape(repr(path[-1]))):
+        report.document(tree)
 
 
 def test_the_document_is_made_of_the_figures():
     tree = figures()
     text = report.document(tree)
-    assert "| free(alloc(1)) | 1,001 | 1,450 (2.5 x floor) | met |" in text
+    assert "| free(alloc(1)) | 401 | 468 | met |" in text
+    collections = "against stock | 2.00 x | 2.00 x | met | stock 30,000, with physmem 60,000 |"
+    assert f"| RPI_PICO: gc.collect() at the prompt, {collections}" in text
+    assert "| RPI_PICO: heap in use at the prompt, over stock | 4,000 bytes | 10,240 bytes | met |" in text
+    assert "| find(addr) | 4,444 |  |  |" in text
     assert "| 33 | 2,033 / 2,034 / 2,035 |" in text
     assert "| 16, 16 | 0 % used, aged | 77 / 78 / 79 | 77 / 78 / 79 | 1 |" in text
     assert "| physmem | 6,543 |" in text
@@ -175,8 +287,76 @@ def test_the_document_is_made_of_the_figures():
     tree["raw calls by number of frames"]["0 % used, fresh"]["33"]["alloc"] = [9876.0, 9876, 9876]
     tree["free(alloc(n)) in an empty region"]["1"] = 4321
     text = report.document(tree)
-    assert "| free(alloc(1)) | 4,321 | 1,450 (2.5 x floor) | NOT met |" in text
+    assert "| free(alloc(1)) | 4,321 | 468 | NOT met |" in text
     assert "| 33 | 9,876 |" in text
+
+
+def test_the_table_of_the_readme_is_replaced_and_nothing_else():
+    table = report.readme_table(figures())
+    assert "| `free(alloc(1))`, raw, with every check | 401 |" in table
+    assert "| `gc.collect()` at a Pico's prompt: stock, with physmem | 30,000 / 60,000 |" in table
+    text = f"before\n{report.README_START}\nan old table\n{report.README_END}\nafter\n"
+    once = report.with_table(text, table)
+    assert once == f"before\n{report.README_START}\n\n{table}\n{report.README_END}\nafter\n"
+    assert report.with_table(once, table) == once
+    with pytest.raises(RuntimeError, match="table of costs"):
+        report.with_table("a text without the comments", table)
+
+
+def test_the_readme_has_a_place_for_its_table():
+    text = (ROOT / "README.md").read_text()
+    assert report.with_table(text, "a table") != text
+
+
+@pytest.fixture
+def run_main(tmp_path, monkeypatch):
+    """Return a function of (figures, whether to accept them) that returns the status of bench.main, in a folder."""
+    monkeypatch.setattr(gate, "BASELINE", tmp_path / "baseline.json")
+    monkeypatch.setattr(main, "ROOT", tmp_path)
+    for name in ("FIGURES", "DOCUMENT", "PLOT", "README"):
+        monkeypatch.setattr(main, name, tmp_path / name)
+    (tmp_path / "README").write_text(f"{report.README_START}\n{report.README_END}\n")
+
+    def run(tree, accept=False):
+        monkeypatch.setattr(sys, "argv", ["main", "--accept"] if accept else ["main"])
+        monkeypatch.setattr(main.measure, "measure", lambda progress: tree)
+        return main.main()
+
+    return run
+
+
+def test_the_bench_accepts_new_rows_and_then_holds_them(run_main, capsys):
+    tree = changed(("owners", "find(addr)"), 10000)
+    assert run_main(tree, accept=True) == 0
+    assert run_main(tree) == 0
+    assert run_main(changed(("owners", "find(addr)"), 10200)) == 0
+    capsys.readouterr()
+    assert "1 of" in run_main(changed(("owners", "find(addr)"), 10210))
+    assert "owners / find(addr)" in capsys.readouterr().out
+    tree["owners"]["a new call"] = 7
+    assert "1 of" in run_main(tree)
+    assert run_main(tree, accept=True) == 0
+    assert run_main(tree) == 0
+    del tree["owners"]["a new call"]
+    capsys.readouterr()
+    assert "1 of" in run_main(tree)
+    assert "gone" in capsys.readouterr().out
+    assert run_main(tree, accept=True) == 0
+    assert run_main(tree) == 0
+
+
+def test_a_bound_that_is_not_met_is_printed_and_no_failure(run_main, capsys):
+    tree = changed((*PICO, "bytes of heap at the prompt"), 40000)
+    assert run_main(tree, accept=True) == 0
+    capsys.readouterr()
+    assert run_main(tree) == 0
+    assert "NOT met" in capsys.readouterr().out
+
+
+def test_what_stock_firmware_costs_is_not_counted():
+    counted = gate.counted(figures())
+    assert counted["having physmem / RPI_PICO / with physmem / start to the prompt"] == 6000000
+    assert not [path for path in counted if "stock" in path.split(" / ")]
 
 
 def test_the_plot_has_a_line_for_each_figure_there_is():
@@ -228,3 +408,17 @@ def test_modules_come_with_what_they_import():
     assert names[-1] == "mixed_load"
     assert set(names) == {"instructions", "random_numbers", "maps", "mixed_load"}
     assert names.index("random_numbers") < names.index("maps")
+
+
+@pytest.mark.xdist_group("footprint")
+def test_what_the_pico_takes_at_its_prompt_is_what_the_baseline_says():
+    compiler = BenchFirmware().compiler
+    before = {
+        built_by: figures["having physmem"]["RPI_PICO"]["with physmem"]
+        for built_by, figures in gate.read_baseline().items()
+    }
+    counted = footprint.pico("RPI_PICO")
+    heap = "bytes of heap at the prompt"
+    assert not gate.grown({heap: max(taken[heap] for taken in before.values())}, {heap: counted[heap]})
+    if compiler in before:
+        assert not gate.grown(before[compiler], counted)

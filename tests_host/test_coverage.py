@@ -1,6 +1,6 @@
 """test_engine.py runs every line and every branch of the engine, on CPython.
 
-The engine is physmem_engine, physmem_state, and the words of records in physmem_records.
+The engine is physmem_engine, physmem_state, and the words of records in physmem_records and physmem_recover.
 """
 
 import ast

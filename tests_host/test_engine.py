@@ -1,7 +1,8 @@
 """The engine alone, quickly: every answer is compared with the placement model, every word is checked with `check`.
 
-The engine is physmem_engine, physmem_state, and the words of records in physmem_records. These tests run each of its
-lines and branches (test_coverage.py), and few of its mutants survive them (campaigns/mutation.py).
+The engine is physmem_engine, physmem_state, and the words of records in physmem_records and physmem_recover. These
+tests run each of its lines and branches (test_coverage.py), and few of its mutants survive them
+(campaigns/mutation.py).
 """
 
 import random
@@ -15,6 +16,7 @@ from unittest import mock
 
 import physmem_engine as engine
 import physmem_records
+import physmem_recover
 import physmem_state
 from models.placement_model import PlacementModel
 from uctypes import addressof
@@ -577,39 +579,84 @@ def names_of_the_engine(code, modules, implementation):
     return names
 
 
+ONE_FRAME_USED = physmem_state.new_state(1, 0)
+ONE_FRAME_USED[engine.STATE_FEWEST_FREE] = 0
+
+
 def test_which_machine_code():
     """MicroPython tells in `_mpy` which machine code it accepts: bits 10 to 13 are an architecture.
 
-    Architectures 4 to 8 have Thumb; there the functions are those of physmem_thumb, and the raw calls are those that it
-    makes, unless it does not know this MicroPython. MicroPython has no casts to import.
+    Architectures 4 to 8 have Thumb; there the functions are those of physmem_thumb, and the raw calls are those of
+    physmem_direct, unless an assumption does not hold. No other keeps the two modules. MicroPython has no casts to
+    import.
     """
-    thumb = types.ModuleType("physmem_thumb")
-    made = [None, object()]
-    converters = []
-    thumb.direct_calls = lambda given: converters.append(given) or made[len(converters) % 2]
+    thumb, direct = types.ModuleType("physmem_thumb"), types.ModuleType("physmem_direct")
+    thumb.LAYOUT = layout_number()
     for name in FUNCTIONS_OF_THUMB:
         setattr(thumb, name, object())
+    made = None
+    given = []
+
+    def raw_calls_of(*arguments):
+        given.append(arguments)
+        return made
+
+    direct.raw_calls_of = raw_calls_of
+    micropython = types.ModuleType("micropython")
+    micropython.const = micropython.viper = lambda value: value
+    modules = {"physmem_thumb": thumb, "physmem_direct": direct, "micropython": micropython}
+    code = compile(Path(engine.__file__).read_text(), engine.__file__, "exec")
+    for architecture in range(16):
+        for made in (None, object()):
+            for others in (0, 0x3FF, 0xC000, 0x3C3FF):
+                implementation = types.SimpleNamespace(_mpy=architecture << 10 | others)
+                names = names_of_the_engine(code, modules, implementation)
+                has_thumb = architecture in (4, 5, 6, 7, 8)
+                source = vars(thumb) if has_thumb else names
+                for name, used_as in FUNCTIONS_OF_THUMB.items():
+                    assert names[used_as] is source[name], (architecture, name)
+                assert names["calls_are_direct"] is (has_thumb and made is not None)
+                if names["calls_are_direct"]:
+                    assert names["raw_calls"] is made
+                else:
+                    assert names["raw_calls"].__name__ == "closure_calls"
+                assert names.keys().isdisjoint(["physmem_thumb", "physmem_direct", "_closures", "_small_integer"])
+    assert len(given) == 5 * 2 * 4
+    for of_thumb, state, small_integer in given:
+        assert of_thumb is thumb and bytes(state) == bytes(ONE_FRAME_USED)
+        assert [small_integer(value, "n") for value in (5, True, -1, SMALL_INTEGERS - 1, SMALL_INTEGERS)] == [
+            *(5, 1, -1),
+            *(SMALL_INTEGERS - 1, -1),
+        ]
+    names = names_of_the_engine(code, {"physmem_thumb": None}, types.SimpleNamespace())
+    assert names["serve_call"] is names["serve"]
+
+
+def layout_number():
+    """Return the number of the layout: four bits for each word of a state that has a name, in order, and classes."""
+    words = [value for name, value in vars(engine).items() if name.startswith("STATE_")] + [engine.CLASSES]
+    assert words == [*range(9), 14, 15, 6]
+    return sum(value << 4 * i for i, value in enumerate(words))
+
+
+def test_machine_code_of_another_layout():
+    """It is refused with a sentence, before anything of it is called, as are those that have no number."""
     micropython = types.ModuleType("micropython")
     micropython.const = micropython.viper = lambda value: value
     code = compile(Path(engine.__file__).read_text(), engine.__file__, "exec")
-    for architecture in range(16):
-        for others in (0, 0x3FF, 0xC000, 0x3C3FF):
-            implementation = types.SimpleNamespace(_mpy=architecture << 10 | others)
-            names = names_of_the_engine(code, {"physmem_thumb": thumb, "micropython": micropython}, implementation)
-            source = vars(thumb) if architecture in (4, 5, 6, 7, 8) else names
-            for name, used_as in FUNCTIONS_OF_THUMB.items():
-                assert names[used_as] is source[name], (architecture, name)
-            if source is names or len(converters) % 2 == 0:
-                assert names["raw_calls"] is names["closure_calls"]
-            else:
-                assert names["raw_calls"] is made[1]
-    assert len(converters) == 5 * 4
-    for of_alloc, of_aligned, of_at, of_free in converters:
-        assert of_alloc[1] is None is of_free[1]
-        assert (of_alloc[0](5), of_free[0](5)) == (5, 5)
-        assert [convert(3, 4) for convert in of_aligned + of_at] == [3, 4, 3, 4]
-    names = names_of_the_engine(code, {"physmem_thumb": None}, types.SimpleNamespace())
-    assert names["serve_call"] is names["serve"]
+    numbers = [layout_number() ^ 1 << bit for bit in range(48)]
+    for number in (None, 0, *numbers):
+        thumb, direct = types.ModuleType("physmem_thumb"), types.ModuleType("physmem_direct")  # without any function
+        if number is not None:
+            thumb.LAYOUT = number
+        modules = {"physmem_thumb": thumb, "physmem_direct": direct, "micropython": micropython}
+        sentence = None
+        try:
+            names_of_the_engine(code, modules, types.SimpleNamespace(_mpy=7 << 10))
+        except ImportError as error:
+            sentence = str(error)
+        wanted = "physmem_thumb is of another version than physmem_engine: install both from one release"
+        assert sentence == wanted, number
 
 
 def test_the_spin_lock_of_the_board():
@@ -619,7 +666,7 @@ def test_the_spin_lock_of_the_board():
     """
     registers = array("I", [0, 0, 0])
     register = addressof(registers) + 4
-    with mock.patch.object(physmem_state, "_lock_word", 1):
+    with mock.patch.object(engine, "lock_word", [1]):
         for lock in (register, 0):
             assert not physmem_state.has_spin_lock()
             physmem_state.use_spin_lock(lock)
@@ -629,7 +676,7 @@ def test_the_spin_lock_of_the_board():
             for platform in ("linux", "qemu", "rp2"):
                 with mock.patch.object(sys, "platform", platform):
                     assert physmem_state.lacks_spin_lock() == (platform == "rp2" and not lock)
-            assert physmem_state._lock_word == lock | 1 and not lock & 3
+            assert engine.lock_word == [lock | 1] and not lock & 3
             physmem_state.use_spin_lock(0)
         assert physmem_state.new_state(40, 3, True)[engine.STATE_LOCK] == 1
         with mock.patch.object(engine, "free_spin_lock") as free:  # an address of 32 bits, where there is no memory
@@ -749,57 +796,111 @@ def test_no_interrupts_here():
     assert engine.in_interrupt() == 0
 
 
+LOCKS = (1, 0x101, 0x103)
+"""Lock words of a region that others may change meanwhile: interrupt handlers, the other core, or both."""
+
+
+def changed_meanwhile(pair, change):
+    """Return what an interrupt handler does in the middle of a call: make the changes, and count the version, which
+    here the viper code does not."""
+
+    def handler():
+        change()
+        pair.state[engine.STATE_VERSION] = (pair.state[engine.STATE_VERSION] + 1) % SMALL_INTEGERS
+
+    return handler
+
+
+def within(pair, lock, handler, *arguments):
+    """Allocate by constraints with that lock, and with the handler after the first search. Return the result, and what
+    the call did, in order."""
+    pair.state[engine.STATE_LOCK] = lock
+    interrupts = Interrupts("search_within", handler)
+    with interrupts.patches:
+        answer = engine.allocate_within(pair.address, *arguments)
+    pair.state[engine.STATE_LOCK] = 0
+    assert physmem_state.check(pair.state) == []
+    return answer, interrupts.events
+
+
+AGAIN = ["search", "hold", "search", "let go"]
+
+
 def test_a_place_that_is_gone():
     """Between a search and the claim, an interrupt handler takes the place that was found.
 
     The search is repeated with the lock held. If the handler took the last place, the request fails and counts once.
     """
-    for held in (1, 0):
+    for lock in LOCKS:
         for free, second in ((40 * "." + "a" + 40 * ".", 41), (40 * "." + "a", engine.OUT_OF_MEMORY)):
             pair = pair_with(free)
-            interrupts = Interrupts("search_within", lambda pair=pair: pair.calls["alloc_at"](0, 1), held)
-            with interrupts.patches:
-                assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == second
-            assert interrupts.events == ["search", "hold", "search", "let go"]
-            assert pair.state[engine.STATE_VERSION] == 1
+            take = changed_meanwhile(pair, lambda pair=pair: pair.calls["alloc_at"](0, 1))
+            assert within(pair, lock, take, 40, 1, 0, 0, pair.frames) == (second, AGAIN)
             assert pair.state[engine.STATE_FAILED] == (second < 0)
-            assert physmem_state.check(pair.state) == []
-    # The version is a small integer: one of 30 bits.
-    for version, after in ((SMALL_INTEGERS - 2, SMALL_INTEGERS - 1), (SMALL_INTEGERS - 1, 0), (5, 6)):
-        pair = pair_with(40 * "." + "a" + 40 * ".")
-        pair.state[engine.STATE_VERSION] = version
-        with Interrupts("search_within", lambda pair=pair: pair.calls["alloc_at"](0, 1)).patches:
-            assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == 41
-        assert pair.state[engine.STATE_VERSION] == after
+            assert pair.state[engine.STATE_FREE] == free.count(".") - 1 - 40 * (second > 0)
 
 
 def test_a_place_that_came():
-    """An interrupt handler frees between a failed search and the count of the failure, so the search is repeated."""
-    pair = pair_with("a" * 50 + "bb")
-
-    def handler():
-        assert pair.calls["free"](0) == 50
-        # physmem_thumb's count_failure counts nothing when the version has changed.
-        pair.state[engine.STATE_VERSION] += 1
-        pair.state[engine.STATE_FAILED] -= 1
-        return engine.ADDRESS_NOT_FREE
-
-    versions = []
-    count_failure = engine._count_failure
-
-    def count_and_note(address, version):
-        versions.append(version)
-        return count_failure(address, version)
-
-    with mock.patch.object(engine, "_count_failure", count_and_note):
-        interrupts = Interrupts("_count_failure", handler)
-        with interrupts.patches:
-            assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == 0
+    """An interrupt handler frees behind the search: what would have failed is met, or gets the lower place."""
+    for lock in LOCKS:
+        for bitmap in ("a" * 50 + "bb", "a" * 50 + "bb" + 40 * "."):
+            pair = pair_with(bitmap)
+            give = changed_meanwhile(pair, lambda pair=pair: pair.calls["free"](0))
+            assert within(pair, lock, give, 40, 1, 0, 0, pair.frames) == (0, AGAIN)
             assert pair.state[engine.STATE_FAILED] == 0
-            assert engine.allocate_within(pair.address, 40, 1, 0, 0, pair.frames) == engine.OUT_OF_MEMORY
-    assert versions == [0, 2] and interrupts.events == ["search", "hold", "let go", "search"]
-    assert pair.state[engine.STATE_FAILED] == 1
-    assert physmem_state.check(pair.state) == []
+
+
+def test_nothing_came_or_went():
+    """The search is not repeated; a failure counts once, and each section that physmem_thumb does not make counts the
+    version, which is a small integer: one of 30 bits."""
+    for version, after in ((0, 1), (SMALL_INTEGERS - 2, SMALL_INTEGERS - 1), (SMALL_INTEGERS - 1, 0)):
+        for lock in LOCKS:
+            for bitmap, place in ((40 * ".", 0), (39 * ".", engine.OUT_OF_MEMORY)):
+                pair = pair_with(bitmap)
+                pair.state[engine.STATE_VERSION] = version
+                found = within(pair, lock, None, min(40, pair.frames), 1, 0, 40 - pair.frames, pair.frames)
+                assert found == (place, ["search", "hold", "let go"]), (lock, bitmap)
+                assert pair.state[engine.STATE_FAILED] == (place < 0)
+                counts_itself = place == 0 and lock == 1
+                assert pair.state[engine.STATE_VERSION] == (version if counts_itself else after)
+    pair = pair_with(40 * ".")
+    assert within(pair, 0, None, 40, 1, 0, 0, 40) == (0, ["search"])
+    assert within(pair, 0, None, 1, 1, 0, 0, 40) == (engine.OUT_OF_MEMORY, ["search"])
+    assert pair.state[engine.STATE_VERSION] == 0 and pair.state[engine.STATE_FAILED] == 1
+
+
+def test_frames_behind_that_come_or_go():
+    """Between the look at the frames behind and the lock, an interrupt handler frees or takes one: the resize sees it.
+
+    Whether the allocation is as stated is only asked with the lock held.
+    """
+    far = "aaa" + "." * 70
+    for bitmap, call, arguments, sizes, answer in (
+        ("aaabb", "free", (3,), (3, 5), 5),
+        ("aaa..", "alloc_at", (4, 1), (3, 5), engine.ADDRESS_NOT_FREE),
+        (far, "alloc_at", (40, 1), (3, 70), engine.ADDRESS_NOT_FREE),
+        (far, "alloc_at", (69, 1), (3, 70), engine.ADDRESS_NOT_FREE),
+        (far, "alloc_at", (70, 1), (3, 70), 70),
+        ("aaa..", "alloc_at", (4, 1), (3, 2), 2),
+        ("aaa..", "free", (0,), (3, 5), engine.NOT_ALLOCATED),
+        ("aaa..", "free", (0,), (3, 3), engine.NOT_ALLOCATED),
+    ):
+        pair = pair_with(bitmap)
+        pair.state[engine.STATE_LOCK] = 1
+        change = changed_meanwhile(pair, lambda pair=pair, call=call, arguments=arguments: pair.calls[call](*arguments))
+        held = []
+
+        def hold(address, change=change, held=held):
+            change()
+            held.append(address)
+            return 5
+
+        with mock.patch.multiple(engine, hold_lock=hold, give_lock=lambda *given, held=held: held.append(given)):
+            assert engine.resize_allocation(pair.address, 0, *sizes) == answer, (bitmap, call, arguments)
+        assert held == [pair.address, (pair.address, 5)]
+        assert physmem_state.check(pair.state) == []
+        allocated = 0 if answer == engine.NOT_ALLOCATED else answer if answer > 0 else sizes[0]
+        assert engine.count(pair.address, 0) == allocated
 
 
 def test_random_operations_on_large_regions():
@@ -982,57 +1083,25 @@ def words_of(buffer):
 
 
 def test_words_of_records():
-    """A load returns the lower 30 bits of one word; a store changes one word."""
-    words = [0, 1, 0x3FFFFFFF, 0x40000000, 0x80000001, 0xC0000000, 0xFFFFFFFF, 0x12345678]
+    """A load returns the lower 30 bits of one word; the end of a record changes one word and one kind."""
+    words = [0, 1, 0x3FFFFFFF, 0x40000000, 0x80000001, 0xC0000000, 0xFFFFFFFF, 0x12345678] * 6
     buffer, address = memory(words)
     for i, word in enumerate(words):
-        assert physmem_records.load_word(address, i) == word % (1 << 30)
-        assert physmem_records.load_word(address + 4 * i, 0) == word % (1 << 30)
-    for i in range(len(words)):
-        for value in (0, 1, 0x3FFFFFFF):
-            words[i] = value
-            physmem_records.store_word(address, i, value)
-            assert words_of(buffer) == words
+        assert physmem_records.load_word(address, i // 16, i % 16) == word % (1 << 30)
+        assert physmem_records.load_word(address + 4 * i, 0, 0) == word % (1 << 30)
+        assert physmem_records.load_word(address + 64, i // 16 - 1, i % 16) == word % (1 << 30)
+    for record in (0, 2, 1):
+        words[16 * record] = 9
+        buffer, address = memory(words)
+        kinds = bytearray([3, 2, 3, 2])
+        physmem_records.end_record(address, record, kinds)
+        words[16 * record] = 0
+        assert words_of(buffer) == words
+        assert list(kinds) == [0 if i == record else 3 - i % 2 for i in range(4)]
 
 
-def test_find_a_record():
-    """It is the first one in the range whose words are the same to the last bit, if there is one."""
-    numbers = random.Random(7)
-    for word, n in ((0, 1), (0, 16), (2, 3), (7, 8), (15, 1)):
-        sought = [numbers.getrandbits(32) for _ in range(n)]
-        words = [numbers.getrandbits(32) for _ in range(5 * 16)]
-        for record in (1, 3):
-            words[16 * record + word : 16 * record + word + n] = sought
-        wanted, other = memory([*sought, words[16 + word + n]])  # what follows does not count, even if it is the same
-        kept, address = memory(words)
-        for first in range(6):
-            for end in range(first, 6):
-                found = 1 if first <= 1 < end else 3 if first <= 3 < end else -1
-                assert physmem_records.find_record(address, first, end, word, other, n) == found
-        for bit in range(32 * n):
-            wanted[bit // 8] ^= 1 << bit % 8
-            assert physmem_records.find_record(address, 0, 5, word, other, n) == -1
-            wanted[bit // 8] ^= 1 << bit % 8
-        kept[4 * (16 + word)] ^= 1
-        assert physmem_records.find_record(address, 0, 5, word, other, n) == 3
-
-
-def test_text_in_words():
-    """It is stored byte by byte, then zeros, and nothing beyond; text that is not ASCII changes nothing."""
-    for n in (1, 2, 8):
-        for length in range(4 * n + 1):
-            for text in ("abcdefgh" * 4, "\x7f\x01~ " * 8):
-                buffer, address = memory([0xA5A5A5A5] * (n + 2))
-                assert physmem_records.put_text(address + 4, n, text, length) == 1
-                expected = text[:length].encode() + bytes(4 * n - length)
-                assert bytes(buffer) == b"\xa5" * 4 + expected + b"\xa5" * 4
-    for i in range(8):
-        for byte in (0x80, 0xFF):
-            text = bytearray(b"abcdefgh")
-            text[i] = byte
-            buffer, address = memory([7] * 8)
-            assert physmem_records.put_text(address, 8, text, 8) == 0 and words_of(buffer) == [7] * 8
-            assert physmem_records.put_text(address, 8, text, i) == 1
+def checksum(address, n, store):
+    return physmem_records.checksum(0, physmem_records.CRC_TABLE, address, n, store)
 
 
 def test_checksum():
@@ -1043,12 +1112,12 @@ def test_checksum():
             expected = zlib.crc32(struct.pack(f"<{n}I", *words))
             buffer, address = memory([5, *words, expected ^ 0x80000001, 5])
             before = bytes(buffer)
-            assert physmem_records.checksum(address + 4, n, 0) == 0 and bytes(buffer) == before
-            assert physmem_records.checksum(address + 4, n, 1) == 1 and words_of(buffer) == [5, *words, expected, 5]
-            assert physmem_records.checksum(address + 4, n, 0) == 1
+            assert checksum(address + 4, n, 0) == 0 and bytes(buffer) == before
+            assert checksum(address + 4, n, 1) == 1 and words_of(buffer) == [5, *words, expected, 5]
+            assert checksum(address + 4, n, 0) == 1
             for bit in range(32 * (n + 1)):
                 buffer[4 + bit // 8] ^= 1 << bit % 8
-                assert physmem_records.checksum(address + 4, n, 0) == 0
+                assert checksum(address + 4, n, 0) == 0
                 buffer[4 + bit // 8] ^= 1 << bit % 8
 
 
@@ -1065,7 +1134,7 @@ def test_what_the_checksum_of_a_record_tells():
         words = [0] * 15
         words[bit // 32] = 1 << bit % 32
         buffer, address = memory(words)
-        physmem_records.checksum(address, 14, 1)
+        checksum(address, 14, 1)
         return words_of(buffer)[14] ^ zlib.crc32(bytes(56))
 
     changes = [change(bit) for bit in range(480)]
@@ -1073,72 +1142,230 @@ def test_what_the_checksum_of_a_record_tells():
     assert len({0, *changes, *of_two}) == 1 + len(changes) + len(of_two)
 
 
-def test_write_record():
-    """It writes the words of the source with the checksum at the end; the first word is 0 meanwhile."""
-    source = array("I", range(0x80000000, 0x80000010))
-    expected = [*source[:15], zlib.crc32(bytes(source)[4:60])]
-    buffer, address = memory([9] * 18)
-    stores = []
-
-    class Noting:
-        def __init__(self, at):
-            self.words = pointer(at)
-            self.first = (at - address) // 4  # word of the buffer
-
-        def __getitem__(self, i):
-            return self.words[i]
-
-        def __setitem__(self, i, value):
-            stores.append(self.first + i)
-            self.words[i] = value
-            assert words_of(buffer)[1] == (0 if len(stores) < 17 else source[0])
-
-    pointer = physmem_records.ptr32
-    table = physmem_records._CRC_OF_FOUR_BITS
-    with mock.patch.object(physmem_records, "ptr32", lambda at: at if at is table else Noting(at)):
-        physmem_records.write_record(address + 4, addressof(source), 16)
-    assert words_of(buffer) == [9, *expected, 9]
-    assert stores == [1, *range(2, 17), 1]
-    assert source == array("I", range(0x80000000, 0x80000010))
+MAGIC = 0x31524D50
+HEAD, NAMED, MAPPED = 1, 2, 3
 
 
-def test_find_a_name():
-    """It is found by exactly its bytes; text that is not ASCII names nothing."""
-    names = [b"alpha", b"alph", b"", b"alpha", b"n" * 32]
-    words = []
-    for i, name in enumerate(names):
-        words += [i] * 7 + list(struct.unpack("<8I", name + bytes(32 - len(name)))) + [i]
-    _, address = memory(words)
-    scratch, at = memory([9] * 10)
-    for first in range(6):
-        for end in range(first, 6):
-            for name in (b"alpha", b"alph", b"n" * 32, b"n" * 31, b"beta", b"alphabet"):
-                found = next((i for i in range(first, end) if names[i] == name), -1)
-                assert physmem_records.find_name(address, first, end, at + 4, name.decode(), len(name)) == found
-                assert words_of(scratch)[0] == words_of(scratch)[9] == 9
-    assert physmem_records.find_name(address, 0, 5, at + 4, "alph\xe4", 5) == -2
+def record_of(
+    name=b"", kind=NAMED, generation=1, number=9, count=2, slack=0, shift=6, length=None, magic=MAGIC, high=0
+):
+    """Return the 16 words of a record with the right checksum; `name` is what stands in the name's place."""
+    length = len(name) if length is None else length
+    body = struct.pack("<6I32s", generation, number, high, count, slack, kind | shift << 4 | length << 12, name)
+    return [magic, *struct.unpack("<14I", body), zlib.crc32(body)]
+
+
+def test_a_sound_record():
+    """Any flipped bit of it makes it unsound."""
+    buffer, address = memory([7] * 16 + record_of(b"alpha") + [7] * 16)
+    for bit in range(512):
+        assert physmem_records.is_sound(address + 64) == 1
+        buffer[64 + bit // 8] ^= 1 << bit % 8
+        assert physmem_records.is_sound(address + 64) == 0
+        buffer[64 + bit // 8] ^= 1 << bit % 8
+    assert physmem_records.is_sound(address) == 0
 
 
 def test_add_a_record():
     """It replaces only the first record that starts with 0, with all fields, zeros after the name, and the checksum.
 
-    The draft may lie at any multiple of four bytes. What lies before the records is not a record.
+    The first word is 0 while the others are stored. What lies before the records is not a record.
     """
-    for shift in (0, 16):
-        draft, source = memory([1] * shift + [0x31524D50, *[0xA5A5A5A5] * 15, 0, 7])
-        source += 4 * shift
-        for vacant, end, place in (([0], 4, 0), ([1, 3], 4, 1), ([3], 4, 3), ([3], 3, -1), ([], 4, -1), ([0], 0, -1)):
-            before = [0] * 16 + [0xFFFFFFFF if i % 16 or i // 16 not in vacant else 0 for i in range(5 * 16)]
-            records, address = memory(before)
-            fields = (3, 0x3FFFFFFF, 5, 7, 9, 0x4062)
-            assert physmem_records.add_record(address + 64, end, source, *fields, "name", 4) == place
-            expected = list(before)
-            if place >= 0:
-                body = struct.pack("<6I32s", *fields, b"name")
-                record = [0x31524D50, *struct.unpack("<14I", body), zlib.crc32(body)]
-                expected[16 * place + 16 : 16 * place + 32] = record
-            assert words_of(records) == expected
-            assert words_of(draft)[shift] == 0x31524D50 and words_of(draft)[shift + 16 :] == [0, 7]
+    for name in (b"name", b"", b"n" * 32, b"abcde", b"\x7f\x01~ "):
+        for number in (0x3FFFFFFF, 5, 1 << 40 | 3):
+            for vacant, end, place in (
+                ([0], 4, 0),
+                ([1, 3], 4, 1),
+                ([3], 4, 3),
+                ([3], 3, -1),
+                ([], 4, -1),
+                ([0], 0, -1),
+            ):
+                before = [0] * 16 + [0xFFFFFFFF if i % 16 or i // 16 not in vacant else 0 for i in range(5 * 16)]
+                records, address = memory(before)
+                stores = []
+                fields = (3, number, 5, 7, 0x62, name.decode(), len(name))
+                with mock.patch.object(physmem_records, "ptr32", noting(address, stores, records)):
+                    assert physmem_records.add_record(address + 64, end, *fields) == place
+                expected = list(before)
+                if place >= 0:
+                    expected[16 * place + 16 : 16 * place + 32] = record_of(
+                        name, 2, 3, number % (1 << 30), 5, 7, 6, high=number >> 30
+                    )
+                    first = 16 * place + 16
+                    assert [i for i, _ in stores] == [*range(first, first + 16), first]
+                    assert all(magic == 0 for _, magic in stores[:-1]) and stores[-1][1] == MAGIC
+                else:
+                    assert stores == []
+                assert words_of(records) == expected
+
+
+def noting(address, stores, buffer):
+    """Return what stands for ptr32: it notes in `stores`, for each store, the word of `buffer`, which is at `address`,
+    and what the first word of its record is after that."""
+    pointer = physmem_records.ptr32
+
+    class Noting:
+        def __init__(self, at):
+            self.words = pointer(at)
+            self.first = (at - address) // 4
+
+        def __getitem__(self, i):
+            return self.words[i]
+
+        def __setitem__(self, i, value):
+            self.words[i] = value
+            word = self.first + i
+            stores.append((word, words_of(buffer)[word - word % 16]))
+
+    return lambda at: pointer(at) if at == physmem_records.CRC_TABLE else Noting(at)
+
+
+def test_find_a_name():
+    """It is found by exactly its bytes, in named records alone. What is not 1 to 32 bytes of ASCII names nothing."""
+    names = [b"alpha", b"alph", b"", b"alpha", b"n" * 32, b"12345678", b"12345677", b"22345678", b"alphabet"]
+    words = [word for name in names for word in record_of(name)]
+    buffer, address = memory(words)
+    kinds = bytearray([NAMED] * 9)
+    tried = [b"alpha", b"alph", b"n" * 32, b"n" * 31, b"beta", b"alphabet", b"12345678", b"12345677", b"22345678", b"a"]
+    for mapped in range(9):
+        kinds[mapped] = MAPPED
+        for end in range(10):
+            for name in tried:
+                found = next((i for i in range(end) if names[i] == name and i != mapped), -1)
+                assert physmem_records.find_name(address, end, kinds, name.decode(), len(name)) == found
+        kinds[mapped] = NAMED
+    for text in ("", "n" * 33, "n" * 99, "alph\xe4", "\xe4", "al\0ha", "alph\0", "\0", "\x80" * 32, "b\x80"):
+        for end in (0, 9):
+            assert physmem_records.find_name(address, end, kinds, text, len(text)) == -2
+    for text in ("\x7f", "\x01", "~ "):
+        assert physmem_records.find_name(address, 9, kinds, text, len(text)) == -1
+    # Zeros behind the name belong to it; the rest decides only whether it is sound.
+    for byte in range(64):
+        buffer[byte] ^= 1
+        expected = 3 if 28 <= byte < 60 else -3
+        assert physmem_records.find_name(address, 9, kinds, "alpha", 5) == expected
+        assert physmem_records.find_name(address, 3, kinds, "alpha", 5) == (-1 if expected == 3 else -3)
+        buffer[byte] ^= 1
+
+
+def test_find_frames():
+    """All of kind, number, count and frame size are the same; what the kind in memory says does not count."""
+    fields = [
+        (9, 0, 2, 6),
+        (9, 0, 2, 6),
+        (8, 0, 2, 6),
+        (9, 1, 2, 6),
+        (9, 0, 3, 6),
+        (9, 0, 2, 7),
+        (9, 0, 2, 6),
+        (1, 0, 1, 255),
+    ]
+    words = []
+    for number, high, count, shift in fields:
+        words += record_of(b"x", NAMED, 1, number, count, 0, shift, high=high)
+    _, address = memory(words)
+    kinds = bytearray([MAPPED, NAMED, NAMED, NAMED, NAMED, NAMED, MAPPED, NAMED])
+    for end in range(9):
+        for kind in (NAMED, MAPPED, 0):
+            for number, high, count, shift in [*fields, (7, 0, 2, 6), (9, 0, 1, 6), (9, 2, 2, 6), (9, 0, 2, 5)]:
+                same = [i for i in range(end) if kinds[i] == kind and fields[i] == (number, high, count, shift)]
+                wanted = (kind, high << 30 | number, count, shift)
+                assert physmem_records.find_frames(address, end, kinds, *wanted) == (same[0] if same else -1)
+
+
+def test_skipping_and_ending_records():
+    """Only the first word of each record counts, and only it changes."""
+    for used in range(32):
+        starts = [(1, 1 << 31, MAGIC, 1 << 30, 0xFFFFFFFF)[i] if used >> i & 1 else 0 for i in range(5)]
+        words = [5 if i % 16 else starts[i // 16] for i in range(5 * 16)]
+        buffer, address = memory(words)
+        for end in range(6):
+            for slot in range(end + 1):
+                found = next((i for i in range(slot, end) if used >> i & 1), end)
+                assert physmem_recover.next_start(address, slot, end) == found
+        for end in (0, 3, 5):
+            physmem_recover.end_all(address, end)
+            words = [0 if i % 16 == 0 and i // 16 < end else word for i, word in enumerate(words)]
+            assert words_of(buffer) == words
+
+
+def test_judging_a_record():
+    """Each rule, just inside and just outside of it."""
+
+    def judge(generation=7, **fields):
+        _, address = memory(record_of(**fields))
+        return physmem_recover.judge(address, generation)
+
+    unsound, unknown, never, implausible = 16, 17, 18, 19
+    assert judge(name=b"x") == NAMED and judge(kind=MAPPED) == MAPPED
+    assert judge(name=b"x", magic=MAGIC + 1) == unsound and judge(name=b"x", magic=0) == unsound
+    buffer, address = memory(record_of(b"x"))
+    buffer[63] ^= 1
+    assert physmem_recover.judge(address, 7) == unsound
+    assert [judge(name=b"x", kind=kind) for kind in (0, HEAD, 4, 15)] == [unknown] * 4
+    for written in (0, 1 << 30, 8, 0x3FFFFFFF):
+        _, address = memory(record_of(b"x", generation=written))
+        assert physmem_recover.judge(address, 7) == never
+    for written in (1, 7, 1 << 30 | 7):
+        _, address = memory(record_of(b"x", generation=written))
+        assert physmem_recover.judge(address, 7) == NAMED
+    assert judge(name=b"n" * 32) == NAMED and judge(name=b"n" * 32, length=33) == implausible
+    assert judge(name=b"", length=0) == implausible and judge(kind=MAPPED, name=b"x") == implausible
+    for name, length in (
+        (b"ab", 1),
+        (b"ab", 3),
+        (b"a\0b", 3),
+        (b"a\x80", 2),
+        (b"\xff", 1),
+        (b"a" + bytes(30) + b"b", 1),
+    ):
+        assert judge(name=name, length=length) == implausible
+    assert judge(kind=MAPPED, name=bytes(31) + b"b", length=0) == implausible
+    assert judge(name=b"\x7f\x01") == NAMED
+    assert judge(name=b"x", count=0) == implausible and judge(name=b"x", count=1 << 30) == implausible
+    assert judge(name=b"x", count=1) == judge(name=b"x", count=0x3FFFFFFF) == NAMED
+    for slack, shift, kind in (
+        (63, 6, NAMED),
+        (64, 6, implausible),
+        (0, 0, NAMED),
+        (1, 0, implausible),
+        (0x3FFFFFFF, 30, NAMED),
+        (0x3FFFFFFF, 29, implausible),
+        (0x3FFFFFFF, 255, NAMED),
+        (0x3FFFFFFF, 64, NAMED),
+        (1 << 30 | 63, 6, NAMED),
+    ):
+        assert judge(name=b"x", slack=slack, shift=shift) == kind
+
+
+def test_turns_of_one_core():
+    """Where there is one core, taking the turn and giving it back do nothing."""
+    physmem_records.take_turn()
+    physmem_records.give_turn()
+    assert list(physmem_records._words)[16:] == [0, 0]
+
+
+def test_turns_of_two_cores():
+    """The core that has the turn may take it again. In a handler nobody takes it."""
+    state = pair_with(MAPS[2]).state
+    memory = bytearray(192)
+    with mock.patch.multiple(physmem_records, _core=None, _lock=0, base=0, slots=0, used=0, kinds=b"", owners=()):
+        physmem_records.keep(addressof(memory), 1, lambda: 5, addressof(state))
+        physmem_records.take_turn()
+        physmem_records.take_turn()
+        assert list(physmem_records._words)[16:] == [5, 2]
+        physmem_records.give_turn()
+        assert list(physmem_records._words)[16:] == [5, 1]
+        physmem_records.give_turn()
+        assert list(physmem_records._words)[16:] == [0, 0]
+        with mock.patch.object(physmem_records, "in_handler", lambda: 1):
+            try:
+                physmem_records.take_turn()
+                raise AssertionError
+            except ValueError as error:
+                assert error.code == "NotPermitted"
+        assert list(physmem_records._words)[16:] == [0, 0]
 
 
 def test_check_of_whole_groups():

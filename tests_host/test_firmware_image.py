@@ -172,7 +172,7 @@ def test_machine_code_is_aligned_to_words(image):
 
 @all_boards
 def test_frozen_modules_were_compiled_for_the_core(board):
-    for name in ("physmem_engine", "physmem_records", "physmem_thumb"):
+    for name in ("physmem_direct", "physmem_engine", "physmem_records", "physmem_thumb"):
         header = (ROOT / "build" / board / "frozen_mpy" / f"{name}.mpy").read_bytes()[:4]
         assert header[:2] == b"M\x06"
         assert header[2] >> 2 == ARCHITECTURES[mpy_cross_option(board)]

@@ -13,12 +13,17 @@ import pytest
 LIBRARY = Path(__file__).resolve().parent.parent / "lib"
 
 MAY_NEED_HEAP = {
-    "physmem_allocate.Request.free_bytes": "called by a hook, or where a MemoryError is expected",
-    "physmem_allocate.Request.may_be_met": "called where a MemoryError is expected",
+    "physmem_direct.raw_calls_of": "called when physmem_engine is loaded",
     "physmem_plan.plan": "called by init, which has asked for heap",
     "physmem_region.attribute_names": "called where a sentence is made",
-    "physmem_region.merit": "called by init, which has asked for heap",
-    "physmem_region.unwrap_calls": "called by on_low and debug, which have asked for heap",
+    "physmem_setup.enter": "called by init, which has asked for heap",
+    "physmem_upkeep.check": "called by Region.check, which has asked for heap",
+    "physmem_upkeep.merit": "called by init, which has asked for heap",
+    "physmem_wrap.unwrap_calls": "called by on_low and debug, which have asked for heap",
+    "physmem_requests.Request.free_bytes": "called by a hook, or where a MemoryError is expected",
+    "physmem_requests.Request.may_be_met": "called where a MemoryError is expected",
+    "physmem_requests.what_is_free": "called where a sentence is made and a MemoryError is expected",
+    "physmem_requests.why_no_region_suits": "called where a sentence is made and a MemoryError is expected",
 }
 
 

@@ -22,8 +22,13 @@ FAULTS = {
     "the same layer, the other way": ("physmem_system", "from physmem_allocate import dma_ring"),
     "itself": ("physmem_frames", "import physmem_frames"),
     "the engine reads the board": ("physmem_engine", "def f():\n    import physmem_debug"),
-    "inside a function": ("physmem_system", "def f():\n    from physmem_plan import plan"),
+    "inside a function": ("physmem_allocate", "def f():\n    from physmem_frames import new_frames"),
+    "on first use, upwards": ("physmem_frames", "def f():\n    return load('physmem_find', 'find()').find()"),
+    "a part of another module": ("physmem_frames", "def f():\n    load('physmem_setup', 'f()')"),
+    "a part, at the top": ("physmem_region", "import physmem_upkeep"),
+    "a private name of another whole": ("physmem_setup", "import physmem_region\nphysmem_region._wrapped"),
     "the vocabulary at the top": ("physmem_frames", "import physmem_range"),
+    "a private name as text": ("physmem_system", "def f(frames):\n    setattr(frames, '_held', None)"),
     "a private name by import": ("physmem_allocate", "from physmem_system import _regions"),
     "a private name of a module": ("physmem_allocate", "import physmem_system\nphysmem_system._regions.clear()"),
     "a private name of an object": ("physmem_low", "def f(region):\n    return region._state"),
@@ -44,7 +49,10 @@ SOUND = {
     "downwards": ("physmem_system", "import physmem_region\nfrom physmem_engine import raw_calls"),
     "further on in the same layer": ("physmem_allocate", "import physmem_system"),
     "the vocabulary on first use": ("physmem_frames", "def f():\n    from physmem_range import FrameRange"),
-    "the vocabulary by name": ("physmem_lazy", "def f():\n    return __import__('physmem_buddy')"),
+    "the vocabulary by name": ("physmem", "def f():\n    return __import__('physmem_buddy')"),
+    "on first use": ("physmem", "def f():\n    return __load__('physmem_find', 'find()').find()"),
+    "a part on first use": ("physmem_region", "def f():\n    errors.load('physmem_upkeep', 'f()')"),
+    "a part uses its whole": ("physmem_upkeep", "import physmem_region\nphysmem_region._wrapped = {}"),
     "a private name of its own": ("physmem_region", "class A:\n    def f(self, b):\n        self._c = b._c"),
 }
 
@@ -53,6 +61,11 @@ SOUND = {
 def test_what_is_allowed_is_not_refused(case):
     module, source = SOUND[case]
     assert layers.faults({module: source}) == []
+
+
+def test_the_readme_names_each_module():
+    readme = (layers.ROOT / "README.md").read_text()
+    assert [module for module in layers.ORDER if f"`{module}`" not in readme] == []
 
 
 def test_the_picture_is_of_the_imports():

@@ -137,6 +137,9 @@ ROWS = {
 }
 """Function -> the fields of the tuples that it returns, in order."""
 
+MARK = "_by_name"
+"""The parameter behind which arguments are to be given by name."""
+
 
 @pytest.fixture(scope="module")
 def system():
@@ -145,21 +148,26 @@ def system():
     return {
         "Region": region,
         "AllocatedFrames": new_frames(region, region.alloc(2), 2, None),
-        "DeferredAllocAction": physmem.DeferredAllocAction(0),
+        "DeferredAllocAction": physmem.DeferredAllocAction(),
         "Scope": physmem.scope(),
     }
 
 
 def agrees(function, parameters):
-    """Assert that `function` takes the parameters of the contract, in order, and that all others are optional."""
-    signature = inspect.signature(function)
+    """Assert that `function` takes the parameters of the contract, in order, and that all others are optional.
+
+    Those behind the parameter ``_by_name`` are for keywords only, too: the docstring has the signature with ``*``.
+    """
+    given = [parameter for parameter in inspect.signature(function).parameters.values() if parameter.name != "self"]
+    names = [parameter.name for parameter in given]
+    mark = names.index(MARK) if MARK in names else len(given)
     wanted, keywords = parameters.partition("*")[::2]
-    positional = [p for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"]
     wanted, keywords = wanted.split(), keywords.split()
+    positional = [p for p in given[:mark] if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert [p.name for p in positional[: len(wanted)]] == wanted
-    only = {p.name: p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
-    assert set(keywords) <= set(only), "keyword-only parameters"
-    for parameter in [*positional[len(wanted) :], *only.values()]:
+    only = [p for p in given if p.kind is p.KEYWORD_ONLY] + given[mark + 1 :]
+    assert set(keywords) <= {p.name for p in only}, "keyword-only parameters"
+    for parameter in [*positional[len(wanted) :], *only]:
         assert parameter.default is not parameter.empty, f"{parameter.name} is not in the contract and not optional"
 
 
@@ -216,6 +224,28 @@ def test_defaults(name, parameter, default):
     assert inspect.signature(function).parameters[parameter].default == default
 
 
+MARKED = [name for name in FUNCTIONS if MARK in inspect.signature(getattr(physmem, name)).parameters]
+MARKED += [f"AllocatedFrames.{name}" for name in METHODS["AllocatedFrames"]]
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_what_is_to_be_given_by_name(name):
+    """A value without a name is a TypeError that says so, also where it is the default of the first of them."""
+    function = physmem
+    for part in name.split("."):
+        function = getattr(function, part)
+    parameters = list(inspect.signature(function).parameters.values())
+    names = [parameter.name for parameter in parameters]
+    if MARK not in names:
+        return
+    place = names.index(MARK)
+    for value in (parameters[place + 1].default, 1, None, False, "DMA"):
+        with pytest.raises(TypeError, match="by name"):
+            function(*[1] * place, value)
+    with pytest.raises(TypeError):
+        function(*[1] * place, bogus=1)
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in FUNCTIONS])
 def test_constants_and_classes(name):
     assert hasattr(physmem, name)
@@ -264,7 +294,7 @@ def test_docstrings(module):
     assert [name for name, node in python if not ast.get_docstring(node)] == []
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module != "physmem_thumb"])
+@pytest.mark.parametrize("module", [module for module in MODULES if module not in ("physmem_direct", "physmem_thumb")])
 def test_modules_import_by_themselves(module):
     """In any order, each by its own name, except the code that only Arm runs."""
     assert importlib.import_module(module).__name__ == module

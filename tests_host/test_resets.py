@@ -240,18 +240,24 @@ def test_resets(board, amount):
 MAGIC_FIRST = """
 import physmem_records, time
 from machine import mem32
-def write_record(address, source, n):
-    mem32[address] = mem32[source]
-    time.sleep_ms(20)
-    for i in range(1, n - 1):
-        mem32[address + 4 * i] = mem32[source + 4 * i]
-    physmem_records.checksum(address + 4, n - 2, 1)
-physmem_records.write_record = write_record
+real_add_record = physmem_records.add_record
+def add_record(address, end, *fields):
+    slot = 0
+    while slot < end and mem32[address + 64 * slot]:
+        slot += 1
+    if slot < end:
+        mem32[address + 64 * slot] = 0x31524D50
+        time.sleep_ms(20)
+        mem32[address + 64 * slot] = 0
+    return real_add_record(address, end, *fields)
+physmem_records.add_record = add_record
 """
 
 NEVER_ERASED = """
 import physmem_records
-physmem_records.store_word = lambda address, i, value: None
+def end_record(address, slot, kinds):
+    kinds[slot] = 0
+physmem_records.end_record = end_record
 """
 
 

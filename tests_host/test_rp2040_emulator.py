@@ -310,6 +310,54 @@ def test_marks_count_instructions_exactly(board):
     assert counts == [0, 7, 2000]
     cycles = [after["cycles"] - before["cycles"] for before, after in zip(marks[::2], marks[1::2], strict=True)]
     assert cycles == [0, 7, 1000 + 999 * 2 + 1]  # Cortex-M0+ manual 3.3: a taken branch has 2 cycles
+    assert all("lowest" not in mark for mark in marks)
+
+
+STACK = """
+@micropython.asm_thumb
+def push():
+    data(2, 0xBE50)
+    push({r0, r1, r2, r3, r4})
+    pop({r0, r1, r2, r3, r4})
+    data(2, 0xBE50)
+    push({r0})
+    pop({r0})
+    data(2, 0xBE50)
+    nop()
+    data(2, 0xBE50)
+push()
+"""
+NEVER = 0x10FFFFFE
+
+
+def test_a_watched_core_tells_when_it_reached_an_address_and_the_bounds_of_its_stack():
+    reset_handler = int.from_bytes(pico.BOOT_ROM.read_bytes()[4:8], "little") & ~1
+    with Pico(BOARD, options=("--unpaced",)) as emulator:
+        emulator.watch(reset_handler)
+        assert emulator.reached() == 0
+        emulator.watch(NEVER)
+        board = Board(emulator)
+        emulator.reset_statistics()
+        board.run("import micropython" + STACK)
+        _, *marks = emulator.marks()
+        assert [mark["highest"] - mark["lowest"] for mark in marks] == [5 * 4, 4, 0]
+        assert emulator.reached() is None
+        board.transport.close()
+
+
+def test_watching_starts_with_the_power_off():
+    write = f"import machine; machine.mem32[{KEPT}] = 0x12345678"
+    read = f"import machine; print(hex(machine.mem32[{KEPT}]))"
+    with Pico(BOARD, options=("--unpaced",)) as emulator:
+        board = Board(emulator)
+        board.run(write)
+        board.restart()
+        assert board.run(read) == "0x12345678\n"
+        emulator.watch(NEVER)
+        board.transport.close()
+        board.transport = emulator.connect()
+        assert board.run(read) == "0x0\n"
+        board.transport.close()
 
 
 # ---- two cores

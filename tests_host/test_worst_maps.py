@@ -13,6 +13,7 @@ from bench.board import BenchBoard, compile_modules
 TOLERANCE = 0.02
 ROWS = adversary.read_rows()
 BOUNDED = [row for row in ROWS if row["bounded"]]
+OTHERS = [row for row in ROWS if row["frames"] == adversary.FRAMES and not row["bounded"]]
 
 pytestmark = pytest.mark.xdist_group("adversary")
 
@@ -50,6 +51,11 @@ def test_the_figure_is_what_the_call_costs(row, instructions):
 @named(BOUNDED)
 def test_a_power_of_two_stays_within_its_bound(row, instructions):
     assert instructions(row) <= adversary.BOUND
+
+
+@named(OTHERS)
+def test_any_call_in_2048_frames_stays_within_its_bound(row, instructions):
+    assert instructions(row) <= adversary.BOUND_OF_ANY == adversary.bound_of(row)
 
 
 def test_there_is_a_row_of_each_kind():

@@ -102,6 +102,7 @@ WHEN = {
 OF_A_REGION = (
     # Region
     ("region.base", ANYWHERE, "", "result == addr - 5 * FRAME"),
+    ("region.frame_size", ANYWHERE, "frames", "result == FRAME"),
     ("region.free_frames", ANYWHERE, "frames", "result == FRAMES - 3"),
     ("region.used_frames", ANYWHERE, "frames", "result == 3"),
     ("region.peak_used", ANYWHERE, "frames", "3 <= result <= FRAMES"),
@@ -115,7 +116,7 @@ OF_A_REGION = (
     ("region.reset_peak()", SHARES, "frames", "region.peak_used == 3"),
     ("next(region.runs())", HEAP, "frames", "result == (0, 3, False)"),
     ("region.check()", HEAP, "frames", "result == []"),
-    ("region.recover()", PROGRAM_ONLY, "frames", "result == 0 and region.used_frames == 3"),
+    ("region.recover()", HEAP, "frames", "result == 0 and region.used_frames == 3"),
     ("region.alloc(3)", RAW, "", "result == 0 and region.used_frames == 3"),
     ("region.alloc_aligned(3, 4)", RAW, "frames", "result == 3 + -(number + 3) % 4 and region.used_frames == 6"),
     ("region.alloc_at(5, 3)", RAW, "", "result == 5 and region.used_frames == 3"),

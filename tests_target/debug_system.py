@@ -24,7 +24,7 @@ class DebugSystem:
         for name, frames, attributes in layout:
             entries.append((name, addr, frames * FRAME, FRAME, attributes))
             addr += -(-frames // 16) * unit
-        sys.modules["physmem_system"].hold_memory(self._memory)
+        sys.modules["physmem_system"]._held += (self._memory,)
         p.init(entries)
         import physmem_debug
 

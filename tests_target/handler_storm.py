@@ -10,14 +10,13 @@ handler must be refused there, by name, by address and when it frees what the pr
 """
 
 import gc
-import sys
 
 import hard_interrupts
 import micropython
 from physmem_board import REGIONS
 from random_numbers import RandomNumbers
 from scheduled import run_scheduled
-from support import IS_SLOW, fresh_physmem
+from support import IS_SLOW, fresh_physmem, spare_owners
 
 PERIOD = 25000 if IS_SLOW else 3125  # steps of hard_interrupts: a 5,000th of a second
 SPARES = 32
@@ -55,7 +54,7 @@ class Storm:
         self.program = Holder(self, 2, 78)
 
     def spares(self):
-        return sys.modules["physmem_frames"].spare_owners()
+        return spare_owners()
 
 
 class Holder:

@@ -48,7 +48,7 @@ class KeptMachine:
         """Return a fresh physmem that allows regions in the memory that is kept."""
         physmem = fresh_physmem()
         for kept in self._held + [self.memory_of_records]:
-            sys.modules["physmem_system"].hold_memory(kept.memory)
+            sys.modules["physmem_system"]._held += (kept.memory,)
         return physmem
 
     def begin(self):

@@ -88,7 +88,8 @@ def check_names(regions, free, reserved, reserved_bit):
     for region in regions:
         if region.name not in expected:
             assert region.name not in all_given, "%s was given to other memory" % region.name
-            whole = region.whole if region.whole in expected else None
+            whole = getattr(region, "whole", region.name)
+            whole = whole if whole in expected else None
             kind = "reserved.%x" if region.attrs & reserved_bit else "memory.%x"
             stem = kind % region.base if whole is None else whole
             assert region.name == stem or region.name.startswith(stem + "."), "%s is not a %s" % (region.name, stem)

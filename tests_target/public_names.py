@@ -13,7 +13,7 @@ CONSTANTS = (
     "DMA FAST CACHED EXTERNAL RETAINED SHARED RESERVED ATTRIBUTES CACHE_LINE STOP"
     " ALLOCATED MAPPED UNMAPPED FREED MOVED"
     " OUT_OF_MEMORY ZERO_ALLOCATION ALLOCATION_TOO_LARGE UNALIGNED_ADDRESS ADDRESS_OUT_OF_RANGE NOT_ALLOCATED"
-    " ADDRESS_NOT_FREE NOT_PERMITTED"
+    " ADDRESS_NOT_FREE NOT_PERMITTED direct_calls"
 )
 TABLE = (FUNCTIONS + " " + CLASSES + " " + CONSTANTS).split()
 
@@ -28,6 +28,28 @@ _VOCABULARY = (
 )
 VOCABULARY = _VOCABULARY.split()
 MODULES_OF_VOCABULARY = ("physmem_buddy", "physmem_pages", "physmem_range")
+
+# Functions of the table -> the module that is loaded when you first call them. `map` is looked up.
+FIRST_USE = {
+    "allocate_scattered": "physmem_runs",
+    "inspect_then_allocate": "physmem_runs",
+    "scope": "physmem_scope",
+    "allocations": "physmem_find",
+    "find": "physmem_find",
+    "free_at": "physmem_find",
+    "retained": "physmem_kept",
+    "quarantined": "physmem_kept",
+    "dropped": "physmem_kept",
+    "on_low": "physmem_low",
+    "debug": "physmem_debug",
+    "mark": "physmem_debug",
+    "leaks": "physmem_debug",
+    "dump": "physmem_map",
+    "map": "physmem_map",
+}
+ABSENT = sorted(set(FIRST_USE.values()) | set(MODULES_OF_VOCABULARY))
+ABSENT += ["physmem_tiers", "physmem_guard", "physmem_poison"]
+"""The modules that take no heap before you use them."""
 
 
 def without_dunders(names):

@@ -10,6 +10,7 @@ import sys
 import micropython
 from model import Model
 from snapshot import of_region
+from support import upkeep
 from uctypes import addressof, bytearray_at
 
 _LIVE_AT_MOST = 60  # allocations
@@ -76,7 +77,7 @@ class RandomOperations:
         entries.append(("high", _HIGH + 3 * _FRAME, 37 * _FRAME, _FRAME, p.EXTERNAL | p.RETAINED))
         beyond = _WINDOW + (4 + _UNKNOWN_FRAMES) * _FRAME
         entries.append(("beyond", beyond, 9 * _FRAME, _FRAME, p.SHARED | p.DMA))
-        sys.modules["physmem_system"].hold_memory(self.memory)
+        sys.modules["physmem_system"]._held += (self.memory,)
         p.init(entries, [("window", _WINDOW, 4 * _FRAME)])
         self.model = Model(p.regions(), p.RESERVED, _ADDRESS_LIMIT)
         self.operations = (
@@ -766,7 +767,7 @@ class RandomOperations:
             expect(code is None and region is p.region("added") and region.frames == frames, "added", region, code)
             self.model.add("added", _ADDED, frames, 256, p.DMA)
             return
-        is_watched = sys.modules["physmem_region"].is_watched(p.region("added"))
+        is_watched = upkeep().is_watched(p.region("added"))
         code = self.attempt(p.remove_region, "added")[1]
         if found[0].used or is_watched:
             expect(code == "NotPermitted", "a region in use was removed:", code)

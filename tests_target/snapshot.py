@@ -4,9 +4,8 @@ Left out is what a refused call may change: the count of failed requests, and th
 counts the critical sections of a shared region.
 """
 
-import sys
-
 import physmem_engine
+from support import spare_owners
 
 
 def of_region(region):
@@ -25,5 +24,5 @@ def of_system(physmem):
     return (
         [of_region(region) for region in physmem.regions()],
         sorted(statistics),
-        sys.modules["physmem_frames"].spare_owners(),
+        spare_owners(),
     )

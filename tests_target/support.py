@@ -52,6 +52,11 @@ def fresh_physmem():
     return physmem
 
 
+def spare_owners():
+    """Return how many spare owners physmem has left. Needs no heap."""
+    return sys.modules["physmem_frames"]._is_used.count(b"\0")
+
+
 def without_a_system():
     """Forget the regions of physmem, as if neither `init` nor `boot` had been called.
 
@@ -59,7 +64,29 @@ def without_a_system():
     """
     system = sys.modules["physmem_system"]
     system._initialized = False
-    system.enter([])
+    system._regions, system._blocks = [], ()
+    del system.by_merit[:]
+
+
+def state_module():
+    """Return the module that makes states. The library drops it when it is not needed."""
+    import physmem_state
+
+    return physmem_state
+
+
+def upkeep():
+    """Return the part of physmem_region that is loaded on first use."""
+    import physmem_upkeep
+
+    return physmem_upkeep
+
+
+def wrap():
+    """Return the part of physmem_region that puts functions around calls."""
+    import physmem_wrap
+
+    return physmem_wrap
 
 
 class InHandler:

@@ -54,9 +54,9 @@ def test_a_region_is_added():
 def test_what_cannot_be_added():
     """A name or memory that a region has, and what no region can be: an error, and nothing has changed."""
     physmem = system()
-    held = sys.modules["physmem_system"]._held
+    module = sys.modules["physmem_system"]
     free = BASE + 512 * PAGE
-    before = of_system(physmem), names(physmem), len(held)
+    before = of_system(physmem), names(physmem), len(module._held)
     for arguments, error, code, text in (
         (("sram", free, PAGE), None, "InvalidArgument", "sram"),
         (("registers", free, PAGE), None, "InvalidArgument", "registers"),
@@ -90,7 +90,7 @@ def test_what_cannot_be_added():
     ):
         found = raises(error or physmem.PhysMemError, physmem.add_region, *arguments, code=code)
         assert text in str(found), (arguments, found)
-        assert (of_system(physmem), names(physmem), len(held)) == before, arguments
+        assert (of_system(physmem), names(physmem), len(module._held)) == before, arguments
     physmem = fresh_physmem()
     raises(physmem.PhysMemError, physmem.add_region, "x", free, PAGE, code="NotInitialized")
     raises(physmem.PhysMemError, physmem.remove_region, "x", code="NotInitialized")

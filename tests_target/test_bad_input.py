@@ -43,6 +43,27 @@ def system():
     return physmem, owners
 
 
+def test_constraints_without_a_name():
+    """A TypeError that says what to do, whatever the value; nothing has changed."""
+    physmem, owners = system()
+    refused = Refusals(physmem)
+    for value in (0, 1, PAGE, None, False, "DMA", print):
+        for call in (
+            physmem.allocate_frames,
+            physmem.allocate_frames_by_bytes,
+            physmem.dma_ring,
+            owners[0].resize,
+            owners[0].resize_by_bytes,
+        ):
+            refused(TypeError, None, call, 1, value, says="by name")
+        for call in (physmem.allocate_frames_deferred, physmem.allocate_frames_by_bytes_deferred):
+            refused(TypeError, None, call, 1, None, value, says="by name")
+        for call in (physmem.allocate_frames_at, physmem.allocate_frames_by_bytes_at):
+            refused(TypeError, None, call, SRAM, 1, value, says="by name")
+    for keywords in ({"_by_name": PAGE}, {"bogus": 1}):
+        refused(TypeError, None, physmem.allocate_frames, 1, **keywords)
+
+
 class Refusals:
     """Calls that one system must refuse."""
 

@@ -12,7 +12,7 @@ from array import array
 import micropython
 import physmem as machine
 from snapshot import of_system
-from support import fresh_physmem, raises
+from support import fresh_physmem, raises, state_module
 from uctypes import addressof
 
 HAS_TWO_CORES = sys.platform == "rp2"
@@ -456,6 +456,93 @@ def test_at_high_addresses_in_the_early_phase():
     at_addresses(0x60000000)
 
 
+def plan_with(spare_owners):
+    """Return a memory plan with that number of spare owners."""
+
+    class Plan(Board):
+        SPARE_OWNERS = spare_owners
+
+    return Plan
+
+
+def test_the_plan_s_number_of_spare_owners():
+    """So many owners of the early phase, and not one more."""
+    for wanted in (1, 8, 33):
+        owners = [None] * 40
+        made = 0
+        physmem = fresh_physmem()
+        physmem.boot(plan_with(wanted))
+        try:
+            try:
+                while LOCKS or made < wanted:
+                    owners[made] = physmem.allocate_frames(1, region="sram")
+                    made += 1
+            except MemoryError:
+                pass
+            free = physmem.region("sram").free_frames
+        finally:
+            finish(physmem)
+        assert made == wanted and free == 64 - wanted
+        assert physmem.check() == []
+
+
+def test_a_number_of_spare_owners_that_cannot_be():
+    """An error that names the constant, and no system."""
+    for wrong, error, code in (
+        (0, None, "InvalidArgument"),
+        (-1, None, "InvalidArgument"),
+        ("8", TypeError, None),
+        (2.0, TypeError, None),
+        (None, TypeError, None),
+    ):
+        physmem = fresh_physmem()
+        raised = raises(error or physmem.PhysMemError, physmem.boot, plan_with(wrong), code=code)
+        assert "SPARE_OWNERS" in str(raised)
+        assert physmem.regions() == [] and len(bytearray(100)) == 100
+        physmem.boot(plan_with(1))
+        finish(physmem)
+
+
+def test_what_boot_leaves_loaded():
+    """The modules that only make regions are dropped again, so they take no heap; what needs them loads them."""
+    physmem = booted()
+    finish(physmem)
+    seldom = [
+        name for name in sys.modules if name in ("physmem_setup", "physmem_upkeep", "physmem_plan", "physmem_board")
+    ]
+    assert not seldom or not LOCKS
+    frames = physmem.allocate_frames(3, region="sram")
+    assert physmem.region("sram").check() == [] and physmem.region("sram").recover() == 0
+    assert physmem.add_region("more", 0x100000, 4 * FRAME, FRAME).frames == 4
+    physmem.remove_region("more")
+    frames.free()
+    assert physmem.check() == []
+
+
+def test_occupied_memory_without_heap():
+    """Nobody gets it, and the error says so, also before anything has looked at it. Its region needs heap."""
+    codes = [None, None]
+    physmem = booted()
+    try:
+        try:
+            physmem.allocate_frames_at(0x3000, 1)
+        except physmem.PhysMemError as error:
+            codes[0] = error.code
+        try:
+            physmem.region("stack")
+        except physmem.PhysMemError as error:
+            codes[1] = error.code
+    finally:
+        finish(physmem)
+    assert codes[0] == "AddressNotFree"
+    assert codes[1] == ("NotPermitted" if LOCKS else None)
+    stack = physmem.region("stack")
+    assert (stack.base, stack.end, stack.used_frames) == (0x3000, 0x4000, 1)
+    assert physmem.regions()[0].name == "firmware" and physmem.region("stack") is stack
+    raises(physmem.PhysMemError, physmem.allocate_frames_at, 0x3000, 1, code="AddressNotFree")
+    assert physmem.stats()["firmware"]["free"] == 0 and physmem.check() == []
+
+
 def test_boot_complete_any_number_of_times():
     """The second call and all later ones do nothing. None unlocks a heap that another caller has locked."""
     physmem = booted()
@@ -558,12 +645,12 @@ def test_the_spin_lock_of_a_board():
     else:
         SpinLocked.register[0] = 0  # somebody has it
     raises(physmem.PhysMemError, physmem.boot, Refused, code="InvalidArgument")
-    assert sys.modules["physmem_state"].spin_lock() == 0 and not sys.modules["physmem_state"].has_spin_lock()
+    assert state_module().spin_lock() == 0 and not state_module().has_spin_lock()
     SpinLocked.register[0] = 0
     physmem.boot(SpinLocked)
     finish(physmem)
     assert freed == [0x40000000] * 2 or SpinLocked.register[0] != 0
-    assert lock_word(physmem) == SpinLocked.SPIN_LOCK | 1 and sys.modules["physmem_state"].has_spin_lock()
+    assert lock_word(physmem) == SpinLocked.SPIN_LOCK | 1 and state_module().has_spin_lock()
     assert physmem.allocate_frames_deferred(1)[0].free() == 1
     physmem = fresh_physmem()
     physmem.boot(Board)
@@ -575,7 +662,7 @@ def test_the_spin_lock_of_a_board():
 def test_the_spin_lock_of_init():
     """init() takes a spin lock too. A call that fails leaves the one that there was; 0 does as well."""
     physmem = fresh_physmem()
-    state = sys.modules["physmem_state"]
+    state = state_module()
     if SpinLocked.SPIN_LOCK == 0x40000000:
         sys.modules["physmem_engine"].free_spin_lock = lambda register: None
     before = state.spin_lock()
@@ -592,9 +679,9 @@ def test_the_spin_lock_of_init():
     physmem.init([entry], spin_lock=SpinLocked.SPIN_LOCK)
     assert physmem.region("sram")._state[sys.modules["physmem_engine"].STATE_LOCK] == SpinLocked.SPIN_LOCK | 1
     physmem = fresh_physmem()
-    before = sys.modules["physmem_state"].spin_lock()
+    before = state_module().spin_lock()
     physmem.init([("sram", 0x20100000, 4096)])
-    assert sys.modules["physmem_state"].spin_lock() == before
+    assert state_module().spin_lock() == before
 
 
 def test_shared_without_a_spin_lock():
@@ -604,7 +691,7 @@ def test_shared_without_a_spin_lock():
         REGIONS = Board.REGIONS + (("shared", 0x20300000, 4096, 4096, "DMA SHARED"),)
 
     physmem = fresh_physmem()
-    sys.modules["physmem_state"].use_spin_lock(0)
+    state_module().use_spin_lock(0)
     entry = ("shared", 0x20300000, 4096, 4096, physmem.SHARED)
     for call, arguments in (
         (physmem.Region, entry),
@@ -652,3 +739,18 @@ def test_the_metadata_lies_outside_of_the_memory_it_describes():
         for other in machine.regions():
             if "firmware" not in other.name and "micropython" not in other.name:
                 assert end <= other.base or other.end <= begin, "state of %s in %s" % (region.name, other.name)
+
+
+def test_addresses_of_the_boards_plan_need_no_heap():
+    """Below 0x40000000 an address is a small integer, even though a frozen plan has its bases as large ones."""
+    physmem = fresh_physmem()
+    physmem.boot()
+    physmem.boot_complete()
+    for region in [found for found in physmem.regions() if found.end <= 0x40000000]:
+        addr, last = region.addr, region.frames - 1
+        micropython.heap_lock()
+        try:
+            found = addr(last)
+        finally:
+            micropython.heap_unlock()
+        assert found == region.end - region.frame_size

@@ -17,7 +17,8 @@ FRAME = 32
 
 def collector():
     """Return the module that finds the collector's memory, the areas, and the address of a live object."""
-    module = sys.modules["physmem_collector"]
+    import physmem_collector as module
+
     live = bytearray(1000)
     return module, module.memory_of_the_collector(addressof(live)), live
 
@@ -174,8 +175,9 @@ def test_without_the_structure():
 def test_memory_that_physmem_holds():
     """A base of None is memory of the heap that physmem holds: a part of it may be a region, what is beyond may not."""
     physmem = fresh_physmem()
-    system = sys.modules["physmem_system"]
-    base = system.memory_of_the_heap(4096, 4096)
+    import physmem_setup
+
+    base = physmem_setup.memory_of_the_heap(4096, 4096)
     physmem.init([("sram", base, 1024, 512), ("more", None, 512, 512)])
     assert physmem.add_region("rest", base + 1024, 3072, 1024).frames == 3
     assert physmem.check() == []

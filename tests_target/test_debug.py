@@ -7,7 +7,7 @@ import micropython
 from debug_system import FRAME, DebugSystem, FailingWrapper
 from random_numbers import RandomNumbers
 from random_operations import RandomOperations
-from support import fresh_physmem, raises, scaled
+from support import fresh_physmem, raises, scaled, wrap
 
 TIMEOUT = 240
 LOCKS = sys.implementation.name == "micropython"
@@ -85,7 +85,7 @@ def test_no_heap_for_a_region_added_later():
     watched = sram.alloc
     later = p.add_region("later", None, 16 * FRAME, FRAME)
     failing = FailingWrapper()
-    sys.modules["physmem_region"].wrap_calls(later, failing)
+    wrap().wrap_calls(later, failing)
     bare = later.alloc
     failing.fails = True
     raises(MemoryError, p.debug, owners=True, statistics=True)
@@ -186,13 +186,13 @@ def test_another_wrapper_stays():
         return (alloc,) + calls[1:]
 
     system.physmem.debug(owners=True)
-    sys.modules["physmem_region"].wrap_calls(sram, wrapper)
+    wrap().wrap_calls(sram, wrapper)
     first = sram.alloc(3)
     assert system.leaks() == [("sram", first, 3, None)]
     system.physmem.debug(statistics=True)
     system.physmem.debug()
     sram.alloc(4)
-    sys.modules["physmem_region"].unwrap_calls(sram, wrapper)
+    wrap().unwrap_calls(sram, wrapper)
     sram.alloc(5)
     assert asked == [3, 4]
 
@@ -203,7 +203,7 @@ def test_no_heap_for_the_second_region():
     p = system.physmem
     one, two = system.region("one"), system.region("two")
     failing = FailingWrapper()
-    sys.modules["physmem_region"].wrap_calls(two, failing)
+    wrap().wrap_calls(two, failing)
     before = (one.alloc, one.free, two.alloc, two.free)
     failing.fails = True
     raises(MemoryError, p.debug, owners=True)

@@ -45,14 +45,14 @@ def test_freed_frames_are_filled():
 def test_frames_larger_than_what_is_filled_at_once():
     """The last byte of a frame of 4,096 bytes is filled, and the first."""
     physmem = DebugSystem(("sram", 1, "")).physmem
-    import physmem_system
+    import physmem_setup
     from uctypes import addressof, bytearray_at
 
     memory = bytearray(16 * 1024)
     base = addressof(memory)
     base += -base % 4096
     region = physmem.Region("large", base, 8192)
-    physmem_system.enter([region])
+    physmem_setup.enter([region])
     physmem.debug(poison=True)
     first = region.alloc(2)
     region.free(first)

@@ -5,7 +5,7 @@ import sys
 from debug_system import FRAME, DebugSystem
 from random_numbers import RandomNumbers
 from scheduled import run_scheduled
-from support import InHandler, raises, scaled
+from support import InHandler, raises, scaled, wrap
 from uctypes import bytearray_at
 
 POISON = 0xDB
@@ -209,7 +209,7 @@ def test_refused_in_a_handler():
 
         return tuple([refusing(call) for call in calls])
 
-    sys.modules["physmem_region"].wrap_calls(sram, wrapper)
+    wrap().wrap_calls(sram, wrapper)
     p.debug(owners=True, poison=True, guard_frames=1, assertions=True, statistics=True)
     with system.debug.owner("display"):
         a = sram.alloc(4)

@@ -9,7 +9,7 @@ import sys
 import micropython
 from scheduled import QUEUE, fill_queue, run_scheduled, with_scheduler_locked
 from snapshot import of_system
-from support import fresh_physmem, raises
+from support import fresh_physmem, raises, spare_owners
 from two_regions import FRAME, SRAM, two_regions
 
 PSRAM = 0x80000000  # a big integer on boards
@@ -23,10 +23,6 @@ def system():
     physmem = two_regions(FRAMES, PSRAM)
     run_scheduled()  # what another physmem has left in the queue
     return physmem
-
-
-def spares():
-    return sys.modules["physmem_frames"].spare_owners()
 
 
 def used(physmem):
@@ -56,7 +52,7 @@ def test_commits_by_itself():
     frames, action = physmem.allocate_frames_deferred(3, owner="driver")
     run_scheduled()
     assert not action.pending and action.commit() is False
-    assert spares() == SPARES
+    assert spare_owners() == SPARES
     assert (frames.count, frames.owner, frames.state) == (3, "driver", physmem.ALLOCATED)
     assert frames.free() == 3 and used(physmem) == 0
 
@@ -68,13 +64,13 @@ def test_pending_until_the_scheduler_runs():
     def allocate():
         frames, action = physmem.allocate_frames_by_bytes_deferred(FRAME + 1)
         seen.append((frames, action))
-        assert action.pending and spares() == SPARES - 1
+        assert action.pending and spare_owners() == SPARES - 1
         assert frames.count == 2 and used(physmem) == 2
 
     with_scheduler_locked(allocate)
     run_scheduled()
     frames, action = seen[0]
-    assert not action.pending and spares() == SPARES
+    assert not action.pending and spare_owners() == SPARES
     assert frames.free() == 2
 
 
@@ -87,9 +83,9 @@ def test_commit_by_hand():
         freed, second = physmem.allocate_frames_deferred(1)
         _, third = physmem.allocate_frames_deferred(1)  # drops the owner, not the frame
         assert freed.free() == 1
-        assert first.pending and second.pending and third.pending and spares() == SPARES - 3
+        assert first.pending and second.pending and third.pending and spare_owners() == SPARES - 3
         assert second.commit() is True
-        assert not first.pending and not second.pending and not third.pending and spares() == SPARES
+        assert not first.pending and not second.pending and not third.pending and spare_owners() == SPARES
         assert first.commit() is second.commit() is third.commit() is False
         raises(physmem.PhysMemError, freed.free, code="NotAllocated")
         return kept
@@ -97,7 +93,7 @@ def test_commit_by_hand():
     kept = with_scheduler_locked(commit)
     assert used(physmem) == 2 and kept.free() == 1
     run_scheduled()
-    assert spares() == SPARES and physmem.check() == []
+    assert spare_owners() == SPARES and physmem.check() == []
 
 
 def test_commit_by_with():
@@ -109,7 +105,7 @@ def test_commit_by_with():
         frames, action = physmem.allocate_frames_deferred(1)
         with action as inside:
             assert inside is action and action.pending
-        assert not action.pending and spares() == SPARES
+        assert not action.pending and spare_owners() == SPARES
         frames.free()
         frames, action = physmem.allocate_frames_deferred(1)
         try:
@@ -117,7 +113,7 @@ def test_commit_by_with():
                 raise KeyError("of the block")
         except KeyError:
             pass
-        assert not action.pending and spares() == SPARES
+        assert not action.pending and spare_owners() == SPARES
         frames.free()
 
     with_scheduler_locked(commit)
@@ -155,9 +151,9 @@ def test_commit_with_the_heap_locked():
     assert outcomes[3] is error
     if LOCKS:
         assert outcomes[:3] == ["NotPermitted", True, "NotPermitted"]
-        assert action.pending and spares() == SPARES - 1
+        assert action.pending and spare_owners() == SPARES - 1
         assert action.commit() is True
-    assert not action.pending and spares() == SPARES
+    assert not action.pending and spare_owners() == SPARES
     assert frames.free() == 1
 
 
@@ -174,11 +170,11 @@ def test_the_scheduler_runs_with_the_heap_locked():
         micropython.heap_unlock()
     run_scheduled()
     if LOCKS:  # on CPython the heap is never locked, so it is done
-        assert actions[0].pending and actions[1].pending and actions[2].pending and spares() == SPARES - 3
+        assert actions[0].pending and actions[1].pending and actions[2].pending and spare_owners() == SPARES - 3
     _, last = physmem.allocate_frames_deferred(1)
     run_scheduled()
     actions.append(last)
-    assert True not in [action.pending for action in actions] and spares() == SPARES
+    assert True not in [action.pending for action in actions] and spare_owners() == SPARES
 
 
 def test_dropped_actions():
@@ -195,7 +191,7 @@ def test_dropped_actions():
         first = 0
         assert sram.free(first) == 1 + i % 3
     run_scheduled()
-    assert spares() == SPARES and used(physmem) == 0 and physmem.check() == []
+    assert spare_owners() == SPARES and used(physmem) == 0 and physmem.check() == []
 
 
 def test_all_spare_owners_used_up():
@@ -208,7 +204,7 @@ def test_all_spare_owners_used_up():
     owners = [frames for frames, _ in pairs]
     assert used(physmem) == SPARES
     assert {frames.first for frames in owners} == set(range(SPARES))
-    assert spares() == 0
+    assert spare_owners() == 0
     if LOCKS:
         refusals = [None] * 4
         micropython.heap_lock()
@@ -228,12 +224,12 @@ def test_all_spare_owners_used_up():
         finally:
             micropython.heap_unlock()
         assert None not in refusals and str(refusals[0])
-        assert used(physmem) == SPARES and spares() == 0
+        assert used(physmem) == SPARES and spare_owners() == 0
         assert pairs[0][1].pending and pairs[SPARES - 1][1].pending
     # With the heap unlocked there are more at once.
     owners.append(physmem.allocate_frames_deferred(1, region="sram")[0])
     run_scheduled()
-    assert spares() == SPARES
+    assert spare_owners() == SPARES
     assert True not in [action.pending for _, action in pairs]
     owners += [frames for frames, _ in use_up(physmem)]
     assert len({id(frames) for frames in owners}) == 2 * SPARES + 1
@@ -244,7 +240,7 @@ def test_all_spare_owners_used_up():
     # The last ones were used up without heap: the next commit or allocation makes new ones.
     with physmem.allocate_frames_deferred(1)[0]:
         run_scheduled()
-    assert spares() == SPARES
+    assert spare_owners() == SPARES
 
 
 def test_more_than_the_spare_owners_with_the_scheduler_locked():
@@ -253,14 +249,14 @@ def test_more_than_the_spare_owners_with_the_scheduler_locked():
 
     def allocate():
         pairs = [physmem.allocate_frames_deferred(1) for _ in range(2 * SPARES + 5)]
-        assert spares() == SPARES - 5
+        assert spare_owners() == SPARES - 5
         # The first ones were committed by the request that found no spare owner.
         assert [action.pending for _, action in pairs] == [False] * (2 * SPARES) + [True] * 5
         return [frames for frames, _ in pairs]
 
     owners = with_scheduler_locked(allocate)
     run_scheduled()
-    assert spares() == SPARES
+    assert spare_owners() == SPARES
     assert {frames.first for frames in owners} == set(range(2 * SPARES + 5))
 
 
@@ -277,10 +273,10 @@ def test_queue_of_the_scheduler_is_full():
 
     (first, action), (second, other), (third, _) = with_scheduler_locked(allocate)
     run_scheduled()
-    assert action.pending and other.pending and spares() == SPARES - 3
+    assert action.pending and other.pending and spare_owners() == SPARES - 3
     fourth, last = physmem.allocate_frames_deferred(1)
     run_scheduled()
-    assert not action.pending and not other.pending and not last.pending and spares() == SPARES
+    assert not action.pending and not other.pending and not last.pending and spare_owners() == SPARES
     assert [frames.free() for frames in (first, second, third, fourth)] == [1] * 4
 
 
@@ -298,7 +294,7 @@ def test_it_is_scheduled_once():
 
     assert with_scheduler_locked(allocate) == QUEUE - 1
     run_scheduled()
-    assert spares() == SPARES
+    assert spare_owners() == SPARES
 
 
 def test_reset_before_the_commit():
@@ -311,13 +307,13 @@ def test_reset_before_the_commit():
         new.append(fresh_physmem())
         new[0].init([("sram", SRAM, FRAMES * FRAME)])
         new[0].boot_complete()
-        assert action.pending and spares() == SPARES
+        assert action.pending and spare_owners() == SPARES
         return frames, action
 
     _, action = with_scheduler_locked(reset)
     run_scheduled()
     physmem = new[0]
-    assert not action.pending and spares() == SPARES
+    assert not action.pending and spare_owners() == SPARES
     assert used(physmem) == 0
     first, action = physmem.allocate_frames_deferred(FRAMES)
     assert (first.first, first.count) == (0, FRAMES)
@@ -456,6 +452,61 @@ def test_spare_parts_of_splits_are_made_by_the_scheduler():
     assert physmem.check() == []
 
 
+def test_splits_and_single_owners_share_the_pool():
+    """Splits take neighbours at the end of the pool, single owners start at the beginning. Whatever the order, no owner
+    is handed out twice and none is lost; what one of a split's owners is missing from serves no split."""
+    if not LOCKS:
+        return
+    physmem = system()
+    module = sys.modules["physmem_frames"]
+    for owners, splits in ((1, 0), (8, 1), (19, 2)):
+        module.make_spares(owners)
+        for singles in range(owners + 1):
+            whole = [physmem.allocate_frames(3) for _ in range(2 * splits + 2)]
+            kept = [None] * (5 * (splits + 1) + owners)
+            taken = pairs = triples = 0
+            micropython.heap_lock()
+            try:
+                for _ in range(singles):
+                    kept[taken] = physmem.allocate_frames(1)
+                    taken += 1
+                for n in (2, 3):
+                    for i in range(splits + 1):
+                        try:
+                            parts = whole[i].split_at(1) if n == 2 else whole[splits + 1 + i].split_range(1, 1)
+                        except MemoryError:
+                            continue
+                        if n == 2:
+                            pairs += 1
+                        else:
+                            triples += 1
+                        for part in parts:
+                            kept[taken] = part
+                            taken += 1
+                left = spare_owners()
+                while True:
+                    kept[taken] = physmem.allocate_frames(1)
+                    taken += 1
+                    left -= 1
+            except MemoryError:
+                pass
+            finally:
+                micropython.heap_unlock()
+            assert left == 0 and taken == owners, (owners, singles, taken)
+            # Single owners reach the triples first, then the pairs.
+            assert triples == min(splits, max(0, owners - 2 * splits - singles) // 3), (owners, singles, triples)
+            assert pairs == min(splits, (owners - singles) // 2), (owners, singles, pairs)
+            assert len({id(frames) for frames in kept[:taken]}) == taken
+            parts_of_splits = 3 * (pairs + triples)
+            assert sum([frames.free() for frames in kept[:taken]]) == parts_of_splits + taken - 2 * pairs - 3 * triples
+            for frames in whole:
+                if frames:
+                    frames.free()
+            run_scheduled()
+            module.fill_spares()
+            assert spare_owners() == owners and used(physmem) == 0
+
+
 def test_owners_of_plain_allocations_with_the_heap_locked():
     """allocate_frames and its relatives also take spare owners. The scheduler makes others when it next can."""
     physmem = system()
@@ -469,7 +520,7 @@ def test_owners_of_plain_allocations_with_the_heap_locked():
         owners[3] = physmem.allocate_frames_at(addr, 1)
     finally:
         micropython.heap_unlock()
-    assert spares() == (SPARES - 4 if LOCKS else SPARES)
+    assert spare_owners() == (SPARES - 4 if LOCKS else SPARES)
     assert [frames.free() for frames in owners] == [2, 1, 2, 1]
 
     def allocate():
@@ -481,7 +532,7 @@ def test_owners_of_plain_allocations_with_the_heap_locked():
 
     with_scheduler_locked(allocate)
     run_scheduled()
-    assert spares() == SPARES and owners[0].free() == 1
+    assert spare_owners() == SPARES and owners[0].free() == 1
 
 
 def test_making_spares_while_they_are_made():
@@ -489,40 +540,45 @@ def test_making_spares_while_they_are_made():
     physmem = system()
     module = sys.modules["physmem_frames"]
     pairs = use_up(physmem)
-    assert spares() == 0
-    pool = module._spares
-    make = pool.make
+    assert spare_owners() == 0
+    make = module._new_pair
     taken = []
+    made = []
 
-    def make_interrupted(place):
+    def make_interrupted():
         module._fill_spares_when_possible(None)  # as the scheduler would
-        made = make(place)
+        made.append(make())
         module._fill_spares_when_possible(None)
-        if place == SPARES // 2:
+        if len(made) == SPARES // 2:
             for _ in range(3):
                 taken.append(module.take_spare(None, 0, 0, None, 0))
-        return made
+        return made[-1]
 
-    pool.make = make_interrupted
+    module._new_pair = make_interrupted
     pairs[0][1].commit()
-    pool.make = make
-    assert len(taken) == 3
+    module._new_pair = make
+    assert len(taken) == 3 and len(made) == SPARES
     module.fill_spares()
-    assert spares() == SPARES and not any(pool.is_used)
-    everyone = [frames for frames, _ in pairs] + [frames for frames, _ in taken] + [item[0] for item in pool.items]
+    assert spare_owners() == SPARES and not any(module._is_used)
+    everyone = (
+        [frames for frames, _ in pairs]
+        + [frames for frames, _ in taken]
+        + [pair[0] for pair in module._spares[:SPARES]]
+    )
     assert len({id(frames) for frames in everyone}) == len(everyone)
     assert True not in [action.pending for _, action in pairs + taken]
 
 
 class FilledWhenTaken:
-    """Stands for the `is_used` of the pool: as soon as a place is marked as used, the pool is filled, as by the other
-    core."""
+    """Stands for `_is_used`, the flags of the spare owners: as soon as a place is marked as used, the pool is filled,
+    as by the other core."""
 
     def __init__(self, is_used, fill):
         self.is_used = is_used
         self.fill = fill
-        self.find = is_used.find
-        self.count = is_used.count
+
+    def __len__(self):
+        return len(self.is_used)
 
     def __getitem__(self, place):
         return self.is_used[place]
@@ -537,15 +593,14 @@ def test_a_spare_is_made_at_the_moment_that_one_is_taken():
     """The taker gets what was there before, and nobody else does."""
     physmem = system()
     module = sys.modules["physmem_frames"]
-    pool = module._spares
-    plain = pool.is_used
-    pool.is_used = FilledWhenTaken(plain, module.fill_spares)
+    plain = module._is_used
+    module._is_used = FilledWhenTaken(plain, module.fill_spares)
     try:
         pairs = [physmem.allocate_frames_deferred(1) for _ in range(3)]
     finally:
-        pool.is_used = plain
-    assert spares() == SPARES
-    owners = [frames for frames, _ in pairs] + [item[0] for item in pool.items]
+        module._is_used = plain
+    assert spare_owners() == SPARES
+    owners = [frames for frames, _ in pairs] + [pair[0] for pair in module._spares[:SPARES]]
     assert len({id(frames) for frames in owners}) == len(owners)
     assert [frames.first for frames, _ in pairs] == [0, 1, 2]
 
@@ -606,7 +661,7 @@ def test_filling_near_the_recursion_limit():
     raises(RuntimeError, descend_and_run, 0)
     run_scheduled()
     module.fill_spares()
-    assert left[0] >= 8 and spares() == SPARES
+    assert left[0] >= 8 and spare_owners() == SPARES
     for frames, _ in pairs:
         frames.free()
     assert used(physmem) == 0
@@ -636,7 +691,7 @@ def test_filling_with_the_heap_full():
     gc.collect()
     assert escaped[0] is None
     module.fill_spares()
-    assert spares() == SPARES
+    assert spare_owners() == SPARES
     for frames, _ in pairs:
         frames.free()
     assert used(physmem) == 0

@@ -4,7 +4,6 @@ Nothing touches the memory of the regions.
 """
 
 import gc
-import sys
 
 import hard_interrupts
 import micropython
@@ -12,7 +11,7 @@ from array import array
 from physmem_board import NAME
 from random_numbers import RandomNumbers
 from scheduled import QUEUE, fill_queue, run_scheduled
-from support import fresh_physmem, scaled
+from support import fresh_physmem, scaled, spare_owners
 
 ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
 TIMEOUT = 300
@@ -37,10 +36,6 @@ def system():
     run_scheduled()
     gc.collect()
     return physmem
-
-
-def spares():
-    return sys.modules["physmem_frames"].spare_owners()
 
 
 class Holder:
@@ -201,7 +196,7 @@ def test_handler_and_program_allocate_by_object():
     assert physmem.region("sram").free_frames == FRAMES
     physmem.allocate_frames_deferred(1)[1].commit()
     run_scheduled()
-    assert spares() == SPARES
+    assert spare_owners() == SPARES
     print(
         program.operations,
         "operations,",
@@ -303,7 +298,7 @@ def test_only_shared_regions():
             assert request.code is None and (frames.region.name, frames.first, frames.count) == answer
             assert frames.owner is HANDLER and frames.free() == count
         run_scheduled()
-        assert sram.used_frames == psram.used_frames == 0 and spares() == SPARES
+        assert sram.used_frames == psram.used_frames == 0 and spare_owners() == SPARES
     assert psram.peak_used == 0 and len(physmem.regions()) == 2 and physmem.check() == []
 
 
@@ -330,7 +325,7 @@ def test_program_that_is_sixteen_calls_deep():
     assert request.error is None and request.code is None
     assert request.pair[0].free() == 1
     run_scheduled()
-    assert spares() == SPARES and physmem.check() == []
+    assert spare_owners() == SPARES and physmem.check() == []
     print(uses[DEPTH] - uses[DEPTH - 1], "bytes of the stack a call")
 
 
@@ -346,7 +341,7 @@ def test_exhaustion_in_the_handler():
     request = Shot(physmem)
     assert sram.alloc(FRAMES) == 0
     request.once()
-    assert request.code == "MemoryError" and sram.used_frames == FRAMES and spares() == SPARES
+    assert request.code == "MemoryError" and sram.used_frames == FRAMES and spare_owners() == SPARES
     assert sram.free(0) == FRAMES
     pairs = [None] * SPARES
     micropython.heap_lock()
@@ -358,7 +353,7 @@ def test_exhaustion_in_the_handler():
         request.start(0)
         while not request.is_done:
             pass
-        code, used, left = request.code, sram.used_frames, spares()
+        code, used, left = request.code, sram.used_frames, spare_owners()
     finally:
         micropython.heap_unlock()
     assert (code, used, left) == ("MemoryError", SPARES, 0)
@@ -369,7 +364,7 @@ def test_exhaustion_in_the_handler():
     request.once()
     assert request.code is None and request.pair[0].first == SPARES
     run_scheduled()
-    assert spares() == SPARES and hooked == []
+    assert spare_owners() == SPARES and hooked == []
     assert not pairs[0][1].pending and not request.pair[1].pending
 
 
@@ -395,7 +390,7 @@ def test_queue_of_the_scheduler_is_full_in_the_handler():
     assert low == [] and request.pair[1].pending
     frames, action = physmem.allocate_frames_deferred(1, region="sram")
     run_scheduled()
-    assert low == [sram] and not action.pending and not request.pair[1].pending and spares() == SPARES
+    assert low == [sram] and not action.pending and not request.pair[1].pending and spare_owners() == SPARES
     assert frames.free() == 1 and request.pair[0].free() == 5
 
 
@@ -492,10 +487,10 @@ def test_interrupted_allocations_and_commits():
         assert (other.count, other.owner, other.state) == (2, HANDLER, physmem.ALLOCATED)
         assert {frames.first, other.first} in ({0, 2}, {0, 3}), (frames.first, other.first)
         assert frames.free() == 3 and other.free() == 2
-        if spares() < SPARES:  # the heap was locked when the scheduler came
+        if spare_owners() < SPARES:  # the heap was locked when the scheduler came
             physmem.allocate_frames_deferred(1, region="sram")[0].free()
         run_scheduled()
-        assert spares() == SPARES and not others_action.pending and (action is None or not action.pending)
+        assert spare_owners() == SPARES and not others_action.pending and (action is None or not action.pending)
         assert sram.used_frames == 0
 
     for call in (deferred, plain, locked, committed, allocated_and_freed):
@@ -566,7 +561,7 @@ def test_refusals_interrupted_by_refusals():
 
     def judge(_):
         assert (code[0], request.code) == ("AddressNotFree", "NotPermitted")
-        assert sram.used_frames == 1 and spares() == SPARES
+        assert sram.used_frames == 1 and spare_owners() == SPARES
         code[0] = None
 
     inside = sweep(request, scaled(10, 10, 8) * STRIDE, refused, judge)
@@ -604,7 +599,7 @@ def test_collections_that_a_handler_interrupts():
         assert (frames.first, frames.count, frames.owner, frames.region) == (0, 3, HANDLER, sram)
         assert frames.free() == 3 and len(junk) == 600
         run_scheduled()
-        assert not action.pending and spares() == SPARES
+        assert not action.pending and spare_owners() == SPARES
 
     for taking.keeper in (kept, KEPT):
         inside = sweep(request, scaled(2500, 2500, 40000), collect, judge)

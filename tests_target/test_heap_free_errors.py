@@ -10,7 +10,7 @@ import micropython
 from kept_memory import FRAME as KEPT
 from kept_memory import KeptMachine
 from snapshot import of_system
-from support import InHandler, fresh_physmem
+from support import InHandler, fresh_physmem, spare_owners
 
 MICROPYTHON = sys.implementation.name == "micropython"
 IS_BOARD = sys.platform in ("qemu", "rp2")
@@ -276,11 +276,11 @@ def test_spares_used_up():
         lambda: p.allocate_frames_deferred(1, SRAM),
         lambda: p.dma_ring(32),
     ):
-        used_up = [spares.take_spare(p.region("sram"), 0, 0, None, 0) for _ in range(spares.spare_owners())]
+        used_up = [spares.take_spare(p.region("sram"), 0, 0, None, 0) for _ in range(spare_owners())]
         found = None
         micropython.heap_lock()
         try:
-            while spares.spare_owners():
+            while spare_owners():
                 spares.take_spare(p.region("sram"), 0, 0, None, 0)
             call()
         except MemoryError as error:

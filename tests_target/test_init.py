@@ -301,7 +301,7 @@ def test_memory_of_the_heap():
     system = sys.modules["physmem_system"]
     wrong = [("a", None, 8 * 512, 512, "DMA"), ("bad", BASE, PAGE, 48)]
     raises(physmem.PhysMemError, physmem.init, wrong, code="InvalidArgument")
-    assert system._held == []
+    assert system._held == ()
     physmem.init([("a", None, 8 * 512, 512, "DMA")], [("r", None, 512, 256)])
     a, r = physmem.region("a"), physmem.region("r")
     assert (a.frames, a.base % 512, r.frames, r.base % 256) == (8, 0, 2, 0)

@@ -6,7 +6,7 @@ import sys
 import micropython
 from debug_system import FailingWrapper
 from scheduled import QUEUE, fill_queue, run_scheduled, with_scheduler_locked
-from support import raises
+from support import raises, wrap
 from two_regions import FRAME, SRAM, two_regions
 
 PSRAM = 0x21000000
@@ -199,7 +199,7 @@ def test_no_heap_for_the_wrapper():
     physmem = system()
     sram = physmem.region("sram")
     failing, told = FailingWrapper(), Told()
-    sys.modules["physmem_region"].wrap_calls(sram, failing)
+    wrap().wrap_calls(sram, failing)
     alloc = sram.alloc
     failing.fails = True
     raises(MemoryError, physmem.on_low, "sram", FEW, told)
@@ -222,7 +222,7 @@ def test_another_wrapper_stays():
         return (alloc,) + calls[1:]
 
     told = Told()
-    sys.modules["physmem_region"].wrap_calls(sram, wrapper)
+    wrap().wrap_calls(sram, wrapper)
     physmem.on_low("sram", FEW, told)
     assert sram.alloc(FRAMES) == 0 and seen == [FRAMES] and told.since() == 1
     physmem.on_low("sram", FEW, None)

@@ -12,12 +12,12 @@ import machine
 import physmem_board
 import physmem_engine as engine
 import physmem_state
-import physmem_thumb as thumb
+import physmem_thumb as thumb  # a fresh one: the engine keeps its functions, not the module
 from physmem_engine import STATE_LOCK, STATE_VERSION
 from random_numbers import RandomNumbers
-from support import fresh_physmem, sample, scaled
+from support import fresh_physmem, raises, sample, scaled
 import viper_engine
-from uctypes import addressof
+from uctypes import addressof, bytes_at
 
 ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
 TIMEOUT = 300
@@ -431,10 +431,49 @@ def test_comparison_finds_a_difference():
             raise AssertionError("a difference in word %d went unseen" % i)
 
 
+def fresh_direct():
+    """Return physmem_direct as it is when it is imported: the engine empties it."""
+    sys.modules.pop("physmem_direct", None)
+    import physmem_direct
+
+    del sys.modules["physmem_direct"]
+    return physmem_direct
+
+
+def closure_calls(state):
+    """Return the raw calls of a state as an engine makes them where the direct calls are not known."""
+    return engine_with().raw_calls(state)
+
+
+_engines = []
+
+
+def engine_with(**names):
+    """Return a fresh engine that finds physmem_direct with these other names; without any, its raw calls are closures.
+    It is the same each time if it has no other names."""
+    if not names and _engines:
+        return _engines[0]
+    direct = fresh_direct()
+    for name, value in names.items() if names else (("_works", lambda *_: False),):
+        setattr(direct, name, value)
+    sys.modules["physmem_direct"] = direct
+    del sys.modules["physmem_engine"]
+    try:
+        import physmem_engine as other
+    finally:
+        sys.modules["physmem_engine"] = engine
+    assert other is not engine and "physmem_direct" not in sys.modules and "physmem_thumb" not in sys.modules
+    if not names:
+        assert not other.calls_are_direct
+        _engines.append(other)
+    return other
+
+
 def both_roads(frames=64):
     """Return the direct calls and the closures of two equal states, and the states."""
+    assert engine.calls_are_direct
     states = [physmem_state.new_state(frames, 5) for _ in range(2)]
-    return thumb.direct_calls(engine._CONVERTERS)(states[0]), engine.closure_calls(states[1]), states
+    return engine.raw_calls(states[0]), closure_calls(states[1]), states
 
 
 class Unusual(int):
@@ -446,6 +485,8 @@ class Shifts:
 
     def __int__(self):
         return 1
+
+    __index__ = __int__
 
     def __rshift__(self, other):
         return 0
@@ -482,7 +523,7 @@ def test_direct_calls_and_closures():
                 granted += 1
                 for state in states:
                     for first, n in ((0, 4), (60, 2)):  # what the next calls find in use
-                        engine.closure_calls(state)[2](first, n)
+                        closure_calls(state)[2](first, n)
                 before[:] = states[0]
                 if which != 3 and granted % 3 == 0:
                     for state in states:
@@ -524,10 +565,14 @@ def test_direct_calls_while_collecting():
     finally:
         gc.threshold(before)
     names = sys.modules["physmem_engine"].__dict__
-    converters = names["_CONVERTERS"]
-    for name in ("_CONVERTERS", "raw_calls", "serve_call", "closure_calls"):
+    assert names["calls_are_direct"]
+    for name in ("raw_calls", "serve_call"):
         del names[name]
-    del make, fresh, names, converters
+    emptied = make.__globals__
+    for name in list(emptied):
+        if name != "_small_integer":  # what the calls still look up: the sentence of a TypeError
+            del emptied[name]
+    del make, fresh, names, emptied
     for name in list(sys.modules):
         if name.startswith("physmem") and name != "physmem_board":
             del sys.modules[name]
@@ -545,25 +590,6 @@ def test_direct_calls_while_collecting():
 MODULES = {name: module for name, module in sys.modules.items() if name.startswith("physmem")}
 
 
-class Other:
-    """Names of physmem_thumb have other values in a ``with`` block."""
-
-    def __init__(self, **names):
-        self.names = names
-
-    def __enter__(self):
-        self.before = {name: getattr(thumb, name, None) for name in self.names}
-        for name, value in self.names.items():
-            setattr(thumb, name, value)
-
-    def __exit__(self, *exception):
-        for name, value in self.before.items():
-            if value is None:
-                delattr(thumb, name)
-            else:
-                setattr(thumb, name, value)
-
-
 class Implementation:
     def __init__(self, _mpy):
         self._mpy = _mpy
@@ -574,53 +600,154 @@ class System:
         self.implementation = Implementation(_mpy)
 
 
-def is_direct(**names):
-    """Return whether raw calls are direct where physmem_thumb has these other names."""
-    with Other(**names):
-        return thumb.direct_calls(engine._CONVERTERS) is not None
+class Thumb:
+    """physmem_thumb with other names."""
+
+    def __init__(self, **names):
+        for name in dir(thumb):
+            setattr(self, name, getattr(thumb, name))
+        for name, value in names.items():
+            setattr(self, name, value)
+
+
+def used_state():
+    """Return the state of one free frame that has been in use."""
+    state = physmem_state.new_state(1, 0)
+    state[engine.STATE_LOCK] = 0  # also on a chip with two cores
+    state[engine.STATE_FEWEST_FREE] = 0
+    return state
+
+
+def small_integer(value, name):
+    """What the engine passes to physmem_direct, for the values of its trial."""
+    if isinstance(value, (int, bool)):
+        return int(value) if 0 <= value < 1 << 30 else -1
+    raise TypeError(name)
+
+
+def is_direct(of_thumb=thumb, **names):
+    """Return whether raw calls are direct where physmem_direct has these other names. Nothing that they are told to
+    look at may be changed if they are not."""
+    direct = fresh_direct()
+    for name, value in names.items():
+        setattr(direct, name, value)
+    calls = direct.raw_calls_of(of_thumb, used_state(), small_integer)
+    if calls is None:
+        return False
+    state = physmem_state.new_state(64, 0)
+    alloc, alloc_aligned, alloc_at, free = calls(state)
+    assert [alloc(3), alloc_aligned(2, 4), alloc_at(40, 9), free(0), free(True)] == [0, 4, 40, 3, engine.NOT_ALLOCATED]
+    return True
 
 
 def test_the_road_of_this_board():
-    """The raw calls of every board that runs Thumb code are direct, and a change of any guard makes them closures."""
-    assert is_direct() and engine.raw_calls is not engine.closure_calls
-    for guard in ("_version_is_known", "_objects_are_known", "_code_is_known", "_works"):
-        assert not is_direct(**{guard: lambda *_: False}), guard
-        assert is_direct(**{guard: lambda *_: True}), guard
-    # The version of machine code.
+    """The raw calls of every board that runs Thumb code are direct."""
+    assert is_direct() and engine.calls_are_direct is True
+    # What stays in heap of physmem_direct is what the calls use, and of physmem_thumb its functions.
+    assert sorted(engine.raw_calls.__globals__) == sorted(
+        ["_code", "_converters", "_redirect", "_serve", "_small_integer", "array"]
+    )
+    fresh = fresh_physmem()
+    assert fresh and "physmem_direct" not in sys.modules and "physmem_thumb" not in sys.modules
+    sys.modules.update(MODULES)
+
+
+def test_assumption_1():
+    """Another version of machine code."""
     version = sys.implementation._mpy
     assert is_direct(sys=System(version))
     for bit in range(10):
         assert not is_direct(sys=System(version ^ 1 << bit)), bit
-    # The layout of objects: attributes that functions do not have, a word that differs, one that does not, and a
-    # function that does not do what its code says.
+    for bit in range(10, 14):  # the architecture
+        assert is_direct(sys=System(version ^ 1 << bit)), bit
+
+
+def test_assumption_2():
+    """Objects that are other words: each of the small integers, and an odd word for each of the others."""
+    for which in range(11):
+        for bit in (0, 1, 2, 31) if which in (4, 5, 6) else (0,):
+
+            def changed(typecode, things, which=which, bit=bit):
+                made = array(typecode, things)
+                if typecode == "I" and len(made) == 11:
+                    made[which] ^= 1 << bit
+                return made
+
+            assert not is_direct(array=changed), (which, bit)
+    assert is_direct(array=lambda typecode, things: array(typecode, things))
+
+    def unknown(typecode, things):
+        if typecode == "O":
+            raise ValueError("bad typecode")
+        return array(typecode, things)
+
+    assert not is_direct(array=unknown)
+
+
+def test_assumption_3():
+    """A word of one of two functions that differs, the code of both that does not, and attributes that functions do
+    not have."""
+    looks = []
+    for changed in range(4):
+
+        def read(address, nbytes, changed=changed):
+            found = bytearray(bytes_at(address, nbytes))
+            looks.append(nbytes)
+            if nbytes == 16 and looks.count(16) == 1:  # the first function
+                found[4 * changed] ^= 4
+            return bytes(found)
+
+        looks.clear()
+        assert is_direct(bytes_at=read) is (changed == 3), changed  # another code is what makes the difference
+    same = []
+
+    def equal(address, nbytes):
+        same.append(bytes_at(address, nbytes))
+        return same[0] if nbytes == 16 and len(same) == 2 else same[-1]
+
+    assert not is_direct(bytes_at=equal)
     for name in ("__name__", "__globals__"):
         assert not is_direct(hasattr=lambda thing, asked, name=name: asked == name), name
-    word, halfword, redirect = thumb._word, thumb._halfword, thumb._redirect
-    for wrong in range(4):
-
-        def more(thing, i, wrong=wrong):
-            return word(thing, i) + (i == wrong and thing is not thumb.serve)
-
-        assert not is_direct(_word=more), wrong
-    assert not is_direct(_redirect=lambda function, table, code: None)
-    # The code: the prologue and each of the branches.
-    for wrong in range(5):
-
-        def changed(address, i, wrong=wrong):
-            return halfword(address, i) ^ (i == wrong) << 15
-
-        assert not is_direct(_halfword=changed), wrong
-    assert is_direct(_word=word, _halfword=halfword, _redirect=redirect)
+    assert is_direct(hasattr=lambda thing, asked: False)
 
 
-def test_the_trial_of_the_direct_calls():
-    """Calls that do less than the closures do fail it: each result, TypeErrors, and the state at the end."""
-    assert thumb._works(thumb._maker_of_calls(engine._CONVERTERS)) and thumb._works(engine.closure_calls)
+def test_assumption_4():
+    """A function that does what it did, though its code has been replaced."""
+    assert not is_direct(_redirect=lambda function, table, state, code: None)
+
+
+def test_assumption_5():
+    """Another prologue, and each of the branches."""
+    for halfword in range(5):
+
+        def read(address, nbytes, halfword=halfword):
+            found = bytearray(bytes_at(address, nbytes))
+            if nbytes == 10:
+                found[2 * halfword + 1] ^= 0x80
+            return bytes(found)
+
+        assert not is_direct(bytes_at=read), halfword
+
+
+def test_assumption_6():
+    """Entries of another version, and a physmem_thumb that has no number; nothing of it is called or looked at."""
+    for number in (None, 0, 2, "1"):
+        assert not is_direct(Thumb(ENTRIES=number, serve=None)), number
+    names = Thumb()
+    del names.ENTRIES
+    assert not is_direct(names)
+    assert is_direct(Thumb())
+
+
+def test_assumption_7():
+    """Calls that do less than the closures do: each result, TypeErrors, and the state at the end."""
+    works = fresh_direct()._works
+    assert works(engine.raw_calls, used_state()) and works(closure_calls, used_state())
     for which in range(4):
         for wrong in range(1, 3):
 
             def calls(state, which=which, wrong=wrong):
-                made = list(engine.closure_calls(state))
+                made = list(closure_calls(state))
                 right = made[which]
                 if wrong == 1:  # another result
                     made[which] = lambda *arguments: right(*arguments) ^ 1
@@ -635,24 +762,36 @@ def test_the_trial_of_the_direct_calls():
                     made[which] = call
                 return made
 
-            assert not thumb._works(calls), (which, wrong)
+            assert not works(calls, used_state()), (which, wrong)
+            assert not is_direct(raw_calls=calls), (which, wrong)
 
     def spoiling(state):
         state[engine.STATE_FAILED] = 1
-        return engine.closure_calls(state)
+        return closure_calls(state)
 
-    assert not thumb._works(spoiling)
+    assert not works(spoiling, used_state())
 
 
 def test_closures_where_the_direct_calls_are_not_known():
     """An engine that finds this out when it is imported has closures, and the same results."""
-    del sys.modules["physmem_engine"]
-    try:
-        with Other(_works=lambda raw_calls: False):
-            import physmem_engine as other
-        assert other is not engine and other.raw_calls is other.closure_calls
-        alloc, alloc_aligned, alloc_at, free = other.raw_calls(physmem_state.new_state(64, 0))
-        assert [alloc(3), alloc_aligned(2, 4), alloc_at(40, 9), free(0), free(1)] == [0, 4, 40, 3, engine.NOT_ALLOCATED]
-        assert outcome(alloc, None) == "n must be an integer, not NoneType: give a number of frames"
-    finally:
-        sys.modules["physmem_engine"] = engine
+    other = engine_with(_code_of_serve=lambda of_thumb: None)
+    assert other.calls_are_direct is False
+    alloc, alloc_aligned, alloc_at, free = other.raw_calls(physmem_state.new_state(64, 0))
+    assert [alloc(3), alloc_aligned(2, 4), alloc_at(40, 9), free(0), free(1)] == [0, 4, 40, 3, engine.NOT_ALLOCATED]
+    assert outcome(alloc, None) == "n must be an integer, not NoneType: give a number of frames"
+
+
+def test_machine_code_of_another_layout():
+    """An engine beside a physmem_thumb that was built for another layout of a state is refused with a sentence, and
+    calls nothing of it."""
+    for number in (None, 0, thumb.LAYOUT ^ 1, thumb.LAYOUT ^ 1 << 40):
+        sys.modules["physmem_thumb"] = Thumb(LAYOUT=number, serve=None, in_interrupt=None, hold=None)
+        del sys.modules["physmem_engine"]
+        try:
+            error = raises(ImportError, __import__, "physmem_engine")
+        finally:
+            sys.modules.update(MODULES)
+            for name in ("physmem_thumb", "physmem_direct"):
+                sys.modules.pop(name, None)
+        assert "install both from one release" in str(error), number
+    assert sys.modules["physmem_engine"] is engine

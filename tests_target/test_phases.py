@@ -9,7 +9,7 @@ import sys
 import micropython
 from kept_memory import FRAME, KeptMachine, used
 from public_names import VOCABULARY
-from support import fresh_physmem, raises
+from support import fresh_physmem, raises, spare_owners
 
 LOCKS = sys.implementation.name == "micropython"
 OWNERS = 32
@@ -256,10 +256,9 @@ def test_no_owner_is_left():
 def test_owners_from_the_heap():
     """After boot there are as many owners as frames. The spare owners stay for when the heap is locked."""
     physmem = a_machine().reset()
-    frames = sys.modules["physmem_frames"]
-    assert frames.spare_owners() == OWNERS
+    assert spare_owners() == OWNERS
     owners = [physmem.allocate_frames(1) for _ in range(100)]
-    assert frames.spare_owners() == OWNERS
+    assert spare_owners() == OWNERS
     assert len({owner.addr for owner in owners}) == 100
     if LOCKS:
         more = [None] * 3
@@ -269,7 +268,7 @@ def test_owners_from_the_heap():
                 more[i] = physmem.allocate_frames(1)
         finally:
             micropython.heap_unlock()
-        assert frames.spare_owners() == OWNERS - 3
+        assert spare_owners() == OWNERS - 3
         assert [owner.free() for owner in more] == [1, 1, 1]
     assert sum([owner.free() for owner in owners]) == 100 and used(physmem) == 0
 
@@ -277,16 +276,15 @@ def test_owners_from_the_heap():
 def test_owners_of_the_early_phase_are_made_again():
     """boot_complete() replaces what the early phase has used: the next lock of the heap finds 32 owners again."""
     physmem = a_machine().begin()
-    frames = sys.modules["physmem_frames"]
     left = 0
     try:
         for _ in range(5):
             physmem.allocate_frames(1)
-        left = frames.spare_owners()
+        left = spare_owners()
     finally:
         physmem.boot_complete()
     assert left == (OWNERS - 5 if LOCKS else OWNERS)
-    assert frames.spare_owners() == OWNERS
+    assert spare_owners() == OWNERS
     assert used(physmem) == 5
 
 

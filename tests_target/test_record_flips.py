@@ -1,8 +1,8 @@
 """Damage to the records of what survives a reset, and sound records that describe something impossible.
 
 Attaching drops every record that it cannot trust, reports it, and harms nothing else. It never raises, since that would
-keep the board from booting. The records and the frames lie in heap memory. A reset is a new Records over the same
-words, and regions in which all frames are free.
+keep the board from booting. The records and the frames lie in heap memory. A reset takes back what
+the same words say, into regions in which all frames are free.
 """
 
 from array import array
@@ -39,6 +39,12 @@ def mapped(number, count, generation=1, shift=6):
     return named(number, count, b"", generation, shift, 0, MAPPED)
 
 
+def named_at(records, slot):
+    """Return the slot of the named record of the frames that the record in `slot` has, or -1."""
+    fields = NAMED, records.number(slot), records.load_word(records.base, slot, COUNT), records.shift(slot)
+    return records.find_frames(records.base, records.used, records.kinds, *fields)
+
+
 class Scene:
     """Three regions: `kept`, RETAINED, of 40 frames of 64 bytes; `plain`, the same but not RETAINED; `narrow`,
     RETAINED, of 80 frames of 32 bytes. `words` are the records: two heads and eight slots."""
@@ -46,12 +52,15 @@ class Scene:
     def __init__(self):
         self.physmem = physmem = fresh_physmem()
         import physmem_records
+        import physmem_recover
         import physmem_region
+        import physmem_setup
         import physmem_system
 
-        self.module = physmem_records
+        self.records = physmem_records
+        self.take_back = physmem_recover.take_back
         self.first_number = physmem_region.first_number
-        self.enter = physmem_system.enter
+        self.enter = physmem_setup.enter
         self.backing = bytearray(3 * FRAMES * FRAME + 4096)
         self.base = addressof(self.backing)
         self.base += -self.base % 4096
@@ -61,13 +70,11 @@ class Scene:
         self.narrow = physmem.Region("narrow", self.base + 2 * size, size, OTHER_FRAME, physmem.RETAINED)
         self.regions = [self.kept, self.plain, self.narrow]
         self.empty = [array("I", region._state) for region in self.regions]
-        physmem_system.hold_memory(self.backing)
+        physmem_system._held += (self.backing,)
         physmem.init(self.regions)
         self.words = array("I", range((HEADS + SLOTS) * WORDS))
         self.address = addressof(self.words)
-        self.draft = array("I", range(WORDS))
         self.magic = 0x31524D50
-        self.records = None
         self.memory = bytearray_at(self.base, 3 * size)
         numbers = RandomNumbers(1)
         for i in range(len(self.memory)):
@@ -79,7 +86,7 @@ class Scene:
         self.enter(self.regions)
         for region, empty in zip(self.regions, self.empty):
             region._state[:] = empty
-        self.records = self.module.Records(self.address, 4 * len(self.words))
+        self.take_back(self.address, 4 * len(self.words))
         return self.records
 
     def begin(self):
@@ -88,15 +95,15 @@ class Scene:
             self.words[i] = 0
         for _ in range(3):
             self.reset()
-            assert self.records.dropped == []
+            assert self.records.dropped == ()
         return array("I", self.words)
 
     def put(self, place, words, magic=None):
         """Write a record with the right checksum. `place` counts the heads, too."""
-        for i in range(WORDS):
-            self.draft[i] = words[i]
-        self.draft[MAGIC] = self.magic if magic is None else magic
-        self.module.write_record(self.address + 4 * WORDS * place, addressof(self.draft), WORDS)
+        at = WORDS * place
+        self.words[at : at + WORDS] = array("I", words)
+        self.words[at + MAGIC] = self.magic if magic is None else magic
+        self.records.checksum(0, self.records.CRC_TABLE, self.address + 4 * (at + 1), WORDS - 2, 1)
 
     def number(self, region, frame):
         return self.first_number(region) + frame
@@ -181,24 +188,24 @@ def test_the_records_as_they_are():
     """The records whose bits the other tests flip are believed, every one of them."""
     scene = FlipScene()
     records = scene.attach()
-    assert records.dropped == []
+    assert records.dropped == ()
     scene.is_there_without(None)
     scene.sound()
-    names = [(records.name(slot), records.nbytes(slot), records.resets(slot)) for slot in (A, B, D)]
+    names = [(kept.name, kept.nbytes, kept.resets) for kept in scene.physmem.retained()]
     assert names == [("alpha", 5 * FRAME - 7, 1), ("beta", 2 * FRAME, 1), ("n", OTHER_FRAME, records.generation - 1)]
     assert [(frames.addr, frames.count) for frames in records.quarantined] == [(scene.plain.addr(10), 3)]
-    assert (records.named_at(C), records.mapped_at(B), records.mapped_at(A)) == (B, C, -1)
+    assert (named_at(records, C), records.mapped_at(B), records.mapped_at(A)) == (B, C, -1)
 
 
 def flips_of_records(slots):
     scene = FlipScene()
     for slot in slots:
         for _, records in scene.flip_all_of(HEADS + slot):
-            assert records.dropped == ["record %d was dropped: its magic or checksum is wrong" % slot]
+            assert records.dropped == ("record %d was dropped: its magic or checksum is wrong" % slot,)
             scene.is_there_without(slot)
         scene.sound()
         # What was dropped is gone: the next reset finds nothing to drop.
-        assert scene.reset().dropped == []
+        assert scene.reset().dropped == ()
         scene.is_there_without(slot)
     print("%d records, %d flips, as many records dropped" % (len(slots), scene.attached))
 
@@ -219,7 +226,7 @@ def test_flips_of_heads():
     scene = FlipScene()
     for head in range(HEADS):
         for _, records in scene.flip_all_of(head):
-            assert records.dropped == []
+            assert records.dropped == ()
             scene.is_there_without(None)
         scene.sound()
     print("%d flips of heads, nothing lost" % scene.attached)
@@ -234,7 +241,7 @@ def test_flips_of_vacant_slots():
     for slot in (5, SLOTS - 1):
         for word, records in scene.flip_all_of(HEADS + slot):
             sentence = "record %d was dropped: its magic or checksum is wrong" % slot
-            assert records.dropped == ([sentence] if word == MAGIC else [])
+            assert records.dropped == ((sentence,) if word == MAGIC else ())
             scene.is_there_without(None)
     scene.sound()
     print("%d flips of vacant slots, nothing lost" % scene.attached)
@@ -250,7 +257,7 @@ def test_both_heads():
             scene.words[WORDS + other] ^= 1 << 3
             for _ in range(2):
                 records = scene.reset()
-                assert records.dropped == [] and records.quarantined == []
+                assert records.dropped == () and records.quarantined == ()
                 assert scene.free_frames() == [FRAMES, FRAMES, 2 * FRAMES]
                 assert list(records.kinds) == [0] * SLOTS
     # A record of another kind is not a head, wherever it stands.
@@ -258,7 +265,7 @@ def test_both_heads():
     for head in range(HEADS):
         scene.put(head, named(scene.number(scene.kept, 30), 2, b"no head", 3))
     records = scene.reset()
-    assert records.dropped == [] and list(records.kinds) == [0] * SLOTS
+    assert records.dropped == () and list(records.kinds) == [0] * SLOTS
     scene.sound()
 
 
@@ -274,10 +281,10 @@ def test_random_memory():
             for place in range(HEADS + SLOTS):
                 scene.words[WORDS * place] = scene.magic
         records = scene.reset()
-        assert records.dropped == [] and records.quarantined == []
+        assert records.dropped == () and records.quarantined == ()
         assert scene.free_frames() == [FRAMES, FRAMES, 2 * FRAMES]
         scene.put(HEADS + 1, named(scene.number(scene.kept, 1), 2, b"name"))
-        assert scene.reset().dropped == []
+        assert scene.reset().dropped == ()
         assert scene.free_frames() == [FRAMES - 2, FRAMES, 2 * FRAMES]
     scene.sound()
     print("%d contents of memory" % len(contents))
@@ -368,7 +375,7 @@ def test_records_of_what_cannot_be():
         assert scene.free_frames() == [FRAMES - 5, FRAMES - 3, 2 * FRAMES], words
         assert scene.physmem.regions() == scene.regions, words
         scene.sound()
-        assert scene.reset().dropped == []
+        assert scene.reset().dropped == ()
     print("%d records of what cannot be" % len(cases))
 
 
@@ -377,10 +384,10 @@ def test_a_region_that_is_no_longer_retained():
     scene = FlipScene()
     scene.kept.attrs = 0
     records = scene.attach()
-    assert records.dropped == [
+    assert records.dropped == (
         "record 0 was dropped: no RETAINED region has the frames of 'alpha'",
         "record 1 was dropped: no RETAINED region has the frames of 'beta'",
-    ]
+    )
     assert [(frames.region, frames.first, frames.count) for frames in records.quarantined] == [
         (scene.kept, 8, 2),
         (scene.plain, 10, 3),
@@ -406,7 +413,7 @@ def test_the_same_numbers_in_frames_of_another_size():
     scene.put(HEADS, named(scene.number(low, 3), 2, b"name", 1, shift=5))
     scene.put(HEADS + 1, mapped(scene.number(high, 3), 2, 1, shift=6))
     records = scene.reset()
-    assert records.dropped == [] and records.mapped_at(0) == -1
+    assert records.dropped == () and records.mapped_at(0) == -1
     assert [(frames.region, frames.first) for frames in records.quarantined] == [(high, 3)]
     assert scene.free_frames() == [64 - 2, 32 - 2]
 
@@ -421,7 +428,7 @@ def test_mapped_frames_of_another_size():
     scene.put(HEADS + 2, mapped((kept + 30) * FRAME + 5, 1, shift=0))  # a byte of frame 30
     for _ in range(2):
         records = scene.reset()
-        assert records.dropped == []
+        assert records.dropped == ()
         held = [(frames.region, frames.first, frames.count) for frames in records.quarantined]
         assert held == [(scene.kept, 4, 6), (scene.kept, 20, 2), (scene.kept, 30, 1)]
         assert scene.free_frames() == [FRAMES - 9, FRAMES, 2 * FRAMES]
@@ -436,7 +443,7 @@ def test_registers_that_hardware_has():
     scene.put(HEADS + 2, mapped(0x40000000 >> 12, 1, shift=12))
     for _ in range(2):
         records = scene.reset()
-        assert records.dropped == [] and records.check() == []
+        assert records.dropped == () and records.check() == []
         assert [(frames.addr, frames.nbytes) for frames in records.quarantined] == [
             (0x40001000, 4096),
             (0x40000000, 4096),
@@ -509,12 +516,12 @@ def test_random_sound_records():
         assert kept + len(records.dropped) == SLOTS
         scene.sound()
         allocations = sum([sum([not free for _, _, free in region.runs()]) for region in scene.physmem.regions()])
-        mapped_with_name = sum([kinds[i] == MAPPED and records.named_at(i) >= 0 for i in range(SLOTS)])
+        mapped_with_name = sum([kinds[i] == MAPPED and named_at(records, i) >= 0 for i in range(SLOTS)])
         assert allocations == kept - mapped_with_name
         assert len(records.quarantined) == kinds.count(bytes([MAPPED])) - mapped_with_name
         names = [records.name(slot) for slot in range(SLOTS) if kinds[slot] == NAMED]
         assert len(set(names)) == len(names)
         records = scene.reset()
-        assert records.dropped == [] and bytes(records.kinds) == kinds
+        assert records.dropped == () and bytes(records.kinds) == kinds
     print("%d sound records were believed, %d dropped" % (believed, dropped))
     assert believed > scaled(100, 100, 40) and dropped > 100

@@ -13,6 +13,7 @@ import micropython
 import physmem
 import physmem_engine as engine
 import physmem_records as records
+import physmem_recover as recover
 import physmem_state
 from random_numbers import RandomNumbers
 from support import sample, scaled
@@ -211,6 +212,10 @@ def crc_as_bytes(memory, n):
     return bytes([crc >> shift & 0xFF for shift in (0, 8, 16, 24)])
 
 
+def checksum(address, n, store):
+    return records.checksum(0, records.CRC_TABLE, address, n, store)
+
+
 def test_checksum():
     """The checksum is that of binascii, for any number of words. One wrong bit of it or of the words is detected."""
     numbers = RandomNumbers(5)
@@ -223,108 +228,144 @@ def test_checksum():
         guard = bytes(memory.bytes)[4 * n + 4 :]
         expected = crc_as_bytes(memory, n)
         stored = bytes(memory.bytes)[4 * n : 4 * n + 4]
-        assert records.checksum(memory.address, n, 0) == (stored == expected)
+        assert checksum(memory.address, n, 0) == (stored == expected)
         assert bytes(memory.bytes)[4 * n : 4 * n + 4] == stored
-        assert records.checksum(memory.address, n, 1) == 1
+        assert checksum(memory.address, n, 1) == 1
         assert bytes(memory.bytes)[4 * n :] == expected + guard
-        assert records.checksum(memory.address, n, 0) == 1
+        assert checksum(memory.address, n, 0) == 1
         for _ in range(20):
             bit = numbers.below(32 * n + 32)
             memory.bytes[bit // 8] ^= 1 << bit % 8
-            assert records.checksum(memory.address, n, 0) == 0
+            assert checksum(memory.address, n, 0) == 0
             memory.bytes[bit // 8] ^= 1 << bit % 8
 
 
 def test_words():
-    """Loads, stores, text, and a record of them."""
-    memory, other = Memory(18), Memory(18)
+    """Loads, and the end of a record: one word becomes 0, and one kind."""
+    memory = Memory(16 * 3)
     words = (0, 1, 0x3FFFFFFF, 0x40000000, 0x80000001, 0xC0000000, 0xFFFFFFFF, 0x12345678)
-    for i in range(len(words)):
-        memory.words[i] = words[i]
-        assert records.load_word(memory.address, i) == words[i] & 0x3FFFFFFF
-    for value in (0, 1, 0x12345678, 0x3FFFFFFF):
-        records.store_word(memory.address, 3, value)
-        assert list(memory.words)[:8] == list(words[:3]) + [value] + list(words[4:])
-    for text in ("", "a", "four", "fifth", "thirty-two characters, all ASCII"):
-        for i in range(18 * 4):
-            memory.bytes[i] = 0xA5
-        assert records.put_text(memory.address + 4, 8, text, len(text)) == 1
-        expected = b"\xa5" * 4 + text.encode() + bytes(32 - len(text)) + b"\xa5" * 36
-        assert bytes(memory.bytes) == expected
-        assert records.put_text(memory.address + 4, 8, "ascii, and \xe4", 12) == 0
-        assert bytes(memory.bytes) == expected
-    other.fill(RandomNumbers(6))
-    other.words[0] = 0x80000001
-    source = bytes(other.bytes)
-    records.write_record(memory.address + 4, other.address, 16)
-    assert bytes(other.bytes) == source
-    crc = binascii.crc32(source[4:60])
-    crc = bytes([crc >> shift & 0xFF for shift in (0, 8, 16, 24)])
-    assert bytes(memory.bytes) == b"\xa5" * 4 + source[:60] + crc + b"\xa5" * 4
+    for record in range(3):
+        for i in range(16):
+            memory.words[16 * record + i] = words[(i + record) % 8]
+    for record in range(3):
+        for i in range(16):
+            assert records.load_word(memory.address, record, i) == words[(i + record) % 8] & 0x3FFFFFFF
+    for record in (0, 2):
+        before = list(memory.words)
+        kinds = bytearray(b"\2\3\2")
+        records.end_record(memory.address, record, kinds)
+        before[16 * record] = 0
+        assert list(memory.words) == before
+        assert list(kinds) == [0 if i == record else (2, 3, 2)[i] for i in range(3)]
 
 
-def test_find_a_record():
-    """The first record from one place to before another whose words are the same, to the last bit; none if there is
-    none."""
-    memory, wanted = Memory(16 * 5), Memory(8)
-    numbers = RandomNumbers(8)
-    for word in (0, 2, 7, 15):
-        for n in range(1, min(8, 16 - word) + 1):
-            memory.fill(numbers)
-            wanted.fill(numbers)
-            for record in (1, 3):
-                memory.words[16 * record + word : 16 * record + word + n] = wanted.words[:n]
-            for first in range(6):
-                for end in range(first, 6):
-                    found = 1 if first <= 1 < end else 3 if first <= 3 < end else -1
-                    assert records.find_record(memory.address, first, end, word, wanted.address, n) == found
-            for _ in range(20):
-                bit = numbers.below(32 * n)
-                wanted.bytes[bit // 8] ^= 1 << bit % 8
-                assert records.find_record(memory.address, 0, 5, word, wanted.address, n) == -1
-                wanted.bytes[bit // 8] ^= 1 << bit % 8
+NAMES = ("name", "names", "n", "thirty-two characters, all ASCII", "nine char", "nine chat")
+FIELDS = (3, 0x3FFFFFFF, 5, 7, 0x4062)  # generation, number, count, slack, kind
 
 
 def test_add_and_find_by_name():
     """Add a record of all its fields in the first place that starts with 0. Find it by its name and no other."""
-    memory, draft, scratch = Memory(16 * 4), Memory(17), Memory(8)
+    memory = Memory(16 * 8)
     for i in range(len(memory.words)):
         memory.words[i] = 0xFFFFFFFF
-    memory.words[16] = memory.words[32] = 0
-    draft.words[0], draft.words[16] = 0x31524D50, 0
-    fields = (3, 0x3FFFFFFF, 5, 7, 9, 0x4062)
-    for place, name in ((1, "name"), (2, "names")):
-        assert records.add_record(memory.address, 4, draft.address, *fields, name, len(name)) == place
-        record = list(memory.words)[16 * place : 16 * place + 15]
-        assert record[:7] == [0x31524D50] + list(fields)
-        assert bytes(memory.bytes)[64 * place + 28 : 64 * place + 60] == name.encode() + bytes(32 - len(name))
-        assert records.checksum(memory.address + 64 * place + 4, 14, 0) == 1
-    assert records.add_record(memory.address, 4, draft.address, *fields, "none", 4) == -1
-    for name, found in (("name", 1), ("names", 2), ("nam", -1), ("none", -1), ("nam\xe9", -2)):
-        assert records.find_name(memory.address, 0, 4, scratch.address, name, len(name)) == found
-    assert list(memory.words)[:16] + list(memory.words)[48:] == [0xFFFFFFFF] * 32
+    for place in range(1, 7):
+        memory.words[16 * place] = 0
+    for i in range(6):
+        name = NAMES[i]
+        assert records.add_record(memory.address, 7, *FIELDS, name, len(name)) == i + 1
+        record = list(memory.words)[16 * i + 16 : 16 * i + 31]
+        assert record[:7] == [0x31524D50, 3, 0x3FFFFFFF, 0, 5, 7, 0x4062 | len(name) << 12]
+        assert bytes(memory.bytes)[64 * i + 92 : 64 * i + 124] == name.encode() + bytes(32 - len(name))
+        assert checksum(memory.address + 64 * i + 68, 14, 0) == 1
+        assert records.is_sound(memory.address + 64 * i + 64) == 1
+    assert records.add_record(memory.address, 7, *FIELDS, "none", 4) == -1
+    assert list(memory.words)[:16] + list(memory.words)[112:] == [0xFFFFFFFF] * 32
+    kinds = bytearray(b"\0\2\2\2\2\2\2\0")
+    for i in range(6):
+        assert records.find_name(memory.address, 8, kinds, NAMES[i], len(NAMES[i])) == i + 1
+        assert records.find_name(memory.address, i + 1, kinds, NAMES[i], len(NAMES[i])) == -1
+    for name, found in (("nam", -1), ("nine cha", -1), ("", -2), ("n" * 33, -2), ("nam\xe9", -2), ("na\0me", -2)):
+        assert records.find_name(memory.address, 8, kinds, name, len(name)) == found
+    # A record that has ended does not count, and one that is not sound is reported.
+    kinds[2] = 0
+    memory.words[16 + 4] ^= 1
+    assert records.find_name(memory.address, 8, kinds, "names", 5) == -1
+    assert records.find_name(memory.address, 8, kinds, "name", 4) == -3
+    assert records.is_sound(memory.address + 64) == 0
+
+
+def test_find_frames():
+    """The first record of that kind, of exactly these frames."""
+    memory = Memory(16 * 6)
+    recover.end_all(memory.address, 6)
+    kinds = bytearray(6)
+    for i in range(6):
+        kind, number, count, shift = (
+            (3, 9, 2, 6),
+            (2, 9, 2, 6),
+            (2, 9, 3, 6),
+            (2, 8, 2, 6),
+            (2, 9, 2, 7),
+            (2, 9, 2, 6),
+        )[i]
+        kinds[i] = kind
+        assert records.add_record(memory.address, 6, 1, number, count, 0, kind | shift << 4, "", 0) == i
+
+    def found(*fields):
+        return records.find_frames(memory.address, 6, kinds, *fields)
+
+    assert [found(3, 9, 2, 6), found(2, 9, 2, 6), found(2, 9, 3, 6), found(2, 8, 2, 6), found(2, 9, 2, 7)] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]
+    assert [found(3, 9, 3, 6), found(2, 7, 2, 6), found(2, 9, 4, 6), found(2, 9, 2, 5)] == [-1] * 4
+    kinds[1] = 0
+    assert found(2, 9, 2, 6) == 5
+    assert records.find_frames(memory.address, 5, kinds, 2, 9, 2, 6) == -1
+
+
+def test_judge():
+    """Records that are skipped at a start because they begin with 0, and the kinds of the others."""
+    memory = Memory(16 * 5)
+    for i in range(16 * 5):
+        memory.words[i] = 0
+    assert records.add_record(memory.address, 1, 3, 9, 2, 0, 0x62, "name", 4) == 0
+    assert records.add_record(memory.address + 192, 1, 3, 9, 2, 0, 0x63, "", 0) == 0
+    assert [recover.next_start(memory.address, i, 5) for i in range(6)] == [0, 3, 3, 3, 5, 5]
+    assert recover.next_start(memory.address, 1, 3) == 3
+    assert recover.judge(memory.address, 3) == 2 and recover.judge(memory.address + 192, 9) == 3
+    unsound, never_written = recover.judge(memory.address + 64, 3), recover.judge(memory.address, 2)
+    assert len({2, 3, unsound, never_written}) == 4
+    memory.words[1] = 5
+    recover.end_all(memory.address, 3)
+    assert [memory.words[16 * i] for i in range(4)] == [0, 0, 0, 0x31524D50] and memory.words[1] == 5
 
 
 def test_no_heap():
     """None of them uses heap, whatever the words: those of a record are not small integers."""
     if not LOCKS:
         return
-    memory, other = Memory(18), Memory(18)
+    memory = Memory(16)
     memory.fill(RandomNumbers(7))
-    other.fill(RandomNumbers(7))
-    address, second = memory.address + 4, other.address + 4
-    found = wrong = right = text = -1
+    address = memory.address
+    kinds = bytearray(b"\2")
     micropython.heap_lock()
     try:
-        found = records.find_record(address, 0, 1, 0, second, 16)
-        wrong = records.checksum(address, 14, 0)
-        records.write_record(address, second, 16)
-        right = records.checksum(address + 4, 14, 0)
-        text = records.put_text(address, 8, "name", 4)
-        records.store_word(address, 1, records.load_word(address, 2))
+        a = records.find_name(address, 1, kinds, "name", 4)
+        b = records.find_frames(address, 1, kinds, 2, 1, 1, 6)
+        c = records.is_sound(address)
+        d = records.checksum(0, records.CRC_TABLE, address, 15, 1)
+        records.end_record(address, 0, kinds)
+        e = records.add_record(address, 1, 3, 0x3FFFFFFF, 5, 7, 0x4062, "name", 4)
+        f = records.load_word(address, 0, 15)
+        kinds[0] = 2
+        g = records.find_name(address, 1, kinds, "name", 4)
     finally:
         micropython.heap_unlock()
-    assert (found, wrong, right, text) == (0, 0, 1, 1)
+    assert (a, b, c, d, e, g) == (-1, -1, 0, 1, 0, 0) and f == memory.words[15] & 0x3FFFFFFF
 
 
 def test_no_handler():

@@ -1,7 +1,5 @@
 """What a hook of on_exhausted is told, which regions suit a request, and what MemoryError says of them."""
 
-import sys
-
 from random_numbers import RandomNumbers
 from support import fresh_physmem, raises, scaled
 
@@ -164,6 +162,30 @@ def fits_somewhere(region, count, align, boundary, low, high):
     return False
 
 
+def test_a_request_that_fails_is_searched_for_once():
+    """Each of the short ways asks each region that suits once, and so does the way with constraints."""
+    for call, arguments, keywords, regions in (
+        ("allocate_frames", (2,), {}, "abc"),
+        ("allocate_frames", (2,), {"owner": "me"}, "abc"),
+        ("allocate_frames_by_bytes", (2 * FRAME,), {}, "abc"),
+        ("allocate_frames_deferred", (2,), {}, "abc"),
+        ("allocate_frames_deferred", (2,), {"require": "DMA"}, "ab"),
+        ("dma_ring", (2 * FRAME,), {}, "ab"),
+        ("dma_ring", (2 * FRAME,), {"owner": "me"}, "ab"),
+    ):
+        physmem = fresh_physmem()
+        frames = 4
+        names = ("a", "DMA FAST"), ("b", "DMA"), ("c", 0)
+        physmem.init([(names[i][0], SRAM + i * (1 << 20), frames * FRAME, FRAME, names[i][1]) for i in range(3)])
+        physmem.on_exhausted(None)
+        for region in physmem.regions():
+            for frame in range(0, frames, 2):
+                region.alloc_at(frame, 1)
+        raises(MemoryError, getattr(physmem, call), *arguments, **keywords)
+        found = [(region.name, region.failed) for region in physmem.regions()]
+        assert found == [(name, 1 if name in regions else 0) for name in "abc"], (call, keywords, found)
+
+
 def test_suits_against_brute_force():
     """Random constraints, most of them near the borders of a small region: suits() is what trying each frame says."""
     numbers = RandomNumbers(11)
@@ -175,7 +197,7 @@ def test_suits_against_brute_force():
             frames = 12
             physmem.init([("ram", base, frames * frame_size, frame_size, "DMA")])
             region = physmem.region("ram")
-            make = sys.modules["physmem_allocate"].Request
+            make = __import__("physmem_requests").Request
             for _ in range(scaled(1500, 120, 30)):
                 n = 1 + below(frames + 2)
                 align = (1 << below(14)) if below(2) else 0
@@ -199,7 +221,7 @@ def test_suits_is_what_an_empty_region_can_do():
     base = SRAM + 5 * FRAME
     physmem.init([("ram", base, FRAMES * FRAME, FRAME, "DMA")])
     region = physmem.region("ram")
-    make = sys.modules["physmem_allocate"].Request
+    make = __import__("physmem_requests").Request
     physmem.on_exhausted(None)
     for _ in range(scaled(2000, 300, 60)):
         n = 1 + below(FRAMES + 1)

@@ -4,7 +4,7 @@ import gc
 import sys
 
 from kept_memory import FRAME, RECORD, KeptMachine, kept, one_region, pattern, used, without_records
-from support import InHandler, raises, scaled
+from support import InHandler, raises, scaled, state_module
 
 LOCKS = sys.implementation.name == "micropython"
 SLOTS = 62  # of 4 KiB for records
@@ -873,18 +873,16 @@ def test_a_scheduled_function_that_takes_the_last_record():
     """Between the check for a free record and the writing: MemoryError, and the record that the function made stays."""
     machine = one_region(frames=8, records=192)
     physmem = machine.reset()
-    records = sys.modules["physmem_retained"]._records
-    look = records.expect_room
-    looks = []
+    records = sys.modules["physmem_records"]
+    write = records.add_record
     taken = []
 
-    def look_and_be_interrupted():
-        look()
-        looks.append(None)
-        if len(looks) == 2:  # of the writing: the first is before the frames are allocated
-            taken.append(physmem.allocate_frames(1).map())
+    def be_interrupted_and_write(*fields):
+        records.add_record = write
+        taken.append(physmem.allocate_frames(1).map())
+        return write(*fields)
 
-    records.expect_room = look_and_be_interrupted
+    records.add_record = be_interrupted_and_write
     raises(MemoryError, physmem.retain, "wanted", FRAME)
     assert physmem.retained() == [] and used(physmem) == 1 and physmem.check() == []
     physmem = machine.reset()
@@ -930,7 +928,7 @@ def test_in_an_interrupt_handler():
         raises(physmem.PhysMemError, frames.map, code="NotPermitted")
         assert kept(machine, physmem) == before
         assert plain.state == frames.state == physmem.ALLOCATED
-        if sys.modules["physmem_state"].has_spin_lock():
+        if state_module().has_spin_lock():
             raises(physmem.PhysMemError, mapped.unmap, code="NotPermitted")
             raises(physmem.PhysMemError, frames.free, code="NotPermitted")
             raises(physmem.PhysMemError, physmem.retain, "a", 10, code="NotPermitted")

@@ -190,6 +190,18 @@ def test_without_an_owner_for_the_last_piece():
     assert sum([piece.free() for piece in physmem.allocate_scattered(8)]) == 8
 
 
+def test_a_whole_run_is_looked_for_without_counting_a_failure():
+    """The run is the first that has all the frames; where none has, `failed` counts no search."""
+    physmem, region = one_region(16)
+    region.alloc_at(4, 1)
+    pieces = physmem.allocate_scattered(5)
+    assert [(piece.first, piece.count) for piece in pieces] == [(5, 5)]
+    pieces[0].free()
+    pieces = physmem.allocate_scattered(13)
+    assert [(piece.first, piece.count) for piece in pieces] == [(5, 11), (0, 2)]
+    assert region.failed == 0
+
+
 def test_in_a_handler():
     """It needs heap, so a hard handler cannot have it; where it has, regions that are not SHARED stay refused."""
     physmem, region = one_region(4)

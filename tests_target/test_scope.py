@@ -417,8 +417,8 @@ def test_without_heap_inside():
 def test_a_wrapper_that_fails_leaves_nothing_open():
     """A scope that cannot start is not open."""
     physmem, region = system()
-    module = sys.modules["physmem_scope"]
     scope = physmem.scope()
+    module = sys.modules["physmem_scope"]
     listed = module._list
     failing = FailingWrapper()
     failing.fails = True

@@ -5,19 +5,18 @@ time.
 """
 
 import _thread
+import sys
 import time
-from array import array
 
-from physmem_retained import SharedRecords
-from uctypes import addressof
+from kept_memory import one_region
 
 ONLY = ("RPI_PICO",)
 
-_memory = array("I", range(64))
-
 
 def records():
-    return SharedRecords(addressof(_memory), 4 * len(_memory))
+    """Return the module with the records of a fresh system."""
+    one_region().reset()
+    return sys.modules["physmem_records"]
 
 
 def test_the_other_thread_waits():
@@ -27,19 +26,22 @@ def test_the_other_thread_waits():
 
     def other():
         events.append("waits")
-        with shared:
-            events.append("other")
+        shared.take_turn()
+        events.append("other")
+        shared.give_turn()
         events.append("end")
 
-    with shared:
-        with shared:
-            _thread.start_new_thread(other, ())
-            while not events:
-                pass
-            time.sleep_ms(20)
-            events.append("inner")
-        time.sleep_ms(20)
-        events.append("outer")
+    shared.take_turn()
+    shared.take_turn()
+    _thread.start_new_thread(other, ())
+    while not events:
+        pass
+    time.sleep_ms(20)
+    events.append("inner")
+    shared.give_turn()
+    time.sleep_ms(20)
+    events.append("outer")
+    shared.give_turn()
     while "end" not in events:
         pass
     assert events == ["waits", "inner", "outer", "other", "end"]
@@ -53,11 +55,12 @@ def test_both_at_once():
 
     def add(i):
         for _ in range(300):
-            with shared:
-                seen = count[0]
-                for _ in range(7):
-                    pass
-                count[0] = seen + 1
+            shared.take_turn()
+            seen = count[0]
+            for _ in range(7):
+                pass
+            count[0] = seen + 1
+            shared.give_turn()
         ended[i] = 1
 
     _thread.start_new_thread(add, (1,))
@@ -67,11 +70,30 @@ def test_both_at_once():
     assert count[0] == 600
 
 
+def turn(shared):
+    """Return the two words of the turn, behind the table of 16 words: zeros while nobody has it."""
+    return list(shared._words)[16:]
+
+
 def test_an_error_gives_it_back():
-    shared = records()
-    try:
-        with shared:
-            raise ValueError
-    except ValueError:
-        pass
-    assert shared._turn[0] == shared._turn[1] == 0
+    """Also one that is raised while a record is written, ended or looked for."""
+    physmem = one_region(records=192).reset()
+    shared = sys.modules["physmem_records"]
+    first, second = physmem.retain("first", 10), physmem.allocate_frames(1)
+    for call in (
+        lambda: physmem.retain("second", 10),
+        lambda: physmem.retain("first", 11),
+        lambda: physmem.retain("", 10),
+        lambda: physmem.release("second"),
+        lambda: second.map(),
+    ):
+        try:
+            call()
+            raise AssertionError
+        except (MemoryError, physmem.PhysMemError):
+            pass
+        assert turn(shared) == [0, 0]
+    shared.take_turn()
+    assert turn(shared)[1] == 1
+    shared.give_turn()
+    assert first.free() == 1 and turn(shared) == [0, 0]

@@ -18,7 +18,7 @@ import physmem_board
 import physmem_engine
 import public_names
 import wrong_arguments as wrong
-from support import IS_FAST, IS_SLOW, fresh_physmem
+from support import IS_FAST, IS_SLOW, fresh_physmem, spare_owners
 from uctypes import bytearray_at
 
 LEAST_CALLS = 2000
@@ -235,8 +235,8 @@ class Snapshot:
             if region.name in ("sram", "psram"):
                 view = bytearray_at(region.base, region.end - region.base)
                 self._memory.append((view, bytes(view)))
-        records = sys.modules["physmem_retained"]._records
-        if records is not None:
+        records = sys.modules["physmem_records"]
+        if records.slots:
             view = bytearray_at(records.base, RECORD * records.slots)
             self._memory.append((view, bytes(view)))
         self._owners = self._words_of_owners()
@@ -260,14 +260,14 @@ class Snapshot:
     def _all_hooks():
         found = [sys.modules["physmem_allocate"]._on_exhausted]
         if "physmem_debug" in sys.modules:
-            found += [value for _, value in sorted(sys.modules["physmem_debug"]._settings.items())]
+            found += [setting for setting in sorted(sys.modules["physmem_debug"]._settings.items()) if setting[1]]
         if "physmem_low" in sys.modules:
             found += [(one.frames, one.crossing) for one in sys.modules["physmem_low"]._low_waters]
         return found
 
     def _all_counts(self):
         p = self._world.physmem
-        found = [sys.modules["physmem_frames"].spare_owners()]
+        found = [spare_owners()]
         if IS_FAST:
             for row in p.stats().values():
                 found.append([row[key] for key in sorted(row) if key != "failed"])
@@ -632,7 +632,7 @@ def other_parameters(world):
     for call, specification in wrong.CALLS:
         if call.startswith(("Plan.", "Chooser.", "Kept.")):
             continue
-        there = list(inspect.signature(world.find(call)).parameters)
+        there = [name for name in inspect.signature(world.find(call)).parameters if not name.startswith("_")]
         world.close()
         if "options" not in there and there != [name for name, _, _, _ in wrong.parameters(specification)]:
             found.append("%s(%s)" % (call, ", ".join(there)))

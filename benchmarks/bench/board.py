@@ -51,20 +51,20 @@ def needed_by(name):
 class BenchBoard(Qemu):
     """A freshly reset board; a context manager."""
 
-    def __init__(self, options=COUNTING):
-        super().__init__(BOARD, options=options)
-        self._transport = None
+    def __init__(self, options=COUNTING, name=BOARD):
+        super().__init__(name, options=options)
+        self.transport = None
         self._uploaded = set()
 
     def __enter__(self):
         self.start()
-        self._transport = self.connect()
-        self._transport.exec(FILE_SYSTEM.read_text())
-        self._transport.exec("import binascii")
+        self.transport = self.connect()
+        self.transport.exec(FILE_SYSTEM.read_text())
+        self.transport.exec("import binascii")
         return self
 
     def __exit__(self, *exception):
-        self._transport.serial.close()
+        self.transport.serial.close()
         self.stop()
 
     def _upload(self, name):
@@ -72,14 +72,14 @@ class BenchBoard(Qemu):
         for module in needed_by(name):
             if module not in self._uploaded:
                 text = base64.b64encode((COMPILED / f"{module}.mpy").read_bytes())
-                self._transport.exec(f"uploaded_files.add('{module}.mpy', binascii.a2b_base64({text!r}))")
+                self.transport.exec(f"uploaded_files.add('{module}.mpy', binascii.a2b_base64({text!r}))")
                 self._uploaded.add(module)
-        self._transport.exec(f"import {name}\nuploaded_files.contents.clear()")
+        self.transport.exec(f"import {name}\nuploaded_files.contents.clear()")
 
     def run(self, function, *arguments):
         """Call *function*, "module.name", with literals. Return its literal result. Raise RuntimeError on failure."""
         self._upload(function.partition(".")[0])
-        output, error = self._transport.exec_raw(f"print(repr({function}(*{arguments!r})))", SECONDS)
+        output, error = self.transport.exec_raw(f"print(repr({function}(*{arguments!r})))", SECONDS)
         if error:
             raise RuntimeError(f"{function}{arguments!r} failed on the board:\n{error.decode(errors='replace')}")
         return ast.literal_eval(output.decode().strip())

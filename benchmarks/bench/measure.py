@@ -6,7 +6,10 @@ None stands where every request was refused.
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from bench import footprint
 from bench.board import BOARD, BenchBoard, compile_modules, run
 from bench.firmware import BenchFirmware
 from bench.trace import TracedBoard
@@ -26,6 +29,9 @@ REGION_SIZES = (64, 256, 1024, 2048, 8192, 32768)
 REQUESTS = {"alloc(1)": (1, 1), "alloc(16)": (16, 1), "alloc(64)": (64, 1), "alloc_aligned(16, 16)": (16, 16)}
 MASKED = (1, 2, 16, 32, 33, 64, 256, 2048)
 HEAPS = (128, 512)  # KiB
+STACK = "bytes of stack below the caller"
+AT_ONCE = 2
+"""Boards that run at the same time. Counts do not depend on it."""
 
 
 def _of_three(summary):
@@ -67,21 +73,25 @@ def _worst(board):
     figures = {}
     for name, least, most in (("powers of two up to 32", 1, 32), ("powers of two from 64", 64, FRAMES)):
         count, where, call = board.run("worst_case.tried", least, most)
-        figures[name] = {"instructions": count, "map": where, "call": call}
+        figures[name] = {"instructions": count, "map": where, "call": call, "of": "alloc, free"}
     found = json.loads(WORST_MAPS.read_text()) if WORST_MAPS.exists() else []
     for entry in found:
-        if not entry["bounded"]:
+        if entry["frames"] != FRAMES:
             continue
         arguments = entry["frames"], entry["shared"], entry["used"], entry["call"], entry["arguments"]
         count = board.run("adversary_map.replay", *arguments)
         call = f"{entry['call']}({', '.join(map(str, entry['arguments']))})"
-        figures[entry["name"]] = {"instructions": count, "map": f"{WORST_MAPS.name}: {entry['name']}", "call": call}
+        figures[entry["name"]] = {
+            "instructions": count,
+            "map": WORST_MAPS.name,
+            "call": call,
+            "of": "alloc, free" if entry["bounded"] else entry["call"],
+        }
     return figures
 
 
-def _raw(progress):
+def _raw():
     """Measure the raw calls. Nothing here depends on the heap, so one board measures it all."""
-    progress("raw calls")
     with BenchBoard() as board:
         shared = board.run("raw_calls.shared")
 
@@ -103,11 +113,9 @@ def _raw(progress):
         }
         maps = {}
         for percent, is_aged in _every_map():
-            progress(f"raw calls, {_map_name(percent, is_aged)}")
             rows = board.run("raw_calls.by_size", SIZES, percent, is_aged)
             maps[_map_name(percent, is_aged)] = _allocations(rows, map(str, SIZES))
         figures["raw calls by number of frames"] = maps
-        progress("raw calls: alignment, places, sizes of regions")
         figures["alloc_aligned(n, align)"] = {
             _map_name(percent, True): _allocations(
                 board.run("raw_calls.aligned", ALIGNED, percent), [f"{n}, {align}" for n, align in ALIGNED]
@@ -130,12 +138,11 @@ def _raw(progress):
     return figures
 
 
-def _masked(progress):
+def _masked():
     """Return the most consecutive instructions with interrupts masked, by number of frames.
 
     It is the longest stretch of any raw call, granted or refused, on an empty bitmap and on an aged one.
     """
-    progress("interrupts masked")
     used = run("maps.aged_allocations", FRAMES, 75)
     longest = dict.fromkeys(map(str, MASKED), 0)
     with TracedBoard() as board:
@@ -145,27 +152,29 @@ def _masked(progress):
                 for call, arguments in (("alloc", [n]), ("alloc_aligned", [n, 4]), ("alloc_at", [n]), ("free", [n])):
                     masked = board.longest_masked(call, *arguments)
                     longest[str(n)] = max(longest[str(n)], masked or 0)
-    return longest
+    return {"longest time masked": longest}
 
 
-def _heap(firmware, progress):
-    """Measure memory from the garbage-collected heap, on heaps of several sizes, nearly empty and half full."""
-    figures = {}
-    for kibibytes in HEAPS:
-        for percent in (0, 50):
-            name = f"{kibibytes} KiB, {'half full' if percent else 'with nothing but this program in it'}"
-            progress(f"garbage-collected heap of {name}")
-            with BenchBoard() as board:
-                if kibibytes << 10 < memory_map(BOARD)["GC_HEAP_SIZE"]:
-                    bounds = (*firmware.symbols["mp_state_ctx"], *firmware.symbols["gc_heap"])
-                    board.run("heap.cut", *bounds, kibibytes << 10)
-                counts = board.run("heap.run", percent)
-            figures[name] = {statement: _of_three(summary) for statement, summary in counts.items()}
-    return figures
+def _objects(percent, is_aged):
+    """Measure objects by number of frames on one bitmap."""
+    rows = run("object_calls.by_size", SIZES, percent, is_aged)
+    return {"objects by number of frames": {_map_name(percent, is_aged): _allocations(rows, map(str, SIZES))}}
 
 
-def _memory(firmware):
-    """Measure flash and RAM, in bytes."""
+def _heap(firmware, kibibytes, percent):
+    """Measure memory from the garbage-collected heap, on a heap of that size, nearly empty or half full."""
+    name = f"{kibibytes} KiB, {'half full' if percent else 'with nothing but this program in it'}"
+    with BenchBoard() as board:
+        if kibibytes << 10 < memory_map(BOARD)["GC_HEAP_SIZE"]:
+            bounds = (*firmware.symbols["mp_state_ctx"], *firmware.symbols["gc_heap"])
+            board.run("heap.cut", *bounds, kibibytes << 10)
+        counts = board.run("heap.run", percent)
+    counts = {statement: _of_three(summary) for statement, summary in counts.items()}
+    return {"garbage-collected heap": {name: counts}}
+
+
+def _memory():
+    """Measure the RAM of regions, in bytes."""
     regions = {}
     for frames in REGION_SIZES:
         with BenchBoard() as board:
@@ -175,39 +184,81 @@ def _memory(firmware):
         groups = (words + 31) // 32
         regions[str(frames)] = {
             "bytes of metadata": metadata,
-            # 2 bits a frame rounded up to words, plus 1/4 bit a frame rounded up to 1,024 frames, plus 64 bytes.
-            "bytes at most": 2 * 4 * words + 32 * groups + 64,
+            # 2 bits a frame rounded up to words, plus 3/16 bit a frame rounded up to 1,024 frames, plus 68 bytes.
+            "bytes at most": 2 * 4 * words + 24 * groups + 68,
             "bits of metadata a frame": round(metadata * 8 / frames, 3),
             "bytes of heap of the Region": heap,
         }
-    sizes = dict(sorted(firmware.module_sizes.items()))
-    return {"bytes of flash by module": sizes | {"in all": sum(sizes.values())}, "RAM by frames of a region": regions}
+    return {"RAM by frames of a region": regions}
+
+
+def _footprint(board, kind):
+    """Measure what a firmware takes at its prompt: *kind* is "stock" or "with physmem"."""
+    count = footprint.pico if board == footprint.PICO else footprint.mps2
+    return {"having physmem": {board: {kind: count(f"stock/{board}" if kind == "stock" else board)}}}
+
+
+def _merged(into, figures):
+    """Add the tree *figures* to the tree *into*."""
+    for name, part in figures.items():
+        if isinstance(part, dict) and name in into:
+            _merged(into[name], part)
+        else:
+            into[name] = part
+
+
+def tasks(firmware):
+    """Return {name of a step: function without arguments that returns a tree of figures}, in the order of the figures.
+
+    Each starts its own boards.
+    """
+    steps = {
+        "raw calls": _raw,
+        "interrupts masked": _masked,
+        "closures": lambda: {"raw calls that are closures": run("closures.pairs", FRAMES)},
+        "objects": lambda: {"objects": run("object_calls.pairs")},
+        "retained, mapped and deferred": lambda: {"life of frames": run("lifecycle_calls.calls")},
+        "boot": lambda: {"life of frames": run("lifecycle_calls.boot")},
+        "owners": lambda: {"owners": run("lifecycle_calls.owners")},
+    }
+    for percent, is_aged in _every_map():
+        steps[f"objects, {_map_name(percent, is_aged)}"] = partial(_objects, percent, is_aged)
+    for board in (footprint.PICO, BOARD):
+        for kind in ("stock", "with physmem"):
+            steps[f"{board} {kind}"] = partial(_footprint, board, kind)
+    steps["stack of the Pico"] = lambda: {STACK: {footprint.PICO: footprint.pico_stack()}}
+    steps[f"stack of {BOARD}"] = lambda: {STACK: {BOARD: footprint.mps2_stack()}}
+    steps["import"] = lambda: {"bytes of heap of an import from .mpy files": footprint.imported()}
+    steps["memory of regions"] = _memory
+    for kibibytes in HEAPS:
+        for percent in (0, 50):
+            steps[f"heap of {kibibytes} KiB, {percent} % full"] = partial(_heap, firmware, kibibytes, percent)
+    return steps
 
 
 def measure(progress):
-    """Measure everything. Call *progress* with the name of each step."""
+    """Measure everything. Call *progress* with the names of the steps that remain."""
     compile_modules()
     firmware = BenchFirmware()
     version = subprocess.run(["qemu-system-arm", "--version"], capture_output=True, text=True, check=True).stdout
+    sizes = dict(sorted(firmware.module_sizes.items()))
     figures = {
         "board": BOARD,
         "compiler": firmware.compiler,
         "emulator": version.splitlines()[0],
         "regions, unless a figure says otherwise": f"{FRAMES} frames",
     }
-    figures |= _raw(progress)
-    figures["longest time masked"] = _masked(progress)
-    progress("objects")
-    figures["objects"] = run("object_calls.pairs")
-    progress("retained, mapped and deferred")
-    figures["life of frames"] = run("lifecycle_calls.calls") | run("lifecycle_calls.boot")
-    figures["owners"] = run("lifecycle_calls.owners")
-    objects = {}
-    for percent, is_aged in _every_map():
-        progress(f"objects, {_map_name(percent, is_aged)}")
-        rows = run("object_calls.by_size", SIZES, percent, is_aged)
-        objects[_map_name(percent, is_aged)] = _allocations(rows, map(str, SIZES))
-    figures["objects by number of frames"] = objects
-    figures |= _memory(firmware)
-    figures["garbage-collected heap"] = _heap(firmware, progress)
+    steps = tasks(firmware)
+    remaining = list(steps)
+
+    def do(name):
+        found = steps[name]()
+        remaining.remove(name)
+        progress(f"bench: {len(remaining)} of {len(steps)} steps remain, among them {', '.join(remaining[:2])}")
+        return found
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for found in pool.map(do, steps):
+            _merged(figures, found)
+    figures["bytes of flash by module"] = sizes | {"in all": sum(sizes.values())}
     return figures

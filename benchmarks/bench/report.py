@@ -1,13 +1,18 @@
-"""Make the tables of `make bench` from the figures: docs/bench.md, and the table of bounds on the terminal."""
+"""Make the tables of `make bench` from the figures: docs/bench.md, README.md's table, and the terminal's."""
+
+import textwrap
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import bounds
+from bench import bounds, footprint
+from layers import ORDER
 from markdown_table import markdown, number
 
 COMMAND = "make bench"
 MADE_BY = f"\nMade by `{COMMAND}`.\n"
+README_START = "<!-- Written by make bench-accept. -->"
+README_END = "<!-- End of what make bench-accept writes. -->"
 
 SHOWN = (1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 31, 32, 33, 48, 63, 64, 100, 128, 256, 512, 1024, 2048)
 """The numbers of frames shown by tables that have a row for each number of frames."""
@@ -28,31 +33,86 @@ def of_three(figures):
 
 
 def verdict(row):
+    if row.bound is None:
+        return ""
     return "met" if row.met else "NOT met"
 
 
-def _bound(row):
-    return f"{number(row.bound)} ({row.rule})" if row.rule else number(row.bound)
+def _amount(row, figure):
+    """Format *figure* with the unit of *row*; instructions are the rule and go without."""
+    if figure is None:
+        return ""
+    if row.unit == bounds.TIMES:
+        return f"{figure:.2f} x"
+    return number(figure) if row.unit in (bounds.INSTRUCTIONS, bounds.REQUESTS) else f"{number(figure)} {row.unit}"
 
 
-def bounds_table(figures):
-    """Return the rows of bounds.py as a Markdown table."""
-    rows = [[row.measure, number(row.figure), _bound(row), verdict(row), row.peers] for row in bounds.rows(figures)]
-    return markdown(["measure", "figure", "at most", "", "C modules called from Python on the same machine"], rows)
+def bounds_table(figures, part, title, otherwise):
+    """Return the rows of one part of bounds.py as a Markdown table with these titles of its outer columns."""
+    rows = [
+        [row.measure, _amount(row, row.figure), _amount(row, row.bound), verdict(row), row.otherwise]
+        for row in bounds.rows(figures)
+        if row.part == part
+    ]
+    return markdown([title, "figure", "at most", "", otherwise], rows)
 
 
 def print_bounds(figures):
     """Print the rows of bounds.py on the terminal."""
-    table = Table(title=f"Instructions on {figures['board']}; the floor is {figures['floor']}")
+    table = Table(title=f"What it costs: instructions on {figures['board']}, unless a row says otherwise")
     table.add_column("measure")
     for name in ("figure", "at most"):
         table.add_column(name, justify="right")
-    table.add_column("made of")
     table.add_column("")
+    before = None
     for row in bounds.rows(figures):
+        if before not in (None, row.part):
+            table.add_section()
+        before = row.part
         style = None if row.met else "bold red"
-        table.add_row(row.measure, number(row.figure), number(row.bound), row.rule, verdict(row), style=style)
+        table.add_row(row.measure, _amount(row, row.figure), _amount(row, row.bound), verdict(row), style=style)
     Console().print(table)
+
+
+def readme_table(figures):
+    """Return the table of README.md."""
+    found = {(row.part, row.measure): row for row in bounds.rows(figures)}
+
+    def cost(part, *measures):
+        return " / ".join(_amount(row, row.figure) for row in (found[part, measure] for measure in measures))
+
+    def of_pico(name):
+        kinds = figures["having physmem"]["RPI_PICO"]
+        return f"{kinds['stock'][name]:,} / {kinds['with physmem'][name]:,}"
+
+    heap = figures["garbage-collected heap"][bounds.HALF_FULL]
+    rows = [
+        ["`free(alloc(1))`, raw, with every check", cost(bounds.CALLS, "free(alloc(1))")],
+        ["the same in a SHARED region", cost(bounds.CALLS, "free(alloc(1)) in a SHARED region")],
+        ["interrupts masked meanwhile, at most", cost(bounds.CALLS, "interrupts masked, n = 1")],
+        [
+            "a raw call of a mixed load, 75 % of 2,048 frames used: mean, 99th percentile",
+            cost(bounds.CALLS, "a raw call of a mixed load, 75 % used: mean", "the same: 99th percentile"),
+        ],
+        ["`allocate_frames(1).free()`", cost(bounds.CALLS, "allocate_frames(1).free()")],
+        ["the same in a half-full heap, collections included", number(heap["allocate_frames(1).free()"][0])],
+        ["`bytearray(4096)`, dropped, in that heap", number(heap["bytearray(4096)"][0])],
+        ["`frames.map()`, with its record that survives a reset", cost(bounds.CALLS, "frames.map()")],
+        ["`retain(name, 4096)`, new", cost(bounds.CALLS, "retain(name, 4096), new")],
+        ["`gc.collect()` at a Pico's prompt: stock, with physmem", of_pico("gc.collect() at the prompt")],
+        ["start of a Pico: stock, with physmem", of_pico("start to the prompt")],
+        ["bytes of heap in use at a Pico's prompt: stock, with physmem", of_pico("bytes of heap at the prompt")],
+    ]
+    return markdown(["", "instructions"], rows)
+
+
+def with_table(text, table):
+    """Return the *text* of README.md with *table* between the two comments that hold its place."""
+    before, found, rest = text.partition(README_START)
+    _, ends, after = rest.partition(README_END)
+    if not (found and ends):
+        raise RuntimeError(f"README.md must have the lines {README_START} and {README_END} around its table of costs")
+    return f"{before}{README_START}\n\n{table}\n{README_END}{after}"
 
 
 def _counts_table(name, counts):
@@ -153,12 +213,64 @@ def document(figures):
     board, compiler = figures["board"], figures["compiler"]
     emulator = figures["emulator"].split(" (")[0]
     floor = number(figures["floor"])
+    imported = figures["bytes of heap of an import from .mpy files"]
+    loaded = imported["modules that boot() leaves loaded"].split(", ")
+    modules = ", ".join(f"`{module}`" for module in reversed(ORDER) if module not in loaded)
+    modules = textwrap.fill(f"Not loaded after `boot()`: {modules}.", 120, initial_indent="  ", subsequent_indent="  ")
+    stack = figures["bytes of stack below the caller"]
+    stack_rows = [[f"`{call}`", *(number(of.get(call)) for of in stack.values())] for call in stack["RPI_PICO"]]
+    stack_table = markdown(["bytes of stack", *stack], stack_rows)
     return f"""# What the calls cost
 
 <!-- Written by {COMMAND}: change benchmarks/bench/report.py, not this file. -->
 
-Figures are exact numbers of **instructions**, not a time and not cycles, unless they are bytes. They were counted on
-{board} as {emulator} models it, a Cortex-M3, with MicroPython compiled by
+Three questions: what does a call cost, what would you have otherwise, and what does it cost to have the library at all?
+Figures are numbers of **instructions**, counted exactly, unless a unit stands behind them.
+
+## What a call costs
+{MADE_BY}
+{bounds_table(figures, bounds.CALLS, "call", "C modules called from Python, or the heap")}
+C modules do less: most of them check nothing, and none has frames of its own, owners or records. The garbage-collected
+heap is half full there, with collections counted in: see *What you would do without physmem*. A row without a bound has
+no aim yet.
+
+## What it costs to have the library
+{MADE_BY}
+{bounds_table(figures, bounds.KEEPING, "measure", "the two figures")}
+*Stock* is MicroPython's own board of the same name without physmem, built in the same run from the same tree with the
+same compiler (`benchmarks/stock/`). Its RPI_PICO has the port's heap, which with physmem ends where the frames
+start. Its MPS2_AN385 has a heap as large as that of this project's board, because the port's own of 143,360 bytes may
+have no room for all of the library.
+
+- *Heap in use*: `gc.collect(); gc.mem_alloc()` at the prompt after power-on. physmem has booted its memory plan.
+- *gc.collect()*: a collection that follows another, with nothing but that prompt and the counting function alive.
+- *Start*: from power-on to the first instruction of the prompt's C function, `{footprint.PROMPT}`. The Pico's file
+  system exists already.
+- *Stack*: what the call takes below its caller, a bytecode function, outside interrupt handlers. A call may schedule
+  another function; MicroPython runs it at the next jump of the bytecode, inside the call, and its stack is included.
+- *Import*: `lib/` compiled for MPS2_AN385 by `mpy-cross -O3 -march=armv7m -s MODULE`, with the engine as firmware has
+  it, and imported on the stock firmware from files outside the heap. `boot()` is given the board's memory plan and
+  makes its regions and pools, which are included. The import alone takes {number(imported["import physmem"])} bytes.
+  The files have {number(imported["bytes of all .mpy files"])}. *Every other module* is each one that neither the import
+  nor `boot()` has loaded.
+{modules}
+- *Region*: the heap that the first `Region` of a program takes, without the blocks of 16 bytes that its metadata
+  fills. The modules that make it are loaded for it and stay, so each further one takes less.
+
+An import from .mpy files puts into the heap what firmware has in flash. Of the basic set, about 31 KB are machine code:
+15 KB the engine and its assembler, 8 KB `physmem_allocate`, 4 KB each `physmem_frames` and `physmem_records`. About
+10 KB are bytecode, 12 KB sentences and other constants, 11 KB names with MicroPython's table of them, which doubles
+when it is full. Regions, spare owners and the places for records take 7 KB, and functions, classes and dictionaries the
+rest. `physmem_allocate` as bytecode would take 6 KB less, but a KeyboardInterrupt could come between taking frames and
+making their owner; machine code checks for none. Where heap is short, freeze the library.
+
+## What must not get worse
+{MADE_BY}
+{bounds_table(figures, bounds.KEPT_PROMISES, "measure", "otherwise")}
+## How it is counted
+
+Instructions are not a time and not cycles. They were counted on {board} as {emulator}
+models it, a Cortex-M3, and on RPI_PICO in this project's emulator of the RP2040, with MicroPython compiled by
 {compiler}. Two runs give the same figures to the last digit, on any host. Another compiler
 gives others. The figures do not include wait states of flash and memory, the latency of PSRAM, caches, pipelines and
 interrupts. No call touches the memory it hands out, so it does not matter where that memory is. It does matter where
@@ -179,11 +291,10 @@ bitmap, which is always the same, and there are 100 of an aged one, which moves 
 figure has grown by more than 2 % over `benchmarks/baseline.json`. `make bench-accept` makes today's figures the
 baseline.
 
-## Bounds
-{MADE_BY}
-{bounds_table(figures)}
-The worst bitmaps:
+## The worst bitmaps tried
 
+Those that were made to be expensive, and those that `make adversary` has found: [worst_case.md](worst_case.md).
+{MADE_BY}
 {_worst_table(figures)}
 ## One operation after the other
 
@@ -242,11 +353,15 @@ their owner. The region has 768 frames of 4 KiB and one allocation.
 ## Memory
 
 Flash: the frozen code and constants of each module, without the names and short texts that modules share. RAM: the
-metadata of a region beside its bound (2 bits a frame rounded up to words, a quarter of a bit rounded up to 1,024
-frames, 64 bytes), and everything a `Region` takes in the heap, including its metadata. The metadata itself takes 2 3/16
-bits a frame, the 3/16 for 1,024 frames at a time, and 68 bytes.
+metadata of a region beside its bound (2 bits a frame rounded up to words, 3/16 of a bit a frame rounded up to 1,024
+frames, 68 bytes), and everything a `Region` takes in the heap, including its metadata.
 {MADE_BY}
 {_memory_tables(figures)}
+## Stack
+
+A first call after power-on may load a module that later calls find loaded.
+{MADE_BY}
+{stack_table}
 ## What you would do without physmem
 
 `bytearray(n)`, dropped at once, 64 times, collections included. `aligned_buffer(4096)`: a bytearray of twice the size,

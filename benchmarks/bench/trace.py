@@ -50,6 +50,13 @@ def longest_masked(addresses, halfword):
     return longest
 
 
+def one_at_a_time():
+    """Return the QEMU options that make it translate one instruction at a time."""
+    version = subprocess.run(["qemu-system-arm", "--version"], capture_output=True, text=True, check=True).stdout
+    release = [int(number) for number in re.search(r"version (\d+)\.(\d+)", version).groups()]
+    return ["-singlestep"] if release < [8, 1] else ["-accel", "tcg,one-insn-per-tb=on"]
+
+
 class TracedBoard(BenchBoard):
     """The board with a log of what it executes in the library's machine code; a context manager."""
 
@@ -59,10 +66,7 @@ class TracedBoard(BenchBoard):
         self._log = Path(self._folder.name) / "executed"
         first = min(address for address, _ in self._firmware.machine_code)
         last = max(address + size for address, size in self._firmware.machine_code) - 1
-        version = subprocess.run(["qemu-system-arm", "--version"], capture_output=True, text=True, check=True).stdout
-        release = [int(number) for number in re.search(r"version (\d+)\.(\d+)", version).groups()]
-        options = ["-singlestep"] if release < [8, 1] else ["-accel", "tcg,one-insn-per-tb=on"]
-        options += ["-d", "exec,nochain", "-dfilter", f"{first:#x}..{last:#x}", "-D", str(self._log)]
+        options = [*one_at_a_time(), "-d", "exec,nochain", "-dfilter", f"{first:#x}..{last:#x}", "-D", str(self._log)]
         super().__init__(options)
 
     def __exit__(self, *exception):

@@ -6,6 +6,7 @@ import { SIZE as FLASH_SIZE, withFirmware } from './flash.mjs';
 import { UsbBoot } from './boot_rom.mjs';
 import { UsbHost } from './usb_host.mjs';
 import { interleave, passTime } from './interleave.mjs';
+import { watch } from './watch.mjs';
 
 const SRAM_SIZE = 264 * 1024;
 const STEPS = 50000; // instructions to run before looking at the sockets again
@@ -21,6 +22,7 @@ export class Board {
   #isScheduled = false;
   #lead = 0; // nanoseconds by which sleeping has put the board ahead of the host's clock
   #leadAt = 0;
+  #watched = null; // address, once `watch` was called
 
   /**
    * `firmware` is the path of a .uf2 file. With `isPaced`, simulated time that the board sleeps through takes as long
@@ -69,6 +71,18 @@ export class Board {
     this.#chip.marks.length = 0;
   }
 
+  /** Switch the power off and on, which clears SRAM, and watch core 0 from the first instruction on: see watch.mjs. */
+  watch(address) {
+    this.#watched = address;
+    this.#chip.mcu.sram.fill(0);
+    this.reset();
+  }
+
+  /** The instructions before `address` of `watch` was reached; null as long as it was not. */
+  get reached() {
+    return this.#chip.watched.reached;
+  }
+
   /** {core, instructions, cycles} of each BKPT 0x50 since the chip or the counts were last reset, in order. */
   get marks() {
     return this.#chip.marks;
@@ -76,6 +90,7 @@ export class Board {
 
   #build(memories, watchdog, unread = []) {
     this.#chip = new Chip(memories, watchdog);
+    if (this.#watched !== null) this.#chip.watched = watch(this.#chip, this.#watched);
     this.#usb = new UsbHost(this.#chip.mcu, this.#received);
     for (const data of unread) this.#usb.send(data);
     this.halt = null;

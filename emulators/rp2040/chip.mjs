@@ -24,6 +24,7 @@ export class Chip {
     this.mcu = mcu;
     this.clock = mcu.clock;
     this.marks = [];
+    this.watched = null; // what watch.mjs has seen of core 0
     this.isResetWanted = false; // by the watchdog, after the current instruction
     mcu.loadBootrom(bootRomWords());
     mcu.sram.set(memories.sram);

@@ -165,13 +165,23 @@ export class Core extends CortexM0Core {
     const place = this.PC - 2;
     if (this.readUint16(place) >>> 8 !== OPCODE_BKPT) throw new Fault('undefined instruction', place);
     if (number === MARK) {
-      this.chip.marks.push({ core: this.index, instructions: this.instructions, cycles: this.cycles });
+      this.chip.marks.push({ core: this.index, instructions: this.instructions, cycles: this.cycles, ...this.stack() });
       // A mark must not count: take off what executing it adds.
       this.instructions--;
       this.cycles--;
     } else if (place >= BOOT_ROM_SIZE || !this.chip.bootRom.call(number, this)) {
       throw new Fault(`breakpoint ${number} without a debugger`, place);
     }
+  }
+
+  /** Return {lowest, highest} stack pointer since the last mark, if core 0 is watched, and start new ones. */
+  stack() {
+    const seen = this.chip.watched;
+    if (!seen) return {};
+    const { lowest, highest } = seen;
+    seen.lowest = Infinity;
+    seen.highest = 0;
+    return { lowest, highest };
   }
 
   /** Enter the HardFault handler. Throw Lockup if that handler is what has faulted. */

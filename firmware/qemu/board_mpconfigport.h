@@ -13,6 +13,12 @@ void physmem_boot_stage(void);
 #define MICROPY_PY_TIME (1)
 #define MICROPY_PY_MICROPYTHON_HEAP_LOCKED (1)
 
+// As in rp2/board_mpconfigport.h.
+#ifndef MICROPY_ALLOC_GC_STACK_SIZE
+#define MICROPY_ALLOC_GC_STACK_SIZE (256)
+#endif
+#define MICROPY_MODULE_DICT_SIZE (10)
+
 // Needed by mpremote mount.
 #undef MICROPY_PY_SELECT
 #define MICROPY_PY_SELECT (1)

@@ -15,10 +15,13 @@ void physmem_claim_spin_lock(void);
 
 #define MICROPY_PY_MICROPYTHON_HEAP_LOCKED (1)
 
-#if PHYSMEM_WITHOUT_MBEDTLS
-#undef MICROPY_SSL_MBEDTLS
-#undef MICROPY_PY_CRYPTOLIB
-#define MICROPY_PY_CRYPTOLIB (0)
-#undef MICROPY_PY_HASHLIB_SHA1
-#define MICROPY_PY_HASHLIB_SHA1 (0)
+// Objects that wait for the collector to scan them. With MicroPython's 64 a list of 65 objects, or a module with that
+// many functions, makes it read the heap again. The port has 1,024 where there is PSRAM.
+#if !MICROPY_HW_ENABLE_PSRAM
+#define MICROPY_ALLOC_GC_STACK_SIZE (256)
 #endif
+
+// Names that a new module has room for: its table then grows less often while it is imported.
+#define MICROPY_MODULE_DICT_SIZE (10)
+
+#include "without_mbedtls.h"

@@ -1,11 +1,11 @@
 """mutation.py [--sample N] [--survivors] [--status]: check that the tests notice every small change to the engine.
 
-The engine is physmem_engine, physmem_state, and the words of records in physmem_records. Cosmic Ray makes the changes,
-one at a time: every arithmetic, bitwise and comparing operator becomes each of the others, every number one more and
-one less, conditions are negated, loops left out, and so on. A change is *killed* when tests_host/test_engine.py fails
-on it. An interrupted run continues where it stopped; if the engine or the test has changed, it starts again.
-docs/mutation_reasons.toml explains the survivors. docs/mutation.md is written from both, and a digest on it identifies
-the code. --status compares that digest with the present code's and does nothing else.
+The engine is physmem_engine, physmem_state, and the words of records in physmem_records and physmem_recover. Cosmic Ray
+makes the changes, one at a time: every arithmetic, bitwise and comparing operator becomes each of the others, every
+number one more and one less, conditions are negated, loops left out, and so on. A change is *killed* when
+tests_host/test_engine.py fails on it. An interrupted run continues where it stopped; if the engine or the test has
+changed, it starts again. docs/mutation_reasons.toml explains the survivors. docs/mutation.md is written from both, and
+a digest on it identifies the code. --status compares that digest with the present code's and does nothing else.
 
 Exits with status 1 if less than 95 % are killed, if a survivor is not explained, or if what is explained is not one.
 """
@@ -92,7 +92,7 @@ def own_folder():
 
 
 def prepare_worker():
-    """Make this process's copy of the library, of which physmem_records imports much; leave Ctrl-C to the parent."""
+    """Make this process's copy of the library, of which physmem_recover imports much; leave Ctrl-C to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     own_folder().mkdir(parents=True)
     for path in LIBRARY.glob("*.py"):

@@ -14,22 +14,23 @@ import sys
 from pathlib import Path
 
 MEMORY = 1 << 30
+RECORDS = ("physmem_records", "physmem_recover")
 
 
 def engine_files(folder):
     """Return the paths of the modules in *folder* that test_engine.py tests; see `tested_statements`."""
-    return [Path(folder) / f"{name}.py" for name in ("physmem_engine", "physmem_state", "physmem_records")]
+    return [Path(folder) / f"{name}.py" for name in ("physmem_engine", "physmem_state", *RECORDS)]
 
 
 def tested_statements(path):
     """Return the statements at the top of the module at *path* that test_engine.py tests, as nodes of its syntax tree.
 
-    Of physmem_records they are the words of records: the machine code, and the table that it reads.
+    Of RECORDS they are the words of records: the machine code, and the table that it reads.
     """
     body = ast.parse(path.read_text()).body
-    if path.stem != "physmem_records":
+    if path.stem not in RECORDS:
         return body
-    return [node for node in body if _is_viper(node) or _assigns(node, "_CRC_OF_FOUR_BITS")]
+    return [node for node in body if _is_viper(node) or _assigns(node, "_words")]
 
 
 def _is_viper(node):

@@ -1,0 +1,312 @@
+"""Measure what it costs to have physmem: the same firmware with it and without, on RPI_PICO and on MPS2_AN385.
+
+"Stock" is MicroPython's own board of that name, built from the same tree with the same compiler: benchmarks/stock.
+"""
+
+import ast
+import struct
+import subprocess
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+
+from bench.board import BOARD, COUNTING, BenchBoard
+from bench.gdb import Recorder
+from emulated_board import ROOT, firmware
+from layers import ORDER
+from pico import Pico
+from qemu import Qemu
+
+PICO = "RPI_PICO"
+PROMPT = "pyexec_friendly_repl"
+"""The C function that is the prompt: both firmwares start with it after boot.py and main.py."""
+SECONDS = 60
+FIRST = ", first call"
+COUNTER = 0x40028018
+"""The counter of benchmarks/on_board/instructions.py: 0 at the reset, and 25.6 ticks an instruction."""
+DONE_AT = 0x21FFFFFC
+"""A word at the end of the board's PSRAM."""
+
+# A heap that holds nothing but this. `mark` is BKPT 0x50 (Pico.marks).
+_MARKED_COLLECTION = """
+import gc, micropython
+@micropython.asm_thumb
+def mark():
+    data(2, 0xBE50)
+def collection(mark=mark, collect=gc.collect):
+    mark()
+    mark()
+    collect()
+    mark()
+"""
+
+# The same with COUNTER.
+_COUNTED_COLLECTION = """
+import gc, micropython
+@micropython.viper
+def now() -> int:
+    return ptr32(0x40028018)[0] & 0x3FFFFFFF
+def collection(now=now, collect=gc.collect):
+    start = now()
+    middle = now()
+    collect()
+    end = now()
+    return start, middle, end
+"""
+
+_STACK = """
+import micropython, physmem
+@micropython.asm_thumb
+def mark():
+    data(2, 0xBE50)
+def stack(call, argument, mark=mark):
+    mark()
+    result = call(argument)
+    mark()
+    return result
+def retain(name):
+    return physmem.retain(name, 1024)
+"""
+
+STACK_CALLS = {
+    "allocate_frames(1)": ("physmem.allocate_frames, 1", "frames.free()"),
+    "allocate_frames_deferred(1)": ("physmem.allocate_frames_deferred, 1", "frames[0].free(); frames[1].commit()"),
+    "retain(name, 1024), new": ("retain, 'log'", "physmem.release('log')"),
+}
+"""Statement -> (call and argument for `stack` on the board, what undoes its result, `frames`)."""
+
+
+def symbol(path, name):
+    """Return the address of the function *name* in the ELF file *path*, without the bit that says Thumb."""
+    with open(path, "rb") as file:
+        (found,) = ELFFile(file).get_section_by_name(".symtab").get_symbol_by_name(name)
+        return found["st_value"] & ~1
+
+
+def _bytes_in_use(transport):
+    transport.exec("import gc")
+    return int(transport.exec("gc.collect()\nprint(gc.mem_alloc())"))
+
+
+def _reach_the_prompt(board, name):
+    board.watch(symbol(firmware(name), PROMPT))
+    deadline = time.monotonic() + SECONDS
+    while board.reached() is None:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{name} did not reach its prompt within {SECONDS} s: {board.failure()}")
+        time.sleep(0.01)
+    return board.reached()
+
+
+def pico(name):
+    """Return the figures of the Pico's firmware *name*, RPI_PICO or stock/RPI_PICO."""
+    with Pico(name, options=("--unpaced",)) as board:
+        transport = board.connect()  # the first start makes the file system in flash, the second finds it
+        try:
+            in_use = _bytes_in_use(transport)
+            transport.exec(_MARKED_COLLECTION)
+            transport.exec("collection()")  # the garbage that the lines above have left
+            board.reset_statistics()
+            transport.exec("collection()")
+            first, second, third = (mark["instructions"] for mark in board.marks())
+        finally:
+            transport.serial.close()
+        return {
+            "bytes of heap at the prompt": in_use,
+            "gc.collect() at the prompt": (third - second) - (second - first),
+            "start to the prompt": _reach_the_prompt(board, name),
+        }
+
+
+def _ending_at_the_prompt(name, path):
+    """Write the firmware *name* to *path* with one change: at the prompt it writes the counter to DONE_AT and stops."""
+    code = (0x4803, 0x6800, 0x4903, 0x6008, 0xE7FE, 0xBF00, 0xBF00, 0xBF00)
+    # ldr r0, counter; ldr r0, [r0]; ldr r1, done; str r0, [r1]; b .; and three nops up to the two addresses
+    patch = struct.pack("<8H2I", *code, COUNTER, DONE_AT)
+    with open(firmware(name), "rb") as file:
+        elf = ELFFile(file)
+        (function,) = elf.get_section_by_name(".symtab").get_symbol_by_name(PROMPT)
+        address, size = function["st_value"] & ~1, function["st_size"]
+        if address & 2:
+            patch = struct.pack("<H", 0xBF00) + patch  # the addresses must be at a multiple of 4
+        (offset,) = elf.address_offsets(address, len(patch))
+        if size < len(patch):
+            raise RuntimeError(f"{PROMPT} has no room for {len(patch)} bytes of code")
+        file.seek(0)
+        image = bytearray(file.read())
+    image[offset : offset + len(patch)] = patch
+    path.write_bytes(image)
+
+
+def _mps2_start(name):
+    """Return how many instructions the firmware *name* of MPS2_AN385 executes from the reset to its prompt."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "firmware.elf"
+        _ending_at_the_prompt(name, path)
+        with Qemu(name, options=(*COUNTING, "-kernel", str(path))) as board:  # QEMU uses the last -kernel
+            deadline = time.monotonic() + SECONDS
+            while not (ticks := board.word(DONE_AT)):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{name} did not reach its prompt within {SECONDS} s")
+                time.sleep(0.01)
+    return round(ticks / 25.6)
+
+
+def mps2(name):
+    """Return the same figures of the firmware *name*, MPS2_AN385 or stock/MPS2_AN385."""
+    with Qemu(name, options=COUNTING) as board:
+        transport = board.connect()
+        try:
+            in_use = _bytes_in_use(transport)
+            transport.exec(_COUNTED_COLLECTION)
+            transport.exec("collection()")
+            start, middle, end = ast.literal_eval(transport.exec("print(collection())").decode())
+        finally:
+            transport.serial.close()
+        ticks = ((end - middle) & 0x3FFFFFFF) - ((middle - start) & 0x3FFFFFFF)
+    return {
+        "bytes of heap at the prompt": in_use,
+        "gc.collect() at the prompt": round(ticks / 25.6),
+        "start to the prompt": _mps2_start(name),
+    }
+
+
+def mps2_stack():
+    """Return {statement: bytes of stack that a later call takes below its caller} on MPS2_AN385: see `pico_stack`."""
+    figures = {}
+    with Recorder(BOARD) as board:
+        transport = board.connect()
+        try:
+            # There `mark` returns the address of its second instruction plus 4, and it is where the board stops.
+            transport.exec(_STACK.replace("data(2, 0xBE50)", "mov(r0, pc)"))
+            mark = int(transport.exec("print(mark())")) - 4
+            for call, undo in STACK_CALLS.values():
+                transport.exec(f"frames = stack({call})\n{undo}")
+            board.attach(mark)
+            for statement, (call, undo) in STACK_CALLS.items():
+                program = f"frames = stack({call})\n{undo}"
+                lowest, highest = board.record(partial(transport.exec_raw_no_follow, program))
+                transport.follow(SECONDS)
+                board.pause()
+                figures[statement] = highest - lowest
+        finally:
+            transport.serial.close()
+    return figures
+
+
+def pico_stack():
+    """Return {statement: bytes of stack that it takes below its caller} on the Pico, also of the first call.
+
+    The caller is a bytecode function. Interrupt handlers are not included.
+    """
+    figures = {}
+    with Pico(PICO, options=("--unpaced",)) as board:
+        _reach_the_prompt(board, PICO)
+        transport = board.connect()
+        try:
+            transport.exec(_STACK)
+            for statement, (call, undo) in STACK_CALLS.items():
+                for kind in (FIRST, ""):
+                    board.reset_statistics()
+                    transport.exec(f"frames = stack({call})")
+                    _, mark = board.marks()
+                    transport.exec(undo)
+                    figures[statement + kind] = mark["highest"] - mark["lowest"]
+        finally:
+            transport.serial.close()
+    return figures
+
+
+FILES_AT = 0x21F00000
+"""Where the board finds the files to import: in the last MiB of its PSRAM, which stock firmware does not use."""
+
+# A file system whose files lie outside the heap, in memory: {name: (address, size, number)}. `opened` has a byte for
+# each number.
+_FILES = """
+import gc, io, sys, uctypes, vfs
+class File(io.IOBase):
+    def __init__(self, addr, size):
+        self.rest = memoryview(uctypes.bytearray_at(addr, size))
+    def readinto(self, buffer):
+        n = min(len(buffer), len(self.rest))
+        buffer[:n] = self.rest[:n]
+        self.rest = self.rest[n:]
+        return n
+    def ioctl(self, request, argument):
+        return 0
+class Files:
+    def mount(self, readonly, mkfs):
+        pass
+    def stat(self, path):
+        if path.lstrip('/') not in places:
+            raise OSError(2)
+        return (0x8000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    def open(self, path, mode):
+        addr, size, number = places[path.lstrip('/')]
+        opened[number] = 1
+        return File(addr, size)
+def in_use():
+    gc.collect()
+    return gc.mem_alloc()
+places = {}
+opened = bytearray(64)
+"""
+
+
+def compiled():
+    """Compile the library for MPS2_AN385 so that it takes the least heap. Return {name of the file: its bytes}.
+
+    The engine is without the twins of the assembler, as in firmware. -O3 leaves the line numbers out, and -s without
+    ".py" gives each module and its file one string.
+    """
+    folder = ROOT / "build" / "bench" / "library"
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {}
+    for module in ORDER:
+        made = ROOT / "build" / "thumb" / f"{module}.py"
+        source = made if made.exists() else ROOT / "lib" / f"{module}.py"
+        if module == "physmem_board":
+            source = ROOT / "boards" / BOARD / f"{module}.py"
+        output = folder / f"{module}.mpy"
+        compiler = ROOT / "build" / "mpy-cross" / "mpy-cross"
+        subprocess.run([compiler, "-O3", "-march=armv7m", "-s", module, "-o", output, source], check=True)
+        contents[output.name] = output.read_bytes()
+    return contents
+
+
+def imported():
+    """Return the bytes of heap of an import from .mpy files on stock MPS2_AN385, and those of the files."""
+    contents = compiled()
+    places, image = {}, b""
+    for number, (name, content) in enumerate(contents.items()):
+        places[name] = FILES_AT + len(image), len(content), number
+        image += content + bytes(-len(content) % 16)
+    path = ROOT / "build" / "bench" / "library.bin"
+    path.write_bytes(image)
+    options = (*COUNTING, "-device", f"loader,file={path},addr={FILES_AT:#x},force-raw=on")
+    with BenchBoard(options, name=f"stock/{BOARD}") as board:
+        transport = board.transport
+
+        def run(statement):
+            transport.exec(statement)
+            return int(transport.exec("print(in_use())"))
+
+        transport.exec(_FILES)
+        before = run(f"places.update({places!r})\nvfs.mount(Files(), '/lib')\nsys.path.append('/lib')")
+        basic = run("import physmem")
+        booted = run("physmem.boot()\nphysmem.boot_complete()")
+        loaded = set(ast.literal_eval(transport.exec("print(list(sys.modules))").decode()))
+        opened = transport.exec("print(list(opened))").decode()
+        # Not those again that boot() has loaded and dropped: nothing loads these together with all others.
+        fresh = [module for module, once in zip(ORDER, ast.literal_eval(opened)) if not once]
+        everything = run("\n".join(f"__import__({module!r})" for module in reversed(fresh)) + "\nNone")
+    return {
+        "import physmem": basic - before,
+        "import physmem; physmem.boot()": booted - before,
+        "the same and every other module": everything - before,
+        "modules that boot() leaves loaded": ", ".join(module for module in ORDER if module in loaded),
+        "bytes of all .mpy files": sum(map(len, contents.values())),
+    }

@@ -1,0 +1,199 @@
+"""Make regions, extend and empty them, check and describe them.
+
+This is what is done to a region less often than allocating: physmem_region loads this module on first use, and `boot`
+drops it when it has made the regions. So nothing is kept here.
+"""
+
+import physmem_engine as engine
+import physmem_region
+import physmem_state
+from micropython import const
+from physmem_errors import integer, mistake, power_of_two, wrong_type
+from physmem_region import CACHED, DMA, FAST, RESERVED, RETAINED, SHARED
+from uctypes import addressof
+
+_SMALLEST_FRAME = const(32)
+_MOST_FRAMES = (1 << 30) - 64
+
+
+def check_frame_size(frame_size):
+    """Raise InvalidArgument unless `frame_size`, in bytes, is a power of two from 32 up."""
+    if frame_size < _SMALLEST_FRAME or not power_of_two(frame_size):
+        mistake("InvalidArgument", "frame_size {} is not a power of two from {} up", frame_size, _SMALLEST_FRAME)
+
+
+def check_cache_line(name, frame_size, attrs, cache_line):
+    """Reject a CACHED region whose frames are smaller than a cache line; sizes in bytes.
+
+    When DMA writes to a line that the processor has written to as well, one of the two writes is lost
+    (micropython/micropython#13717).
+    """
+    if not power_of_two(integer(cache_line, "cache_line")):
+        mistake("InvalidArgument", "cache_line {} is not a power of two", cache_line)
+    if attrs & CACHED and frame_size < cache_line:
+        mistake(
+            "InvalidArgument",
+            "frames of {} bytes in the cached region {} would share cache lines of {}: make frame_size at least that",
+            frame_size,
+            name,
+            cache_line,
+        )
+
+
+def make(region, name, base, size, frame_size, attrs, cache_line):
+    """Give the new object `region` all that a Region has; errors as the class says."""
+    if not isinstance(name, str):
+        wrong_type("name", "a str", name)
+    integer(base, "base")
+    integer(size, "size")
+    integer(frame_size, "frame_size")
+    integer(attrs, "attrs")
+    integer(cache_line, "cache_line")
+    check_frame_size(frame_size)
+    if attrs < 0 or attrs >= RESERVED << 1:
+        mistake("InvalidArgument", "attrs {:#x} has bits that no attribute has", attrs)
+    check_cache_line(name, frame_size, attrs, cache_line)
+    if attrs & SHARED and physmem_state.lacks_spin_lock():
+        mistake(
+            "InvalidArgument",
+            "region {} is SHARED, but this chip has two cores and nothing keeps the other out: name a spin lock, "
+            "as SPIN_LOCK in physmem_board.py or with init(spin_lock=...)",
+            name,
+        )
+    if base < 0 or size < 0 or base + size > 1 << 64:
+        mistake("AddressOutOfRange", "{} bytes at {:#x} do not fit in 64 bits", size, base)
+    if base % frame_size or size % frame_size:
+        mistake(
+            "UnalignedAddress",
+            "base {:#x} or size {:#x} is not a multiple of {}, the frame size",
+            base,
+            size,
+            frame_size,
+        )
+    if size == 0:
+        mistake("ZeroAllocation", "the region at {:#x} has a size of 0: it needs at least one frame", base)
+    if size // frame_size > _MOST_FRAMES:
+        mistake(
+            "AllocationTooLarge",
+            "{} frames are too many for one region: at most {}",
+            size // frame_size,
+            _MOST_FRAMES,
+        )
+    # Few regions have two more: `whole`, the name of the range that `init` carved it from, if that is another; and
+    # `_former`, the state it had before it was extended, which raw calls bound before still use.
+    region.name = name
+    region.base = base + 0  # a number of a frozen tuple is not a small integer: then an `addr` would need heap
+    region.end = base + size
+    region.frames = size // frame_size
+    region.attrs = attrs
+    region.shift = shift = _log2(frame_size)
+    state = physmem_state.new_state(region.frames, base >> shift, attrs & SHARED)
+    _take(region, state, engine.raw_calls(state))
+
+
+def _log2(power):
+    """Return the logarithm to base 2 of a power of two."""
+    log = 0
+    while 1 << log < power:
+        log += 1
+    return log
+
+
+def _take(region, state, calls):
+    """Give `region` a state and its raw calls."""
+    # The order of the names says where MicroPython finds them. In this one it finds `free` at the first try, and at the
+    # same place as that of AllocatedFrames.
+    region.address = addressof(state)  # of the metadata; the engine's functions take it
+    region.alloc, region.alloc_aligned, _, region.free = calls
+    region._state = state
+    _, _, region.alloc_at, _ = calls
+    if region in physmem_region._wrapped:
+        import physmem_wrap
+
+        wrappers, unwrapped, _, _ = physmem_region._wrapped[region]
+        physmem_wrap.bind(region, wrappers, calls + unwrapped[4:])
+
+
+def text(region):
+    """Return the text of `repr`."""
+    return "<Region %s %#x..%#x, %d of %d frames of %d bytes free>" % (
+        region.name,
+        region.base,
+        region.end,
+        region.free_frames,
+        region.frames,
+        region.frame_size,
+    )
+
+
+def runs(region):
+    """Generate what `Region.runs` does."""
+    frame = 0
+    while frame < region.frames:
+        end = engine.next_used(region.address, frame)
+        if end > frame:
+            yield frame, end - frame, True
+            frame = end
+        else:
+            count = engine.count(region.address, frame) or 1  # 0 only if invariant 2 is broken
+            yield frame, count, False
+            frame += count
+
+
+def check(region):
+    """Return what `Region.check` does."""
+    return ["%s: %s" % (region.name, sentence) for sentence in physmem_state.check(region._state)]
+
+
+def merit(region):
+    """Return the key by which requests sort regions: first those that serve fewer purposes, then the smaller ones."""
+    merits = sum([bool(region.attrs & attribute) for attribute in (DMA, FAST, RETAINED, SHARED)])
+    return merits, region.end - region.base, region.base
+
+
+def extend_region(region, end):
+    """Extend `region` up to the address `end`, in bytes.
+
+    UnalignedAddress if `end` is not a multiple of the frame size, AddressOutOfRange if it is not above the present end,
+    AllocationTooLarge if the region would have too many frames; nothing has changed then. Raw calls bound before still
+    use the old state, in which nothing is left to allocate or to free, so the region keeps that state alive.
+    """
+    if integer(end, "end") % region.frame_size:
+        mistake("UnalignedAddress", "end {:#x} is not a multiple of {}, the frame size", end, region.frame_size)
+    if end <= region.end:
+        mistake("AddressOutOfRange", "end {:#x} is not above {:#x}, where {} ends", end, region.end, region.name)
+    frames = (end - region.base) >> region.shift
+    if frames > _MOST_FRAMES:
+        mistake("AllocationTooLarge", "{} frames are too many for one region: at most {}", frames, _MOST_FRAMES)
+    state = physmem_state.extended_state(region._state, frames)
+    calls = engine.raw_calls(state)
+    former = (region._state, getattr(region, "_former", None))
+    _take(region, state, calls)
+    region._former = former
+    region.end = end
+    region.frames = frames
+    physmem_state.empty(former[0])
+
+
+def empty_region(region):
+    """Empty `region`, whose memory the system has forgotten or given to other regions: nothing in it can be allocated
+    or freed."""
+    physmem_state.empty(region._state)
+
+
+def is_emptied(region):
+    """Return whether `empty_region` has emptied `region`. Only that leaves a first frame that is in use and not a
+    start."""
+    return not region.is_free(0) and not region.count(0)
+
+
+def refill_region(region):
+    """Give a region that was emptied a new state, in which all frames are free. Raw calls bound before still find
+    nothing."""
+    state = physmem_state.new_state(region.frames, region.base >> region.shift, region.attrs & SHARED)
+    _take(region, state, engine.raw_calls(state))
+
+
+def is_watched(region):
+    """Return whether physmem_wrap has put something around the calls of `region`."""
+    return region in physmem_region._wrapped
