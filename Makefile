@@ -71,7 +71,7 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check durations tiers-table repl emulate flash firmware unix build bench bench-accept bench-heap adversary placement two-cores studies-test boards-page call-places-page soak storm mutation lint format hooks architecture fresh clean always packages own_micropython own_pico_sdk
+.PHONY: help run test check durations tiers-table repl emulate flash firmware unix build bench bench-accept bench-heap adversary placement two-cores stack-depth studies-test boards-page call-places-page soak storm mutation lint format hooks architecture fresh clean always packages own_micropython own_pico_sdk
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -128,6 +128,9 @@ placement: $(BUILD)/venv/.ready ## compare placement policies, and write the fig
 
 two-cores: $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## count what a raw call costs with the lock of two cores, for docs/two_cores.md
 	@$(call module,$(PYTHON)) studies.two_cores
+
+stack-depth: $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## count how deep in calls a program on the Pico may be when an interrupt comes, for docs/lifecycle.md
+	@$(call module,$(PYTHON)) studies.stack_depth
 
 studies-test: $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## test what make placement and make bench-heap wrote
 	@$(PYTHON) -m pytest benchmarks/studies

@@ -49,7 +49,6 @@ from physmem_frames import (
     MAPPED,
     MOVED,
     UNMAPPED,
-    AllocatedFrame,
     AllocatedFrames,
     DeferredAllocAction,
 )
@@ -60,24 +59,13 @@ from physmem_region import (
     DMA,
     EXTERNAL,
     FAST,
+    FRAME_SIZE,
     RESERVED,
     RETAINED,
     SHARED,
     Region,
 )
-from physmem_retained import release, retain
-from physmem_system import (
-    add_region,
-    boot,
-    boot_complete,
-    check,
-    init,
-    region,
-    regions,
-    remove_region,
-    reset_peak,
-    stats,
-)
+from physmem_system import boot, boot_complete, region, regions, reset_peak
 
 __version__ = "0.2.0"
 
@@ -85,6 +73,86 @@ STOP = False  # what a chooser of `inspect_then_allocate` returns to stop it; No
 
 # The functions below load what serves them. They are functions, not names that `__getattr__` looks up: dir() and TAB
 # ask that for every name there is, and so would load everything.
+
+
+def init(free, reserved=(), _by_name=..., spin_lock=0):
+    """``init(free, reserved=(), *, spin_lock=0)``: make the regions of `free` the system's, without
+    what `reserved` carves out of them.
+
+    Call it once: a second call is NotPermitted. After an error the system has no regions. Each entry is a Region,
+    ``(base, size)`` or ``(name, base, size[, frame_size[, attrs]])``, sizes in bytes, in any order and number; empty
+    ones are dropped. A base of None takes the memory from the heap for good.
+
+    Free entries that overlap are merged if they have the same frame size and attributes; otherwise they are an
+    InvalidArgument. Entries that touch are merged too if they have no names and do not differ. Reserved entries that
+    overlap are merged; they become regions of their own, handed out only by `allocate_frames_at`. A Region that is
+    carved or merged has nothing left of its own; NotPermitted if it has frames in use.
+
+    Merged entries have the name that was given first. The pieces of a carved entry are named ``sram``, ``sram.1``,
+    ``sram.2`` by address, without the names that others were given. A name that is given to two regions is an
+    InvalidArgument.
+
+    AddressNotFree if a region would lie in memory that the garbage collector has, except where physmem took it from the
+    heap itself. On a chip with two cores SHARED regions need `spin_lock`, the address of a hardware spin lock
+    (docs/two_cores.md); 0 leaves the one that there is.
+
+    Theseus panics on unsorted, overlapping and empty ranges and on more than 32.
+    """
+    __load__("physmem_setup", "init()").init(free, reserved, _by_name, spin_lock)
+
+
+def add_region(name, base=None, size=None, frame_size=FRAME_SIZE, attrs=0):
+    """Add a region to the system, after `init` or `boot`, and return it. Sizes in bytes; `attrs` as bits or words.
+
+    Give a Region as the only argument, or what makes one. A base of None takes the memory from the heap for good. A
+    Region that was removed before starts with all frames free; bind its raw calls again.
+
+    InvalidArgument if there is a region of that name, AddressNotFree if the memory is part of a region or the garbage
+    collector has it; otherwise as for `Region`. After an error nothing has changed. Needs heap, for the metadata as
+    well. Handlers may allocate meanwhile. `debug` watches the region once you call it again.
+
+    The memory plan does not know the region: `boot` keeps nothing in it over a reset. What is retained in it is dropped
+    then, and what is mapped in it is quarantined outside of all regions, so that the region cannot be added until that
+    is freed.
+    """
+    return __load__("physmem_setup", "add_region()").add_region(name, base, size, frame_size, attrs)
+
+
+del FRAME_SIZE  # not public
+
+
+def remove_region(region):  # noqa: F811
+    """Remove a region from the system; `region` is a Region or the name of one.
+
+    From then on its raw calls find nothing and its memory is yours. You can add it again. NotPermitted, and nothing has
+    changed, if any of its frames is allocated, mapped or retained; if `on_low` or `debug` watches it; if the firmware
+    occupies its memory (OCCUPIED). InvalidArgument if the system has no such region.
+
+    Handlers may allocate meanwhile: all frames are taken at once before the region goes. On a chip with two cores do
+    not call this while the other core allocates by object: its request may miss another region. Needs heap. Memory that
+    physmem took from the heap stays taken.
+    """
+    __load__("physmem_setup", "remove_region()").remove_region(region)
+
+
+def stats():
+    """Return what there is and what is used now: a dict for each region by its name, and under None one for all regions
+    except the reserved ones.
+
+    Each has ``frames, free, used, peak, failed, largest`` in frames and ``total_bytes, free_bytes, used_bytes,
+    largest_bytes``. `failed` counts searches of the region that found nothing. Under None, `peak` is the sum of the
+    regions' peaks, which may not have occurred at once; `largest_bytes` is the largest free run of any one region, and
+    `largest` is that run in frames of its region. Needs heap.
+    """
+    return __load__("physmem_overview", "stats()").stats()
+
+
+def check():
+    """Return what is wrong: a list of sentences, empty if all is well.
+
+    Covers the metadata of all regions, the records of what is retained, and what `debug` looks at. Needs heap.
+    """
+    return __load__("physmem_overview", "check()").check()
 
 
 def allocate_scattered(
@@ -171,6 +239,67 @@ def free_at(addr):
     return __load__("physmem_find", "free_at()").free_at(addr)
 
 
+def __retained__(module, call):
+    """Return a module that uses physmem_records, which must be whole before: what fails to load is dropped, and all
+    that it has loaded."""
+    __load__("physmem_records", call)
+    return __load__(module, call)
+
+
+def retain(  # noqa: F811
+    name,
+    nbytes,
+    _by_name=...,
+    align=0,
+    boundary=0,
+    low=0,
+    high=None,
+    require=0,
+    prefer=0,
+    forbid=0,
+    region=None,  # noqa: F811
+    owner=None,
+    zero=False,
+):
+    """``retain(name, nbytes, *, align=0, ...)``: return the AllocatedFrames named `name`: those from before the reset
+    with their content, or new ones.
+
+    `name` has 1 to 32 ASCII characters, none of them NUL. `nbytes` is the size in bytes. The constraints are those of
+    `allocate_frames_by_bytes`; only RETAINED regions are searched. ``.fresh`` is True if the frames are new; their
+    content is then zeros with `zero`, otherwise what was in memory. Until you release it the name stands for the same
+    frames, over any number of resets, and within a run for the same object; `owner` matters only when that object is
+    made. Frames that hardware owned when the reset came are still MAPPED. `release` and ``free()`` free them; the end
+    of ``with`` does not. You cannot split, merge or resize them.
+
+    MemoryError if there are no such frames, or no record for one more name. SizeMismatch if the name is kept with
+    another number of bytes, InvalidArgument if its place does not meet the constraints: `release` it first.
+    InternalCorruption if its record was overwritten, or its frames were freed raw: `check` says which. After an error
+    nothing has changed.
+
+    Needs heap only the first time, unless something was retained or mapped before the reset: its modules are loaded
+    then. Not for interrupt handlers: NotPermitted for a new name, and on a chip with two cores for any name, as for
+    `release`.
+    """
+    global retain
+    served = __retained__("physmem_retained", "retain()").retain
+    if __getattr__("booted"):
+        retain = served  # from now on without this function between, which takes stack
+    return served(name, nbytes, _by_name, align, boundary, low, high, require, prefer, forbid, region, owner, zero)
+
+
+def release(name):  # noqa: F811
+    """Stop retaining `name` and free its frames, even if this run never asked for them. Return the number of frames.
+
+    NotAllocated if there are none. NotPermitted if hardware owns them: `retain` and ``unmap()`` them first.
+    InternalCorruption as for `retain`. Needs heap when `retain` does.
+    """
+    global release
+    served = __retained__("physmem_retained", "release()").release
+    if __getattr__("booted"):
+        release = served
+    return served(name)
+
+
 def retained():
     """Return what is retained, even if this run never asked for it: a list of ``Retained(name, addr, nbytes, resets,
     mapped)`` by address.
@@ -178,7 +307,7 @@ def retained():
     `addr` is the address of the first byte, `nbytes` the number of bytes asked for, `resets` how many resets it has
     been kept over, `mapped` whether hardware owns it. Needs heap.
     """
-    return __load__("physmem_kept", "retained()").retained()
+    return __retained__("physmem_kept", "retained()").retained()
 
 
 def quarantined():
@@ -187,7 +316,7 @@ def quarantined():
     They are MAPPED, in any region or outside all of them. No request gets them, and after each reset they are here
     again, until you free them: stop the hardware that owns them, then call ``frames.unmap().free()``. Needs heap.
     """
-    return __load__("physmem_kept", "quarantined()").quarantined()
+    return __retained__("physmem_kept", "quarantined()").quarantined()
 
 
 def dropped():
@@ -196,7 +325,7 @@ def dropped():
     The frames of a dropped record are free. The list is empty after the power was off: all records then start over.
     Needs heap.
     """
-    return __load__("physmem_kept", "dropped()").dropped()
+    return __retained__("physmem_kept", "dropped()").dropped()
 
 
 def on_low(region, frames, hook):  # noqa: F811
@@ -249,7 +378,7 @@ def debug(_by_name=..., owners=False, poison=False, guard_frames=0, assertions=F
     what they guarded stays allocated. `check` forgets its earlier findings when none of the first four tiers is on.
 
     TypeError and InvalidArgument for bad values, NotInitialized before `init`, MemoryError if the heap is too small,
-    NotPermitted if it is locked; nothing has changed then.
+    NotPermitted if it is locked or has no room for the modules; nothing has changed then.
     """
     __load__("physmem_debug", "debug()").debug(_by_name, owners, poison, guard_frames, assertions, statistics)
 
@@ -325,7 +454,7 @@ def __getattr__(name):
                 "align_up",
             ),
         ),
-        ("physmem_range", ("FrameRange", "PhysicalMemoryRegion", "MemoryRegionType")),
+        ("physmem_range", ("FrameRange", "PhysicalMemoryRegion", "MemoryRegionType", "AllocatedFrame")),
     ):
         if name in names:
             return getattr(__load__(module, name), name)

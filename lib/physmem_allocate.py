@@ -26,7 +26,7 @@ _RESERVED = const(64)
 _ADDRESS_NOT_FREE = const(-7)
 _NOT_PERMITTED = const(-8)
 
-_UNTRIED = const(-99)  # less than what a raw call returns
+UNTRIED = const(-99)  # less than what a raw call returns: no region was asked
 _PLAIN = const(1 << 29)  # addresses, sizes and alignments below it are small integers, which the raw calls take
 
 
@@ -198,7 +198,7 @@ def check_request(size, in_bytes, align, boundary, low, high, require, prefer, f
         )
     if (require | prefer) & forbid:
         try:
-            names = physmem_region.attribute_names((require | prefer) & forbid)
+            names = _requests().attribute_names((require | prefer) & forbid)
         except MemoryError:
             names = ""  # without heap there is no message either
         errors.mistake("InvalidArgument", "{} is in forbid and in require or prefer: drop one", names)
@@ -250,27 +250,13 @@ def on_exhausted(hook):
     return before
 
 
-def relieve(
-    n,
-    align=0,
-    boundary=0,
-    low=0,
-    high=None,
-    require=0,
-    prefer=0,
-    forbid=0,
-    region=None,
-    owner=None,
-    zero=False,
-    nbytes=None,
-    own=own_frames,
-):
+def relieve(n, align, boundary, low, high, require, prefer, forbid, region, owner, zero, nbytes, own=own_frames):
     """Call the hook and retry the request as long as the hook frees something that helps; MemoryError after that."""
     global relieving
     if in_handler():
         for found in by_merit:
             if found.attrs & (require | forbid | _SHARED) == require | _SHARED and suits(found, region):
-                errors.exhausted(None)
+                errors.exhausted(None, None)
         errors.not_permitted_in_handler()
     wanted = None
     while own is own_frames and _on_exhausted is not None and not (physmem_system.early or relieving):
@@ -305,6 +291,13 @@ def relieve(
     nothing_is_free(n, nbytes, align, boundary, low, high, require, forbid, region)
 
 
+def relieve_plain(n, own):
+    """Do what `relieve` does for `n` frames without constraints, which no region has; raise an error if `n` is not
+    valid."""
+    check_request(n, False, 0, 0, 0, None, 0, 0, 0, None)
+    return relieve(n, 0, 0, 0, None, 0, 0, 0, None, None, False, None, own)
+
+
 # Each variable, and each value that an expression holds meanwhile, is a word of stack for as long as the heap is at
 # work. So the frame is stored in one place, and `request` is called with as few arguments as it needs.
 
@@ -335,7 +328,7 @@ def allocate_frames(
     otherwise it is what was there before. Works in interrupt handlers on SHARED regions, with numbers for attributes.
     Sources: Theseus' allocate_frames; FreeBSD's vm_page_alloc_contig for the constraints.
     """
-    frame = _UNTRIED
+    frame = UNTRIED
     try:
         if (
             not (align or low or prefer or high)
@@ -360,7 +353,7 @@ def allocate_frames(
             _by_name = ...
             region = owner = None
     except TypeError:
-        frame = _UNTRIED  # reported more clearly below
+        frame = UNTRIED  # reported more clearly below
         _by_name = ...
         region = owner = None
     except IndexError:
@@ -368,16 +361,15 @@ def allocate_frames(
     except MemoryError:
         if frame >= 0:
             return own_frames(region, frame, n, None, 0, False)
-        if frame == _UNTRIED:
+        if frame == UNTRIED:
             return allocate_frames_deferred(n)[0]  # with a spare owner
     if _by_name is not ...:
         errors.given_by_position()
     if n is None:  # request() would take it for bytes
         _check_size(n, False)
-    if frame == _UNTRIED:
+    if frame == UNTRIED:
         return request(n, align, boundary, low, high, require, prefer, forbid, region, owner, zero)
-    check_request(n, False, 0, 0, 0, None, 0, 0, 0, None)
-    return relieve(n)
+    return relieve_plain(n, own_frames)
 
 
 @micropython.native
@@ -413,12 +405,12 @@ def tell_tags_to(note):
     _note_tag = note
 
 
-def tell_frames_to(note, instead=()):
+def tell_frames_to(note, instead):
     """Have ``note(frames)`` called for each AllocatedFrames that is not of an interrupt handler; None stops that. It
     tells the scopes what to free.
 
-    Meanwhile the shortest ways ask `instead`, not the regions: a list of one object whose `attrs` is 0 and whose
-    ``alloc(n)`` returns -99, which no region does. It sends them the long way; without one an exception does.
+    Meanwhile the shortest ways ask `instead`, not the regions: a tuple of one object whose `attrs` is 0 and whose
+    ``alloc(n)`` returns UNTRIED, which sends them the long way.
     """
     global _note_frames, _unwatched
     _note_frames = note
@@ -550,7 +542,7 @@ def allocate_frames_deferred(
     commits. `unknown` as in `allocate_frames_at`, with heap; the others as in `allocate_frames`. Source: Theseus'
     allocate_frames_deferred, on which its other routines rest.
     """
-    frame = _UNTRIED
+    frame = UNTRIED
     try:
         if (
             not (align or low or prefer or high)
@@ -564,16 +556,15 @@ def allocate_frames_deferred(
                 if frame >= 0:
                     return take_spare(found, frame, n, None, 0)
     except TypeError:
-        frame = _UNTRIED  # reported more clearly below
+        frame = UNTRIED  # reported more clearly below
     except BaseException as error:  # a tuple of some errors would need heap
         if frame >= 0:
             found.free(frame)
         raise error
     if _by_name is not ...:
         errors.given_by_position()
-    if frame != _UNTRIED:
-        check_request(n, False, 0, 0, 0, None, 0, 0, 0, None)
-        return relieve(n, 0, 0, 0, None, 0, 0, 0, None, None, False, None, own_deferred)
+    if frame != UNTRIED:
+        return relieve_plain(n, own_deferred)
     if n is None:
         _check_size(n, False)
     if at is None:

@@ -18,9 +18,10 @@ The shadow that the tiers share takes 9 bytes of heap a frame on a board; poison
 
 from micropython import const
 from physmem_allocate import tell_tags_to
-from physmem_errors import boolean, expect_heap, given_by_position, integer, mistake
+from physmem_errors import boolean, expect_heap, given_by_position, integer, load, mistake
+from physmem_overview import tell_owners_with
 from physmem_region import RESERVED
-from physmem_system import add_check, each_region, expect_initialized, remove_check, tell_owners_with
+from physmem_system import add_check, each_region, expect_initialized, remove_check
 from physmem_wrap import unwrap_calls, wrap_calls
 
 _OFF = {"owners": False, "poison": False, "guard_frames": 0, "assertions": False, "statistics": False}
@@ -66,8 +67,7 @@ def _set(owners, poison, guard_frames, assertions, statistics):
 
 def _not_watched_yet():
     """Return one Watched for each region that is not reserved and not watched."""
-    from physmem_tiers import Watched
-
+    Watched = load("physmem_tiers", "debug()").Watched
     known = [one.region for one in _watched]
     return [Watched(region, _latest) for region in each_region() if not region.attrs & RESERVED and region not in known]
 
@@ -82,6 +82,8 @@ def _switch(watched, tiers, settings):
             wrap_calls(one.region, one.wrapper)
         if is_on and not _watched:
             add_check(_check)
+        if _watched and not is_on:
+            remove_check(_check)
     except MemoryError:
         for one in new:
             unwrap_calls(one.region, one.wrapper)
@@ -103,7 +105,6 @@ def _switch(watched, tiers, settings):
             unwrap_calls(one.region, one.wrapper)
         tell_tags_to(None)
         tell_owners_with(None)
-        remove_check(_check)
         _watched = []
 
 

@@ -85,37 +85,38 @@ NOT_ALLOCATED = const(-6)
 ADDRESS_NOT_FREE = const(-7)
 NOT_PERMITTED = const(-8)
 
-# The layout of a state, in words. All other files take it from here; physmem_thumb does so when it is built.
-STATE_FRAMES = const(0)
-STATE_FREE = const(1)
-STATE_FEWEST_FREE = const(2)
-STATE_FAILED = const(3)
-STATE_PHASE = const(4)
-STATE_VERSION = const(5)
-STATE_PLANES = const(6)
-STATE_LOCK = const(7)
-STATE_TOPS = const(8)
-STATE_SPAN = const(14)
-STATE_ROW = const(15)
-CLASSES = const(6)
+# The layout of a state, in words. These names take no heap, as they start with an underscore.
+_STATE_FRAMES = const(0)
+_STATE_FREE = const(1)
+_STATE_FEWEST_FREE = const(2)
+_STATE_FAILED = const(3)
+_STATE_PHASE = const(4)
+_STATE_VERSION = const(5)
+_STATE_PLANES = const(6)
+_STATE_LOCK = const(7)
+_STATE_TOPS = const(8)
+_STATE_SPAN = const(14)
+_STATE_ROW = const(15)
+_CLASSES = const(6)
 
-# Says what the layout is: four bits a number. physmem_thumb has the one of the layout that it was built with.
-_LAYOUT = const(
-    STATE_FRAMES
-    | STATE_FREE << 4
-    | STATE_FEWEST_FREE << 8
-    | STATE_FAILED << 12
-    | STATE_PHASE << 16
-    | STATE_VERSION << 20
-    | STATE_PLANES << 24
-    | STATE_LOCK << 28
-    | STATE_TOPS << 32
-    | STATE_SPAN << 36
-    | STATE_ROW << 40
-    | CLASSES << 44
+# What physmem_state takes them from; the other files have those that they need as constants of their own, which a test
+# compares. physmem_thumb has the layout that it was built with.
+LAYOUT = (
+    _STATE_FRAMES,
+    _STATE_FREE,
+    _STATE_FEWEST_FREE,
+    _STATE_FAILED,
+    _STATE_PHASE,
+    _STATE_VERSION,
+    _STATE_PLANES,
+    _STATE_LOCK,
+    _STATE_TOPS,
+    _STATE_SPAN,
+    _STATE_ROW,
+    _CLASSES,
 )
 
-_BEFORE_ROW = const(STATE_ROW - 1)
+_BEFORE_ROW = const(_STATE_ROW - 1)
 _LARGEST_SMALL = const((1 << 30) - 1)  # the largest small integer of a board
 _LARGEST_VERSION = const((1 << 30) - 1)
 
@@ -186,9 +187,9 @@ def _closures(serve_call, small_integer):
             return ADDRESS_OUT_OF_RANGE
         if m == 0:
             return ZERO_ALLOCATION
-        if m > s[STATE_FRAMES]:
+        if m > s[_STATE_FRAMES]:
             return ALLOCATION_TOO_LARGE
-        if f + m > s[STATE_FRAMES]:
+        if f + m > s[_STATE_FRAMES]:
             return ADDRESS_OUT_OF_RANGE
         return int(serve_call(address, f, m))
 
@@ -240,22 +241,22 @@ def allocate_within(address, n: int, align: int, boundary: int, low: int, high: 
     The search runs without the lock, unless the bitmap changes meanwhile.
     """
     s = ptr32(address)
-    if n > s[STATE_FRAMES]:
+    if n > s[_STATE_FRAMES]:
         return ALLOCATION_TOO_LARGE
-    if s[STATE_LOCK] & 3 != 1 and int(in_handler()):
+    if s[_STATE_LOCK] & 3 != 1 and int(in_handler()):
         return NOT_PERMITTED
-    version = s[STATE_VERSION]
+    version = s[_STATE_VERSION]
     frame = int(search_within(address, n, align, boundary, low, high))
-    lock = s[STATE_LOCK]
+    lock = s[_STATE_LOCK]
     if lock == 0:
         return int(_count_failure(address, version)) if frame < 0 else int(serve_call(address, frame, n))
     _flip(address, 0, 0)  # if the stack has no room for it, raise now
     held = int(hold_lock(address))
-    if s[STATE_VERSION] != version:
+    if s[_STATE_VERSION] != version:
         # The bitmap has changed under the search: what was found may be gone, and a lower place free.
         frame = int(search_within(address, n, align, boundary, low, high))
     if frame < 0:
-        s[STATE_FAILED] += 1
+        s[_STATE_FAILED] += 1
         frame = OUT_OF_MEMORY
     elif lock >> 2 == 0:
         # No other core. With interrupts masked, physmem_thumb takes the lock once more, and counts the version.
@@ -264,7 +265,7 @@ def allocate_within(address, n: int, align: int, boundary: int, low: int, high: 
         return frame
     else:
         _flip(address, frame, n)
-    s[STATE_VERSION] = (s[STATE_VERSION] + 1) & _LARGEST_VERSION
+    s[_STATE_VERSION] = (s[_STATE_VERSION] + 1) & _LARGEST_VERSION
     give_lock(address, held)
     return frame
 
@@ -282,11 +283,11 @@ def resize_allocation(address, first: int, old: int, n: int) -> int:
     the frames still to be freed are such. `physmem_state.recover` frees both.
     """
     s = ptr32(address)
-    if s[STATE_LOCK] & 3 != 1 and int(in_handler()):
+    if s[_STATE_LOCK] & 3 != 1 and int(in_handler()):
         return NOT_PERMITTED
     if n < 1:
         return ZERO_ALLOCATION
-    if first < 0 or first >= s[STATE_FRAMES] or old < 1:
+    if first < 0 or first >= s[_STATE_FRAMES] or old < 1:
         return NOT_ALLOCATED
     begin = first + old
     end = first + n
@@ -306,23 +307,23 @@ def resize_allocation(address, first: int, old: int, n: int) -> int:
     result = n
     reclass(address, 1, 0)  # if the stack has no room for it, raise now
     # Are the frames behind free? This is asked without the lock, and with it if the bitmap changes meanwhile.
-    version = s[STATE_VERSION]
+    version = s[_STATE_VERSION]
     held = 0
     asked = 0
     while asked < 2:
         if asked == 1:
             held = int(hold_lock(address))
-            if s[STATE_VERSION] == version:
+            if s[_STATE_VERSION] == version:
                 break
         result = n
         if n > old:
-            if first + n > s[STATE_FRAMES]:
+            if first + n > s[_STATE_FRAMES]:
                 result = ADDRESS_OUT_OF_RANGE
-            elif s[STATE_ROW + word] & in_first != in_first:
+            elif s[_STATE_ROW + word] & in_first != in_first:
                 result = ADDRESS_NOT_FREE
             elif last > word:
-                w = STATE_ROW + word + 1
-                end = STATE_ROW + last
+                w = _STATE_ROW + word + 1
+                end = _STATE_ROW + last
                 if s[end] & in_last != in_last:
                     result = ADDRESS_NOT_FREE
                 while w < end:
@@ -334,30 +335,30 @@ def resize_allocation(address, first: int, old: int, n: int) -> int:
     if int(count(address, first)) != old:
         result = NOT_ALLOCATED
     if result == n and n != old:
-        x = s[STATE_ROW + word] ^ in_first
+        x = s[_STATE_ROW + word] ^ in_first
         whole = 0  # the words between
         if n < old:
             whole = all_32
-            s[STATE_ROW + word] = x
+            s[_STATE_ROW + word] = x
         if last > word:
-            w = STATE_ROW + word + 1
-            end = STATE_ROW + last
+            w = _STATE_ROW + word + 1
+            end = _STATE_ROW + last
             while w < end:
                 s[w] = whole
                 w += 1
             s[end] ^= in_last
         if n > old:
-            s[STATE_ROW + word] = x
-        free = s[STATE_FREE] + old - n
-        s[STATE_FREE] = free
-        if free < s[STATE_FEWEST_FREE]:
-            s[STATE_FEWEST_FREE] = free
+            s[_STATE_ROW + word] = x
+        free = s[_STATE_FREE] + old - n
+        s[_STATE_FREE] = free
+        if free < s[_STATE_FEWEST_FREE]:
+            s[_STATE_FEWEST_FREE] = free
         # The frame before the first that changes is in use, so no run reaches this word from the one before.
         reclass(address, word, word)
         if last > word:
             reclass(address, last, last)
             _reclass_whole(address, word + 1, last - 1)
-    s[STATE_VERSION] = (s[STATE_VERSION] + 1) & _LARGEST_VERSION
+    s[_STATE_VERSION] = (s[_STATE_VERSION] + 1) & _LARGEST_VERSION
     give_lock(address, held)
     return result
 
@@ -367,28 +368,28 @@ def _reclass_whole(address, first: int, last: int):
     """Bring planes and tops up to date for the words `first` to `last` of the row, whose frames have all become free,
     or have all been free and are in use. Calls nothing, as the lock is held and the stack may be short."""
     s = ptr32(address)
-    span = s[STATE_SPAN]
+    span = s[_STATE_SPAN]
     one = 1
     while first <= last:
         group = first >> 5
         words = (one << 32) - (1 << (first & 31))
         if last >> 5 == group:
             words &= (2 << (last & 31)) - 1
-        plane = s[STATE_PLANES] + CLASSES * group
-        top = STATE_TOPS
-        while top < STATE_TOPS + CLASSES:
-            if s[STATE_ROW + first]:
+        plane = s[_STATE_PLANES] + _CLASSES * group
+        top = _STATE_TOPS
+        while top < _STATE_TOPS + _CLASSES:
+            if s[_STATE_ROW + first]:
                 s[plane] |= words
                 s[top] |= 1 << (group >> span)
             else:
                 s[plane] &= words ^ ((one << 32) - 1)
                 # Is there another word of this class behind the same top bit?
-                other = plane - CLASSES * (group & ((1 << span) - 1))
-                end = other + (CLASSES << span)
+                other = plane - _CLASSES * (group & ((1 << span) - 1))
+                end = other + (_CLASSES << span)
                 others = 0
                 while other < end:
                     others |= s[other]
-                    other += CLASSES
+                    other += _CLASSES
                 if others == 0:
                     s[top] &= (1 << (group >> span)) ^ -1
             plane += 1
@@ -400,10 +401,10 @@ def _reclass_whole(address, first: int, last: int):
 def forget_fewest(address) -> int:
     """Make the fewest free frames ever those that are free now. Return 0, or NOT_PERMITTED."""
     s = ptr32(address)
-    if s[STATE_LOCK] & 3 != 1 and int(in_handler()):
+    if s[_STATE_LOCK] & 3 != 1 and int(in_handler()):
         return NOT_PERMITTED
     held = int(hold_lock(address))
-    s[STATE_FEWEST_FREE] = s[STATE_FREE]
+    s[_STATE_FEWEST_FREE] = s[_STATE_FREE]
     give_lock(address, held)
     return 0
 
@@ -453,11 +454,11 @@ def serve(address, what: int, how: int) -> int:
     if how < 0:
         if what == 0:
             return ZERO_ALLOCATION
-        if what > s[STATE_FRAMES]:
+        if what > s[_STATE_FRAMES]:
             return ALLOCATION_TOO_LARGE
-    elif how == 0 and what >= s[STATE_FRAMES]:
+    elif how == 0 and what >= s[_STATE_FRAMES]:
         return ADDRESS_OUT_OF_RANGE
-    if s[STATE_LOCK] & 3 != 1 and int(in_handler()):
+    if s[_STATE_LOCK] & 3 != 1 and int(in_handler()):
         return NOT_PERMITTED
     if how == 0:
         how = int(count(address, what))
@@ -473,9 +474,9 @@ def serve(address, what: int, how: int) -> int:
     if what <= 32 and how == 0 - 1:
         frame = int(_lowest(address, what))
     else:
-        frame = int(search_within(address, what, 0 - how, 0, 0, s[STATE_FRAMES]))
+        frame = int(search_within(address, what, 0 - how, 0, 0, s[_STATE_FRAMES]))
     if frame < 0:
-        s[STATE_FAILED] += 1
+        s[_STATE_FAILED] += 1
     else:
         _flip(address, frame, what)
     return frame
@@ -486,7 +487,7 @@ def count_failure(address, version: int) -> int:
     """Count a failed allocation and return OUT_OF_MEMORY. If the bitmap may have changed since its version was
     `version`, physmem_thumb's counts nothing and returns ADDRESS_NOT_FREE instead."""
     s = ptr32(address)
-    s[STATE_FAILED] += 1
+    s[_STATE_FAILED] += 1
     return OUT_OF_MEMORY
 
 
@@ -527,9 +528,9 @@ def flip_start(address, frame: int) -> int:
     Return 0, or NOT_PERMITTED. The caller makes sure that `frame` is in use and, to join, that the frame before it is
     too."""
     s = ptr32(address)
-    if s[STATE_LOCK] & 3 != 1 and int(in_handler()):
+    if s[_STATE_LOCK] & 3 != 1 and int(in_handler()):
         return NOT_PERMITTED
-    word = ((STATE_ROW + s[STATE_PLANES]) >> 1) + (frame >> 5)
+    word = ((_STATE_ROW + s[_STATE_PLANES]) >> 1) + (frame >> 5)
     starts = s[word] ^ (1 << (frame & 31))
     s[word] = starts
     return 0
@@ -544,19 +545,19 @@ def _lowest(address, n: int) -> int:
     c = 0
     while n >> (c + 1):
         c += 1
-    tops = s[STATE_TOPS + c]
+    tops = s[_STATE_TOPS + c]
     if tops:
-        group = t[((tops & (0 - tops)) * _DE_BRUIJN >> 27) & 31] << s[STATE_SPAN]
-        plane = s[STATE_PLANES] + CLASSES * group + c
+        group = t[((tops & (0 - tops)) * _DE_BRUIJN >> 27) & 31] << s[_STATE_SPAN]
+        plane = s[_STATE_PLANES] + _CLASSES * group + c
         w = group << 5
-        while w << 5 < s[STATE_FRAMES]:
+        while w << 5 < s[_STATE_FRAMES]:
             words = s[plane]
             while words:
                 i = w + t[((words & (0 - words)) * _DE_BRUIJN >> 27) & 31]
                 words &= words - 1
                 # x keeps the frames from which n frames are free.
-                x = s[STATE_ROW + i]
-                y = s[STATE_ROW + 1 + i]
+                x = s[_STATE_ROW + i]
+                y = s[_STATE_ROW + 1 + i]
                 left = n
                 while left > 1:
                     half = left >> 1
@@ -566,7 +567,7 @@ def _lowest(address, n: int) -> int:
                 if x:
                     return (i << 5) + t[((x & (0 - x)) * _DE_BRUIJN >> 27) & 31]
             w += 32
-            plane += CLASSES
+            plane += _CLASSES
     return OUT_OF_MEMORY
 
 
@@ -583,7 +584,7 @@ def search_within(address, n: int, align: int, boundary: int, low: int, high: in
     """
     s = ptr32(address)
     t = ptr8(_POSITIONS)
-    phase = s[STATE_PHASE]
+    phase = s[_STATE_PHASE]
     w = low >> 5
     last = (high - 1) >> 5
     start = low  # all frames from here to the current word are free
@@ -595,7 +596,7 @@ def search_within(address, n: int, align: int, boundary: int, low: int, high: in
             pattern |= pattern << distance
             distance += distance
     while w <= last:
-        x = s[STATE_ROW + w]
+        x = s[_STATE_ROW + w]
         if w == low >> 5:
             x &= (0 - 1) << (low & 31)
         if w == high >> 5:
@@ -627,7 +628,7 @@ def search_within(address, n: int, align: int, boundary: int, low: int, high: in
                 if y:
                     start = (w << 5) + t[(y * _DE_BRUIJN >> 27) & 31]
         elif x:
-            y = s[STATE_ROW + 1 + w]
+            y = s[_STATE_ROW + 1 + w]
             if high <= (w << 5) + 32:
                 y = 0
             elif w + 1 == high >> 5:
@@ -679,10 +680,10 @@ def _flip(address, frame: int, n: int):
     bit = frame & 31
     below = (1 << bit) - 1
     first = word
-    if s[STATE_ROW + word] & below == below and uint(s[_BEFORE_ROW + word]) >> 31:
+    if s[_STATE_ROW + word] & below == below and uint(s[_BEFORE_ROW + word]) >> 31:
         first -= 1  # a run starts in the word before and reaches into this one
-    free_word = STATE_ROW + word
-    start_word = ((STATE_ROW + s[STATE_PLANES]) >> 1) + word
+    free_word = _STATE_ROW + word
+    start_word = ((_STATE_ROW + s[_STATE_PLANES]) >> 1) + word
     starts = s[start_word] ^ (1 << bit)
     taken = (uint(starts) >> bit) & 1
     frames = 32 - bit
@@ -699,17 +700,17 @@ def _flip(address, frame: int, n: int):
         frames = left
         if frames > 32:
             frames = 32
-        s[STATE_ROW + word] ^= (1 << frames) - 1
+        s[_STATE_ROW + word] ^= (1 << frames) - 1
         left -= frames
     if taken:
         s[free_word] = free
-        still_free = s[STATE_FREE] - n
-        s[STATE_FREE] = still_free
-        if still_free < s[STATE_FEWEST_FREE]:
-            s[STATE_FEWEST_FREE] = still_free
+        still_free = s[_STATE_FREE] - n
+        s[_STATE_FREE] = still_free
+        if still_free < s[_STATE_FEWEST_FREE]:
+            s[_STATE_FEWEST_FREE] = still_free
     else:
         s[start_word] = starts
-        s[STATE_FREE] += n
+        s[_STATE_FREE] += n
     reclass(address, first, word)
 
 
@@ -717,17 +718,17 @@ def _flip(address, frame: int, n: int):
 def reclass(address, first: int, last: int):
     """Bring planes and tops up to date for the words `first` to `last` of the row."""
     s = ptr32(address)
-    span = s[STATE_SPAN]
+    span = s[_STATE_SPAN]
     w = first
     while w <= last:
-        x = s[STATE_ROW + w]
-        y = s[STATE_ROW + 1 + w]
+        x = s[_STATE_ROW + w]
+        y = s[_STATE_ROW + 1 + w]
         group = w >> 5
         bit = 1 << (w & 31)
-        plane = s[STATE_PLANES] + CLASSES * group
-        top = STATE_TOPS
+        plane = s[_STATE_PLANES] + _CLASSES * group
+        top = _STATE_TOPS
         run = 1
-        while top < STATE_TOPS + CLASSES:
+        while top < _STATE_TOPS + _CLASSES:
             # x: the frames where runs of `run` frames start. Is the word of this class or above?
             if x:
                 s[plane] |= bit
@@ -735,12 +736,12 @@ def reclass(address, first: int, last: int):
             elif s[plane] & bit:
                 s[plane] &= bit ^ -1
                 # Is there another word of this class behind the same top bit?
-                other = plane - CLASSES * (group & ((1 << span) - 1))
-                end = other + (CLASSES << span)
+                other = plane - _CLASSES * (group & ((1 << span) - 1))
+                end = other + (_CLASSES << span)
                 others = 0
                 while other < end:
                     others |= s[other]
-                    other += CLASSES
+                    other += _CLASSES
                 if others == 0:
                     s[top] &= (1 << (group >> span)) ^ -1
             else:
@@ -771,13 +772,13 @@ def next_used(address, frame: int) -> int:
     s = ptr32(address)
     one = 1
     w = frame >> 5
-    x = uint(s[STATE_ROW + w] ^ ((one << 32) - 1)) >> (frame & 31)
+    x = uint(s[_STATE_ROW + w] ^ ((one << 32) - 1)) >> (frame & 31)
     if not x:
         frame &= 31 ^ -1
         while not x:
             frame += 32
             w += 1
-            x = uint(s[STATE_ROW + w] ^ ((one << 32) - 1))
+            x = uint(s[_STATE_ROW + w] ^ ((one << 32) - 1))
     t = ptr8(_POSITIONS)
     return frame + t[(int(x & (0 - x)) * _DE_BRUIJN >> 27) & 31]
 
@@ -786,20 +787,20 @@ def next_used(address, frame: int) -> int:
 def count(address, frame: int) -> int:
     """Return the number of frames in the allocation that starts at `frame`, in the region; 0 if none does."""
     s = ptr32(address)
-    starts = (STATE_ROW + s[STATE_PLANES]) >> 1
+    starts = (_STATE_ROW + s[_STATE_PLANES]) >> 1
     w = frame >> 5
     b = frame & 31
     x = uint(s[starts + w]) >> b
     if not x & uint(1):
         return 0
     # The next free frame or the next start ends it, at the latest the start past the last frame.
-    x = (x | (uint(s[STATE_ROW + w]) >> b)) >> 1
+    x = (x | (uint(s[_STATE_ROW + w]) >> b)) >> 1
     n = 1
     if not x:
         n = 32 - b
         while True:
             w += 1
-            x = uint(s[starts + w] | s[STATE_ROW + w])
+            x = uint(s[starts + w] | s[_STATE_ROW + w])
             if x:
                 break
             n += 32
@@ -812,8 +813,8 @@ def count_free(address) -> int:
     """Return the number of free bits."""
     s = ptr32(address)
     n = 0
-    w = STATE_ROW
-    while w < (STATE_ROW + s[STATE_PLANES]) >> 1:
+    w = _STATE_ROW
+    while w < (_STATE_ROW + s[_STATE_PLANES]) >> 1:
         x = s[w]
         while x:
             x &= x - 1
@@ -825,10 +826,10 @@ def count_free(address) -> int:
 def largest_free(state, align):
     """Return the largest n for which allocating n frames at a multiple of `align` frames would succeed."""
     address = addressof(state)
-    low, high = 0, state[STATE_FREE]
+    low, high = 0, state[_STATE_FREE]
     while low < high:
         middle = (low + high + 1) >> 1
-        if search_within(address, middle, align, 0, 0, state[STATE_FRAMES]) < 0:
+        if search_within(address, middle, align, 0, 0, state[_STATE_FRAMES]) < 0:
             high = middle - 1
         else:
             low = middle
@@ -852,7 +853,7 @@ if 4 <= ((getattr(sys.implementation, "_mpy", 0) >> 10) & 15) <= 8:
     import physmem_direct
     import physmem_thumb
 
-    if getattr(physmem_thumb, "LAYOUT", None) != _LAYOUT:
+    if getattr(physmem_thumb, "LAYOUT", None) != LAYOUT:
         raise ImportError("physmem_thumb is of another version than physmem_engine: install both from one release")
     serve_call = physmem_thumb.serve
     _count_failure = physmem_thumb.count_failure
@@ -862,15 +863,15 @@ if 4 <= ((getattr(sys.implementation, "_mpy", 0) >> 10) & 15) <= 8:
     in_handler = physmem_thumb.in_interrupt
     fill_memory = physmem_thumb.fill
     # A state of one frame: its row of free frames is 1, and the start behind the last frame is bit 1.
-    state = bytearray(4 * (STATE_ROW + 4 + CLASSES))
-    for i in (STATE_FRAMES, STATE_FREE, STATE_TOPS, STATE_ROW, STATE_ROW + 4):
-        state[4 * i] = 1
-    state[4 * STATE_ROW + 8] = 2
-    state[4 * STATE_PLANES] = STATE_ROW + 4
+    state = bytearray(4 * (_STATE_ROW + 4 + _CLASSES))
+    state[4 * _STATE_FRAMES] = state[4 * _STATE_FREE] = state[4 * _STATE_TOPS] = 1
+    state[4 * _STATE_ROW] = state[4 * _STATE_ROW + 16] = 1
+    state[4 * _STATE_ROW + 8] = 2
+    state[4 * _STATE_PLANES] = _STATE_ROW + 4
     raw_calls = physmem_direct.raw_calls_of(physmem_thumb, state, _small_integer)
     calls_are_direct = raw_calls is not None
     # Nothing needs these any more, and they take heap.
-    del sys.modules["physmem_direct"], sys.modules["physmem_thumb"], physmem_direct, physmem_thumb, state, i
+    del sys.modules["physmem_direct"], sys.modules["physmem_thumb"], physmem_direct, physmem_thumb, state
 else:
     serve_call, _count_failure, join_or_split = serve, count_failure, flip_start
     hold_lock, give_lock, in_handler, fill_memory = hold, let_go, in_interrupt, fill

@@ -79,7 +79,7 @@ def mistake(code, sentence, a=0, b=0, c=0, d=0):
     raise error
 
 
-def exhausted(sentence, a=0, b=0, c=0, d=0, e=0):
+def exhausted(sentence, a, b=0, c=0, d=0, e=0):
     """Raise MemoryError with the formatted `sentence`, or a prepared error if there is no heap for it or no sentence
     is given."""
     error = PhysMemError._prepared[3]
@@ -111,31 +111,59 @@ def expect_heap(call):
         needs_heap(call)
 
 
-def load(module, call, modules=__import__("sys").modules):  # noqa: B008
+def _turn():
+    """Return what `load` keeps the other threads out with, which are cores on some boards: a lock, the function that
+    tells threads apart, and the thread that has the lock. None where there are no threads."""
+    try:
+        from _thread import allocate_lock, get_ident
+    except ImportError:
+        return None
+    return [allocate_lock(), get_ident, None]
+
+
+def load(module, call, modules=__import__("sys").modules, turn=_turn()):  # noqa: B008
     """Return the module of that name, loading it on first use. Loading needs heap: NotPermitted, which names `call`, if
     that is locked or full.
 
-    Nothing half loaded is left after an error: MicroPython would crash on it, or never load it again.
+    Nothing half loaded is left after an error: MicroPython would crash on it, or never load it again. Nor does another
+    thread see any: it waits. A function that the scheduler runs meanwhile, or a module that is being loaded, does not
+    wait for the thread that it runs in. An interrupt handler must not wait for any.
     """
-    if module in modules:
-        return modules[module]
-    expect_heap(call)
-    before = None
+    is_mine = False
+    if turn is not None and not in_handler():
+        lock, get_ident, holder = turn
+        me = get_ident()
+        if holder != me:
+            lock.acquire()
+            turn[2] = me
+            is_mine = True
     try:
-        before = list(modules)
-        return __import__(module)
-    except BaseException as error:
-        half = before
-        while half:
-            half = None
-            for name in modules:
-                if name.startswith("physmem") and name not in before:
-                    half = name
-            if half:
-                modules.pop(half, None)  # an entry that never got its module has no value
-        if isinstance(error, MemoryError):
-            needs_heap(call)
-        raise
+        if module in modules:
+            return modules[module]
+        expect_heap(call)
+        before = None
+        try:
+            before = list(modules)
+            return __import__(module)
+        except BaseException as error:
+            half = before
+            while half:
+                half = None
+                for name in modules:
+                    if name.startswith("physmem") and name not in before:
+                        half = name
+                if half:
+                    modules.pop(half, None)  # an entry that never got its module has no value
+            if isinstance(error, MemoryError):
+                needs_heap(call)
+            raise
+    finally:
+        if is_mine:
+            turn[2] = None
+            lock.release()
+
+
+del _turn
 
 
 def integer(value, name):

@@ -10,15 +10,20 @@ from collections import namedtuple
 
 import micropython
 import physmem_engine as engine
+from micropython import const
 from physmem_errors import expect_heap, integer, mistake, not_permitted_in_handler
 from physmem_frames import ALLOCATED, MAPPED, AllocatedFrames, held_at
-from physmem_system import each_region, expect_initialized, is_occupied, owner_at, region_at
+from physmem_overview import is_occupied, owner_at
+from physmem_system import each_region, expect_initialized, region_at
 from uctypes import addressof
 
 try:  # CPython: the casts that viper has built in
     from micropython import ptr32, uint
 except ImportError:
     pass
+
+_STATE_PLANES = const(6)  # words of a state, as physmem_engine has them
+_STATE_ROW = const(15)
 
 FREE = "free"
 
@@ -27,11 +32,11 @@ Place = namedtuple("Place", ("region", "frame", "first", "count", "owner", "stat
 
 
 @micropython.viper
-def start_before(address, row: int, planes: int, frame: int) -> int:
+def start_before(address, frame: int) -> int:
     """Return the last frame up to `frame` where an allocation starts; the first frame of its word of the row if none
-    does. `address` is that of a state, `row` and `planes` are STATE_ROW and STATE_PLANES."""
+    does. `address` is that of a state."""
     s = ptr32(address)
-    starts = (row + s[planes]) >> 1
+    starts = (_STATE_ROW + s[_STATE_PLANES]) >> 1
     w = frame >> 5
     x = uint(s[starts + w] & ((2 << (frame & 31)) - 1))
     while not x and w:
@@ -118,7 +123,7 @@ def find(thing):
         return None
     address = region.address
     frame = engine.frame_of(addr, region.base, region.shift)
-    first = start_before(address, engine.STATE_ROW, engine.STATE_PLANES, frame)
+    first = start_before(address, frame)
     count = engine.count(address, first)
     if frame >= first + count:
         return Place(region, frame, frame, 0, None, FREE, None)

@@ -1,4 +1,4 @@
-"""The right to free frames: owners, single frames, and spare owners made in advance."""
+"""The right to free frames: owners, and spare owners made in advance."""
 
 import micropython
 import physmem_engine as engine
@@ -38,9 +38,9 @@ _REFUSED = const(13)
 _SHARED = const(32)  # as physmem_region has it
 _UNUSED = const(0)  # a spare owner
 _USED = const(1)  # no spare owner any more: another may take its place
-_SPARE_OWNERS = const(32)
 _LOG_OWNERS_OF_A_SPLIT = const(3)  # of eight spare owners one pair and one triple are for splits as well
 _STATE_FRAMES = const(0)  # as physmem_engine has it
+del const  # one more name would make the table of this module larger: heap
 
 # `AllocatedFrames()` would look for two methods that there are not, and setting an attribute for three. What object
 # has does neither.
@@ -73,6 +73,8 @@ class AllocatedFrames:
     may still be in use: here ``with``, `free`, `physmem.scope` and a reset free them. Theseus panics when mapped frames
     are dropped; here `free` raises.
     """
+
+    del __module__, __qualname__  # noqa: F821  (they would make the table of the class larger: heap)
 
     _held = None
 
@@ -163,10 +165,9 @@ class AllocatedFrames:
         heap."""
         self._expect_held()
         errors.expect_heap("range")
-        from physmem_range import FrameRange
-
         region = self._held[_REGION]
-        return FrameRange(self.addr >> region.shift, self._held[_COUNT], region.frame_size)
+        words = errors.load("physmem_range", "range")
+        return words.FrameRange(self.addr >> region.shift, self._held[_COUNT], region.frame_size)
 
     @property
     def name(self):
@@ -191,11 +192,7 @@ class AllocatedFrames:
         """Return an iterator of an AllocatedFrame for each frame. This owner keeps the frames."""
         self._expect_held()
         errors.expect_heap("iteration")
-        return self._each(self.first, self.count)
-
-    def _each(self, first, count):
-        for frame in range(first, first + count):
-            yield AllocatedFrame(self, frame)
+        return errors.load("physmem_range", "iteration").each_frame(self, self.first, self.count)
 
     def __enter__(self):
         self._expect_held()
@@ -230,7 +227,7 @@ class AllocatedFrames:
     def _end_retention(self):
         """Raise if the frames cannot be freed; release their name."""
         self._expect_free_to_use()
-        self._expect_permitted()
+        _expect_permitted(self)
         held = self._held
         _records.forget(self, held[_REGION], held[_FIRST], held[_COUNT])
 
@@ -240,22 +237,7 @@ class AllocatedFrames:
             errors.not_permitted_in_handler()
         if freed > 0:
             self.region.alloc_at(self.first, freed)
-        self._refuse_foreign(freed)
-
-    def _refuse_foreign(self, found):
-        """Raise InternalCorruption because an allocation of `found` frames is where these are."""
-        errors.mistake(
-            "InternalCorruption",
-            "{} frames from frame {} on are an allocation of {}: something freed them raw",
-            self.count,
-            self.first,
-            max(found, 0),
-        )
-
-    def _expect_permitted(self):
-        """Raise NotPermitted in an interrupt handler unless the region is SHARED."""
-        if engine.in_handler() and not self._held[_REGION].attrs & _SHARED:
-            errors.not_permitted_in_handler()
+        _refuse_foreign(self, freed)
 
     def _expect_divisible(self):
         """Raise if the frames cannot be split, merged or resized."""
@@ -263,7 +245,7 @@ class AllocatedFrames:
             self._expect_free_to_use()
             text = "{} frames from frame {} on are retained as one: release() the name first"
             errors.mistake("NotPermitted", text, self.count, self.first)
-        self._expect_permitted()
+        _expect_permitted(self)
 
     def fill(self, byte=0):
         """Fill all the frames, also beyond `nbytes`, with `byte`, 0 to 255. Return itself. Needs no heap."""
@@ -320,9 +302,9 @@ class AllocatedFrames:
         # The engine takes the lower 32 bits of a number.
         resized = resize_frames(region, first, count, n) if n <= region.frames else engine.OUT_OF_MEMORY
         if resized != n:
-            self._expect_permitted()
+            _expect_permitted(self)
             if resized == engine.NOT_ALLOCATED:
-                self._refuse_foreign(region.count(first))
+                _refuse_foreign(self, region.count(first))
             text = "cannot resize {} frames at frame {} of {} to {} in place: the frames behind are not all free"
             if n > region.frames - first:
                 text = "cannot resize {} frames at frame {} of {} to {} in place: only {} of the region are behind"
@@ -338,11 +320,14 @@ class AllocatedFrames:
         """Give the frames to hardware: until `unmap` they cannot be freed. Return itself. Needs no heap.
 
         If the board keeps records: MemoryError if none is left to remember this over a reset, and NotPermitted in an
-        interrupt handler. Nothing has changed then.
+        interrupt handler. Nothing has changed then. There the first call loads the module with the records, unless
+        something was retained or mapped before the reset; that needs heap.
         """
         held = self._held
         if held[_STATE] & _REFUSED:
             self._expect_free_to_use()
+        if _records is None:
+            errors.load("physmem_records", "map()")
         _records.note_mapped(self, held[_REGION], held[_FIRST], held[_COUNT], held[_SLACK])
         held[_STATE] = (held[_STATE] & ~_STATE_MASK) | _MAPPED
         return self
@@ -370,8 +355,9 @@ class AllocatedFrames:
         """Return the only frame as an AllocatedFrame; SizeMismatch if there is not exactly one. Needs heap."""
         if self.count != 1:
             errors.mistake("SizeMismatch", "{} frames are not one frame: split_at() or iterate", self.count)
+        words = errors.load("physmem_range", "as_allocated_frame()")
         try:
-            return AllocatedFrame(self, self.first)
+            return words.AllocatedFrame(self, self.first)
         except MemoryError:
             errors.needs_heap("as_allocated_frame()")
 
@@ -387,7 +373,7 @@ class AllocatedFrames:
             errors.mistake(
                 "AddressOutOfRange", "cannot split before frame {} of {} frames: give i of 0 to that", i, self.count
             )
-        return self._divide(_blanks(2), i, self.count, 0)
+        return _divide(self, _blanks(2), i, self.count, 0)
 
     def split_range(self, i, n):
         """Split into three owners and return them: the frames before `i`, `n` frames from `i` on, the rest.
@@ -408,30 +394,25 @@ class AllocatedFrames:
                 i,
                 self.count,
             )
-        return self._divide(_blanks(3), i, i + n, self.count)
+        return _divide(self, _blanks(3), i, i + n, self.count)
 
-    def _divide(self, parts, second, third, end):
-        """Make `parts` the owners of the frames before `second`, before `third` and, if it has three, before `end`, all
-        counted from the first frame; this owner ends. Return `parts`."""
+    # `free` names no global: MicroPython would install an exception handler for each call.
+    # It is the last method but one: there, and at its place in a Region (physmem_upkeep), one entry of the cache in
+    # which MicroPython remembers where a name was serves both.
+
+    @micropython.native
+    def free(self):
+        """Free the frames and return their number. Retained frames are released too, as by `physmem.release`."""
         held = self._held
-        if held[_SCOPE] is not None:  # which needs heap: before anything is changed
-            try:
-                held[_SCOPE].adopt(parts)
-            except MemoryError:
-                errors.needs_heap("a split in a scope()")
-        start = 0
-        for part in parts:
-            stop = second if part is parts[0] else third if part is parts[1] else end
-            part._held[_REGION] = held[_REGION]
-            part._held[_FIRST] = held[_FIRST] + start
-            part._held[_COUNT] = stop - start
-            part._held[_OWNER] = held[_OWNER]
-            part._held[_SLACK] = held[_SLACK] if start < stop == held[_COUNT] else 0
-            if 0 < start < stop:
-                engine.join_or_split(held[_REGION].address, part._held[_FIRST])
-            start = stop
-        held[_STATE] = _MOVED
-        return parts
+        region, first, count, _, _, _, state = held
+        if state & _REFUSED:
+            self._end_retention()
+        if count:
+            freed = region.free(first)
+            if freed != count:
+                self._undo_free(freed)
+        held[_STATE] = _FREED
+        return count
 
     def merge(self, other):
         """Take over the frames of `other`, which ends. Return itself. Needs no heap.
@@ -477,23 +458,46 @@ class AllocatedFrames:
         taken[_STATE] = _MOVED
         return self
 
-    # `free` names no global: MicroPython would install an exception handler for each call.
-    # It is the last method: there, and at its place in a Region (physmem_upkeep), one entry of the cache in which
-    # MicroPython remembers where a name was serves both.
 
-    @micropython.native
-    def free(self):
-        """Free the frames and return their number. Retained frames are released too, as by `physmem.release`."""
-        held = self._held
-        region, first, count, _, _, _, state = held
-        if state & _REFUSED:
-            self._end_retention()
-        if count:
-            freed = region.free(first)
-            if freed != count:
-                self._undo_free(freed)
-        held[_STATE] = _FREED
-        return count
+def _expect_permitted(frames):
+    """Raise NotPermitted in an interrupt handler unless the region is SHARED."""
+    if engine.in_handler() and not frames._held[_REGION].attrs & _SHARED:
+        errors.not_permitted_in_handler()
+
+
+def _refuse_foreign(frames, found):
+    """Raise InternalCorruption because an allocation of `found` frames is where these are."""
+    errors.mistake(
+        "InternalCorruption",
+        "{} frames from frame {} on are an allocation of {}: something freed them raw",
+        frames.count,
+        frames.first,
+        max(found, 0),
+    )
+
+
+def _divide(frames, parts, second, third, end):
+    """Make `parts` the owners of the frames before `second`, before `third` and, if it has three, before `end`, all
+    counted from the first frame; this owner ends. Return `parts`."""
+    held = frames._held
+    if held[_SCOPE] is not None:  # which needs heap: before anything is changed
+        try:
+            held[_SCOPE].adopt(parts)
+        except MemoryError:
+            errors.needs_heap("a split in a scope()")
+    start = 0
+    for part in parts:
+        stop = second if part is parts[0] else third if part is parts[1] else end
+        part._held[_REGION] = held[_REGION]
+        part._held[_FIRST] = held[_FIRST] + start
+        part._held[_COUNT] = stop - start
+        part._held[_OWNER] = held[_OWNER]
+        part._held[_SLACK] = held[_SLACK] if start < stop == held[_COUNT] else 0
+        if 0 < start < stop:
+            engine.join_or_split(held[_REGION].address, part._held[_FIRST])
+        start = stop
+    held[_STATE] = _MOVED
+    return parts
 
 
 def fill_frames(region, first, count, byte):
@@ -501,16 +505,10 @@ def fill_frames(region, first, count, byte):
     engine.fill_memory(region.base, first << region.shift, count << region.shift, byte * 0x101)
 
 
-# The module that knows which frames are mapped and retained, once there is a system.
+# The module that knows which frames are mapped and retained, once there is a system; and what physmem_records needs to
+# be that again, where `leave_records` has let it go.
 _records = None
-
-
-def note_mapped_in_places():
-    """Remember what is mapped on a board that keeps no records. Needs heap."""
-    import physmem_mapped
-
-    physmem_mapped.keep(lock_address())
-    keep_records(physmem_mapped)
+_records_left = None
 
 
 def lock_address():
@@ -522,17 +520,27 @@ def keep_records(records):
     """Tell `records` from now on what is mapped and unmapped, and what is freed while retained.
 
     It has note_mapped(frames, region, first, count, slack), note_unmapped(frames, region, first, count),
-    is_fresh(frames) and held_at(region, first). Where frames are retained it also has forget(frames, region, first,
-    count) and name_of(frames). physmem_recover attaches physmem_records here, `note_mapped_in_places` physmem_mapped.
+    is_fresh(frames), held_at(region, first) and make_way(). Where frames are retained it also has forget(frames,
+    region, first, count) and name_of(frames). It is physmem_records on a board that keeps records, otherwise
+    physmem_mapped.
     """
     global _records
     _records = records
 
 
+def leave_records():
+    """Do without physmem_records, which takes heap, until the first frames are mapped or retained. Its
+    ``make_way()`` returns what it needs to be there again, or None if it must stay."""
+    global _records, _records_left
+    _records_left = _records.make_way()
+    if _records_left:
+        _records = None
+
+
 def held_at(region, first):
     """Return whether the allocation of `region` at the frame `first` is mapped, and the name that it is retained as or
     None. Needs heap."""
-    return _records.held_at(region, first)
+    return (False, None) if _records is None else _records.held_at(region, first)
 
 
 def hold_retained(frames):
@@ -560,35 +568,6 @@ def scope_of(frames):
 def enter_scope(frames, scope):
     """Have `scope` free `frames` at its end; None for no scope."""
     frames._held[_SCOPE] = scope
-
-
-class AllocatedFrame:
-    """One frame of the AllocatedFrames `frames`, which still owns it; `frame` is counted from the region's base.
-
-    `addr` is the address of its first byte, `nbytes` the size of the whole frame, `view` its memory as a memoryview of
-    bytes.
-    """
-
-    del __module__, __qualname__  # noqa: F821  (they would make the table of the class larger: heap)
-
-    def __init__(self, owner, frame):
-        self.frames = owner
-        self.frame = frame
-
-    def __getattr__(self, name):
-        """Return `addr`, the address of the first byte; `nbytes`, the size of the whole frame; or `view`, its memory as
-        a memoryview. An address above 0x3FFFFFFF and the view need heap."""
-        if name not in ("addr", "nbytes", "view"):
-            raise AttributeError("'AllocatedFrame' object has no attribute '%s'" % name)
-        self.frames._expect_held()
-        region = self.frames.region
-        if name == "nbytes":
-            return 1 << region.shift
-        try:
-            addr = region.base + (self.frame << region.shift)
-            return addr if name == "addr" else memoryview(uctypes.bytearray_at(addr, 1 << region.shift))
-        except MemoryError:
-            errors.needs_heap(name)
 
 
 class DeferredAllocAction:
@@ -655,7 +634,7 @@ _is_filling = False
 _fill_is_scheduled = False
 
 
-def make_spares(owners=_SPARE_OWNERS):
+def make_spares(owners):
     """Make so many spare owners, with the lock that regions made now get. Needs heap."""
     global _spares, _is_used, _spares_state, _spares_address
     state = errors.load("physmem_state", "a pool").new_state(owners, 0, True)
@@ -739,7 +718,7 @@ def _fill_spares_when_possible(_):
 
 
 @micropython.native
-def _schedule_filling(try_calls=True):
+def _schedule_filling(try_calls):
     """Have the scheduler make the missing spares the next time it runs. Needs no heap.
 
     MicroPython checks the stack before the first line of what it schedules, where an error cannot be caught. So nothing
@@ -788,14 +767,14 @@ def _make_and_take():
     place = serve_call(_spares_address, 1, -1)
     if place < 0:
         if not _fill_is_scheduled:
-            _schedule_filling()
+            _schedule_filling(True)
         text = "all {} spare owners are in use: boot_complete() or commit() an action first"
         errors.exhausted(text, len(_is_used))
     return place
 
 
 @micropython.native
-def new_frames(region, first, count, owner, slack=0):
+def new_frames(region, first, count, owner, slack):
     """Return a new AllocatedFrames, or a spare one if the heap is locked or full.
 
     `owner` is the caller's tag for the frames, `slack` the bytes that were not asked for. MemoryError if there is no
@@ -831,7 +810,7 @@ def _blanks(n):
             break
         first += n
     if not _fill_is_scheduled:
-        _schedule_filling()
+        _schedule_filling(True)
     if parts is None:
         text = "no {} spare owners for a split are left: boot_complete() or commit() an action first"
         errors.exhausted(text, n)

@@ -7,11 +7,13 @@ The raw calls of a watched region have a function around them, which costs some 
 """
 
 import micropython
-from physmem_engine import STATE_FREE
+from micropython import const
 from physmem_errors import expect_heap, try_two_calls, integer, mistake, wrong_type
 from physmem_region import Region
 from physmem_system import region as region_named
 from physmem_wrap import unwrap_calls, wrap_calls
+
+_STATE_FREE = const(1)  # a word of a state, as physmem_engine has it
 
 _low_waters = []
 
@@ -106,7 +108,7 @@ class _LowWater:
         Each allocation also looks before it allocates, so that frames freed by unwatched calls arm the hook. A handler
         may interrupt between any two lines: then one crossing may schedule the hook twice, but never not at all.
         """
-        if self._state[STATE_FREE] >= self.frames:
+        if self._state[_STATE_FREE] >= self.frames:
             self.is_armed = True
         elif self.is_armed:
             self.is_armed = False

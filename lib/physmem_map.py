@@ -1,8 +1,9 @@
 """Pictures of the system's memory as text: `physmem.map` and `physmem.dump`."""
 
 from physmem_errors import expect_heap, wrong_type
-from physmem_region import RESERVED, attribute_names
-from physmem_system import owner_at, regions
+from physmem_overview import attribute_names, owner_at
+from physmem_region import RESERVED
+from physmem_system import regions
 
 _COLUMNS = 64
 _WIDTH = 80

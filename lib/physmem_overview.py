@@ -1,10 +1,11 @@
-"""What there is and what is used now: `stats`; and what is wrong with it: `check`.
+"""What there is and what is used now: `stats`; what is wrong with it: `check`; and whose it is.
 
-This is a part of physmem_system, which loads it on first use.
+This is a part of physmem_system, loaded on first use.
 """
 
 import physmem_system
-from physmem_region import RESERVED
+from physmem_errors import expect_heap
+from physmem_region import ATTRIBUTES, RESERVED
 
 _STATISTICS = (
     "frames",
@@ -22,6 +23,7 @@ _STATISTICS = (
 
 def stats():
     """Do what `physmem.stats` does."""
+    expect_heap("stats()")
     table = {}
     total = dict.fromkeys(_STATISTICS, 0)
     for found in physmem_system.regions():
@@ -42,9 +44,35 @@ def stats():
 
 def check():
     """Do what `physmem.check` does."""
+    expect_heap("check()")
     wrong = []
     for found in physmem_system.each_region():
         wrong.extend(found.check())
     for find in physmem_system._checks:
         wrong.extend(find())
     return wrong
+
+
+def is_occupied(found):
+    """Return whether the Region `found` is memory that the firmware occupies, which `boot` has set aside."""
+    return found in physmem_system._occupied
+
+
+def attribute_names(attrs):
+    """Return the names of the attributes in `attrs`, such as "DMA FAST"."""
+    return " ".join([name for bit, name in enumerate(ATTRIBUTES) if (attrs >> bit) & 1])
+
+
+_owner_of = None  # set by the debug tiers with `tell_owners_with`
+
+
+def tell_owners_with(function):
+    """Have `owner_at` ask ``function(region, first)``; None stops that. The debug tiers attach themselves here."""
+    global _owner_of
+    _owner_of = function
+
+
+def owner_at(region, first):
+    """Return ``(owner, is a guard)`` of the allocation that starts at the frame `first` of `region`; None if no debug
+    tier records it."""
+    return None if _owner_of is None else _owner_of(region, first)

@@ -1,4 +1,5 @@
-"""Ranges of frame numbers, without any right to the frames: Theseus' FrameRange and PhysicalMemoryRegion.
+"""Ranges of frame numbers and single frames, without any right to the frames: Theseus' FrameRange,
+PhysicalMemoryRegion and AllocatedFrame.
 
     frames = physmem.allocate_frames(3)
     frames.range.contains_address(frames.addr + 5000)                # True
@@ -13,8 +14,9 @@ Where this differs from Theseus, whose ranges are inclusive: an empty range keep
 arithmetic does not saturate; `FrameRange` refuses a number that is out of range.
 """
 
-from physmem_errors import integer, load, mistake, wrong_type
+from physmem_errors import integer, load, mistake, needs_heap, wrong_type
 from physmem_region import FRAME_SIZE, RESERVED, Region
+from uctypes import bytearray_at
 
 _ADDRESSES = 1 << 64
 
@@ -217,3 +219,43 @@ class PhysicalMemoryRegion:
 
     def __repr__(self):
         return "PhysicalMemoryRegion(%r, MemoryRegionType.%s)" % (self.frames, self.typ)
+
+
+class AllocatedFrame:
+    """One frame of the AllocatedFrames `frames`, which still owns it; `frame` is counted from the region's base."""
+
+    def __init__(self, frames, frame):
+        self.frames = frames
+        self.frame = frame
+
+    def _region(self):
+        len(self.frames)  # NotAllocated if they were freed or moved
+        return self.frames.region
+
+    @property
+    def addr(self):
+        """The address of the first byte. Needs heap above 0x3FFFFFFF."""
+        region = self._region()
+        try:
+            return region.base + (self.frame << region.shift)
+        except MemoryError:
+            needs_heap("addr")
+
+    @property
+    def nbytes(self):
+        """The size of the whole frame in bytes."""
+        return self._region().frame_size
+
+    @property
+    def view(self):
+        """The memory of the whole frame as a memoryview of bytes. Needs heap."""
+        try:
+            return memoryview(bytearray_at(self.addr, self.nbytes))
+        except MemoryError:
+            needs_heap("view")
+
+
+def each_frame(frames, first, count):
+    """Generate an AllocatedFrame for each of the `count` frames of `frames` from `first` on."""
+    for frame in range(first, first + count):
+        yield AllocatedFrame(frames, frame)

@@ -30,7 +30,9 @@ Invariants:
 4. If no head is sound, the power was off: nothing is believed, and all records start over.
 
 physmem_recover applies 3 and 4 after a reset; physmem_retained and the owners of frames call the rest. This module is
-what physmem_frames has for `keep_records`. It has the state of the records of one memory: a board has no more.
+what physmem_frames has for `keep_records`. It has the state of the records of one memory: a board has no more. If no
+record is left of before the reset, it leaves at the end of the early phase, because it takes heap, and attaches itself
+again when it is loaded for the first frames that are mapped or retained.
 
 On a chip with two cores `take_turn` keeps the other core out until `give_turn`. A function that the scheduler runs on
 the core that has the turn does not wait, because finding, writing and ending a record are one piece each. An interrupt
@@ -40,10 +42,11 @@ handler must not wait, because the core that it interrupts may hold the heap tha
 from array import array
 
 import physmem_errors
+import physmem_frames
 import uctypes
 from physmem_engine import count as count_allocated
 from physmem_engine import enter, frame_of, in_handler, leave
-from physmem_system import each_region
+from physmem_system import add_check, each_region, remove_check
 
 try:  # CPython: the casts that viper has built in, and what MicroPython's compiler knows by itself
     from micropython import ptr8, ptr32, uint, const
@@ -84,6 +87,7 @@ _words = array(
 )
 CRC_TABLE = uctypes.addressof(_words)
 _TURN = const(64)  # the bytes of the table
+_modules = __import__("sys").modules
 
 
 # Functions on the words of records. None of them uses heap. All words that they take or return have at most 30 bits.
@@ -257,6 +261,7 @@ kinds = b""  # of the record in each slot
 owners = ()  # the AllocatedFrames of each record, once it has one after the reset
 quarantined = ()  # what hardware owned at the reset without a name: AllocatedFrames
 dropped = ()  # sentences
+_may_leave = False  # only what `boot` has loaded, so that nobody else uses this module
 _core = None  # on a chip with two cores: the function that returns which core calls
 _lock = 0  # there: the address of a state with the lock
 
@@ -270,10 +275,35 @@ def keep(at, count, core=None, lock=0):
     _core, _lock = core, lock
 
 
-def tell(number, end, frames, sentences):
-    """Set the number of this reset, before which slot all records are, what is quarantined, and what was dropped."""
-    global generation, used, quarantined, dropped
-    generation, used, quarantined, dropped = number, end, frames, sentences
+def tell(number, end, frames=(), sentences=(), may_leave=False):
+    """Set the number of this reset, before which slot all records are, what is quarantined, what was dropped, and
+    whether this module may leave if there is none of that."""
+    global generation, used, quarantined, dropped, _may_leave
+    generation, used, quarantined, dropped, _may_leave = number, end, frames, sentences, may_leave
+
+
+def make_way():
+    """If nothing is kept, and `tell` has allowed it, drop this module and physmem_retained from those that are loaded,
+    and return what it needs to attach itself again. Otherwise return None."""
+    if not _may_leave or used or dropped:
+        return None
+    remove_check(check)
+    for module in ("physmem_records", "physmem_retained"):
+        _modules.pop(module, None)
+    return base, slots, _core, _lock, generation
+
+
+def _attach_again(left):
+    """Keep the records again that this module kept when it left.
+
+    A KeyboardInterrupt can come only where bytecode jumps, so not between the last two lines: either both are done and
+    the module is loaded, or neither.
+    """
+    at, count, core, lock, number = left
+    keep(at, count, core, lock)
+    tell(number, 0)
+    add_check(check)
+    physmem_frames.keep_records(_modules[__name__])
 
 
 # Machine code checks for no KeyboardInterrupt, so none can come before the turn is given back.
@@ -501,3 +531,7 @@ def check():
             if place.count(start) != n:
                 wrong.append("record %d: its %d frames are not an allocation" % (slot, n))
     return wrong
+
+
+if physmem_frames._records is None and physmem_frames._records_left:
+    _attach_again(physmem_frames._records_left)

@@ -6,14 +6,15 @@ believed `physmem.dropped` has a sentence.
 
 import micropython
 import physmem_records as records
+import physmem_retained  # noqa: F401  (the early phase has no heap to load it)
 import physmem_state
 from micropython import const
 from physmem_allocate import allocate_frames_by_bytes_at
 from physmem_errors import integer, mistake
 from physmem_frames import hold_mapped, keep_records, lock_address, new_frames
 from physmem_records import is_sound, load_word
-from physmem_region import RESERVED, RETAINED, first_number
-from physmem_system import ADDRESS_BITS, add_check
+from physmem_region import ADDRESS_BITS, RESERVED, RETAINED, first_number
+from physmem_system import add_check
 from uctypes import bytearray_at
 
 try:  # CPython: the cast that viper has built in
@@ -110,14 +111,17 @@ def check_memory(base, size):
         mistake("AddressOutOfRange", "RETAINED_RECORDS must lie below 0x40000000, not at {:#x}", base)
 
 
-def attach(base, size):
-    """Keep records in the `size` bytes at `base` from now on, for the whole system. `boot` calls it. Needs heap."""
-    take_back(base, size)
+def attach(base, size, may_leave):
+    """Keep records in the `size` bytes at `base` from now on, for the whole system. `boot` calls it. Needs heap.
+
+    If `may_leave`, nobody but this module has loaded physmem_records.
+    """
+    take_back(base, size, may_leave)
     keep_records(records)
     add_check(records.check)
 
 
-def take_back(base, size):
+def take_back(base, size, may_leave=False):
     """Keep records in the `size` bytes at `base`, and take back what those of before the reset name."""
     check_memory(base, size)
     heads, slots = base, size // RECORD_SIZE - _HEADS
@@ -136,7 +140,7 @@ def take_back(base, size):
         if not numbers[1 - newest]:
             number += 1  # the other head may have been the newer one
         used = _judge_all(base, slots, number, dropped)
-        records.tell(number, used, (), ())
+        records.tell(number, used)
         _take_all(quarantined, dropped)
     else:
         used = 0
@@ -147,7 +151,7 @@ def take_back(base, size):
         head = heads + i * RECORD_SIZE
         end_all(head, 1)
         records.add_record(head, 1, number, 0, 0, 0, _HEAD, "", 0)
-    records.tell(number, used, tuple(quarantined), tuple(dropped))
+    records.tell(number, used, tuple(quarantined), tuple(dropped), may_leave)
 
 
 def _number_of(head):

@@ -5,7 +5,12 @@ What is done to a region less often stands in physmem_upkeep, which is loaded on
 
 import physmem_engine as engine
 import physmem_errors as errors
-from physmem_errors import integer
+from micropython import const
+
+_STATE_FREE = const(1)  # words of a state, as physmem_engine has them
+_STATE_FEWEST_FREE = const(2)
+_STATE_FAILED = const(3)
+del const  # with one more name the table of this module would take more heap
 
 # Attributes of a region; `|` combines them.
 DMA = 1  # DMA controllers reach it
@@ -18,6 +23,9 @@ RESERVED = 64  # handed out only by address (Theseus' reserved regions)
 
 ATTRIBUTES = ("DMA", "FAST", "CACHED", "EXTERNAL", "RETAINED", "SHARED", "RESERVED")  # by bit
 
+# `import sys` would be one name more, and so make the table of this module larger.
+ADDRESS_BITS = 32 if __import__("sys").maxsize < 1 << 32 else 52
+
 FRAME_SIZE = 4096  # bytes, unless the caller gives another
 CACHE_LINE = 32  # bytes; Cortex-M7's, the only Cortex-M with a data cache of its own
 
@@ -28,7 +36,7 @@ def attributes(value, name):
     Names need heap: NotPermitted without it.
     """
     if not isinstance(value, str):
-        if not 0 <= integer(value, name) < RESERVED << 1:
+        if not 0 <= errors.integer(value, name) < RESERVED << 1:
             text = "{} {:#x} has bits that no attribute has: combine DMA, FAST and so on"
             errors.mistake("InvalidArgument", text, name, value)
         return int(value)
@@ -44,15 +52,10 @@ def attributes(value, name):
     return attrs
 
 
-def attribute_names(attrs):
-    """Return the names of the attributes in `attrs`, such as "DMA FAST"."""
-    return " ".join([name for bit, name in enumerate(ATTRIBUTES) if (attrs >> bit) & 1])
-
-
 # Region: (its wrappers, the six calls without them, the sixth and the fifth with them), for wrapped regions only. Kept
 # outside Region: an extra attribute would move the others in the instance's dict and change the cost of every call.
-# physmem_wrap replaces the dict and never changes it, because a handler may be reading it.
-_wrapped = {}
+# physmem_wrap replaces the dict and never changes it, because a handler may be reading it. An empty dict takes heap.
+_wrapped = ()
 
 
 class Region:
@@ -100,7 +103,7 @@ class Region:
 
     def addr(self, frame):
         """Return the address of `frame`, in bytes. AddressOutOfRange if it is not in the region."""
-        integer(frame, "frame")
+        errors.integer(frame, "frame")
         if not 0 <= frame < self.frames:
             errors.mistake(
                 "AddressOutOfRange", "frame {} is not one of the {} frames of {}", frame, self.frames, self.name
@@ -112,7 +115,7 @@ class Region:
 
     def frame(self, addr):
         """Return the frame that contains the address `addr`. AddressOutOfRange if none does."""
-        integer(addr, "addr")
+        errors.integer(addr, "addr")
         if not self.base <= addr < self.end:
             errors.mistake(
                 "AddressOutOfRange", "addr {:#x} is outside {}, {:#x}..{:#x}", addr, self.name, self.base, self.end
@@ -122,17 +125,17 @@ class Region:
     @property
     def free_frames(self):
         """The number of free frames."""
-        return self._state[engine.STATE_FREE]
+        return self._state[_STATE_FREE]
 
     @property
     def used_frames(self):
         """The number of allocated frames."""
-        return self.frames - self._state[engine.STATE_FREE]
+        return self.frames - self._state[_STATE_FREE]
 
     @property
     def peak_used(self):
         """The largest number of frames that were allocated at once, ever or since `reset_peak`."""
-        return self.frames - self._state[engine.STATE_FEWEST_FREE]
+        return self.frames - self._state[_STATE_FEWEST_FREE]
 
     def reset_peak(self):
         """Start a new measurement of `peak_used`: make it the number of frames allocated now. Needs no heap.
@@ -145,23 +148,23 @@ class Region:
     @property
     def failed(self):
         """The number of searches that found no frames. Calls by address, or for more than there is, do not search."""
-        return self._state[engine.STATE_FAILED]
+        return self._state[_STATE_FAILED]
 
     def is_free(self, frame, n=1):
         """Return whether the `n` frames from `frame` on are all in the region and free."""
-        integer(frame, "frame")
-        integer(n, "n")
+        errors.integer(frame, "frame")
+        errors.integer(n, "n")
         return 0 <= frame <= frame + n <= self.frames and engine.next_used(self.address, frame) >= frame + n
 
     def count(self, frame):
         """Return the number of frames in the allocation that starts at `frame`; 0 if none does."""
-        integer(frame, "frame")
+        errors.integer(frame, "frame")
         return engine.count(self.address, frame) if 0 <= frame < self.frames else 0
 
     def largest_free(self, align_frames=1):
         """Return the largest n for which ``alloc_aligned(n, align_frames)`` would succeed, or 0; `align_frames` is a
         power of two."""
-        integer(align_frames, "align_frames")
+        errors.integer(align_frames, "align_frames")
         if not errors.power_of_two(align_frames) or align_frames >= 1 << 30:
             errors.mistake("UnalignedAddress", "align_frames {} is not a power of two below 2**30", align_frames)
         return engine.largest_free(self._state, align_frames)

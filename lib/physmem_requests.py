@@ -1,10 +1,11 @@
 """What a request that failed asked for: the argument of the hook, and the sentences of the errors.
 
-physmem_allocate loads it when a request first fails, and heap is free.
+physmem_allocate loads it when a request first fails while there is heap.
 """
 
 import physmem_errors as errors
-from physmem_region import Region, attribute_names, end_frame_before, first_frame_from
+from physmem_overview import attribute_names
+from physmem_region import Region, end_frame_before, first_frame_from
 from physmem_system import by_merit, suits
 
 

@@ -26,13 +26,6 @@ _SHARED = const(32)
 _PLAIN = const(1 << 29)  # bytes: below it numbers are small integers
 
 
-def recovery():
-    """Return the module that `boot` attaches the records with. It is needed only then."""
-    import physmem_recover
-
-    return physmem_recover
-
-
 def expect_records():
     """Raise NotPermitted if the board keeps no records, NotInitialized before `boot`."""
     if not records.slots:
@@ -56,24 +49,7 @@ def retain(
     owner=None,
     zero=False,
 ):
-    """``retain(name, nbytes, *, align=0, ...)``: return the AllocatedFrames named `name`: those from before the reset
-    with their content, or new ones.
-
-    `name` has 1 to 32 ASCII characters, none of them NUL. `nbytes` is the size in bytes. The constraints are those of
-    `allocate_frames_by_bytes`; only RETAINED regions are searched. ``.fresh`` is True if the frames are new; their
-    content is then zeros with `zero`, otherwise what was in memory. Until you release it the name stands for the same
-    frames, over any number of resets, and within a run for the same object; `owner` matters only when that object is
-    made. Frames that hardware owned when the reset came are still MAPPED. `release` and ``free()`` free them; the end
-    of ``with`` does not. You cannot split, merge or resize them.
-
-    MemoryError if there are no such frames, or no record for one more name. SizeMismatch if the name is kept with
-    another number of bytes, InvalidArgument if its place does not meet the constraints: `release` it first.
-    InternalCorruption if its record was overwritten, or its frames were freed raw: `check` says which. After an error
-    nothing has changed.
-
-    Needs no heap. Not for interrupt handlers: NotPermitted for a new name, and on a chip with two cores for any name,
-    as for `release`.
-    """
+    """Serve `physmem.retain`, which says what this does."""
     if _by_name is not ...:
         physmem_errors.given_by_position()
     if not records.slots:
@@ -169,11 +145,7 @@ def _kept(slot, name, nbytes, align, boundary, low, high, require, forbid, regio
 
 
 def release(name):
-    """Stop retaining `name` and free its frames, even if this run never asked for them. Return the number of frames.
-
-    NotAllocated if there are none. NotPermitted if hardware owns them: `retain` and ``unmap()`` them first.
-    InternalCorruption as for `retain`. Needs no heap.
-    """
+    """Serve `physmem.release`, which says what this does."""
     if not records.slots:
         expect_records()
     take_turn()
@@ -214,6 +186,3 @@ def _not_retained(name):
     except MemoryError:
         names = ""  # without heap there is no message either
     physmem_errors.mistake("NotAllocated", "nothing is retained as {!r}; retained: {}", name, names or "none")
-
-
-physmem_system.retain_by(recovery)

@@ -34,7 +34,7 @@ def _scatter(n, require, prefer, forbid, region, owner, zero):
 
 
 def _pieces(found, n, owner, zero):
-    """Return owners of `n` frames of `found` in as few runs as possible; an empty list if it has not so many free."""
+    """Return owners of `n` frames of `found` in as few runs as possible; an empty list if fewer are free."""
     pieces = [None]  # room for the next, so that no owner is lost for want of heap
     left = n
     try:

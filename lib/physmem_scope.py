@@ -7,7 +7,7 @@ with physmem.scope() as scope:
 
 import sys
 
-from physmem_allocate import tell_frames_to
+from physmem_allocate import UNTRIED, tell_frames_to
 from physmem_errors import PhysMemError, expect_heap, mistake, needs_heap, wrong_type
 from physmem_frames import MAPPED, AllocatedFrames, enter_scope, scope_of
 
@@ -118,7 +118,7 @@ class _LongWay:
 
     @staticmethod
     def alloc(n):
-        return -99
+        return UNTRIED
 
 
 _long_way = (_LongWay,)

@@ -1,6 +1,6 @@
 """Make regions the system's, and take them out again: `init`, `boot`, `add_region`, `remove_region` and what they need.
 
-physmem_system loads this module when one of them is called, and they drop it when they are done. What must stay is in
+This module is loaded when one of them is called, and they drop it when they are done. What must stay is in
 physmem_system, of which this is a part.
 """
 
@@ -15,13 +15,13 @@ import physmem_errors as errors
 import physmem_region
 from micropython import const
 from physmem_errors import integer, mistake
-from physmem_region import RESERVED, Region
-from physmem_system import ADDRESS_BITS
+from physmem_region import ADDRESS_BITS, RESERVED, Region
 from uctypes import addressof
 
 _ADDRESS_LIMIT = 1 << ADDRESS_BITS
 _LONGEST_ENTRY = const(5)
-_ROOM = const(4)  # for regions that are added: `by_merit` then stays where it is
+_LONGEST_BLOCK = const(4)  # of OCCUPIED; what stands behind it in an entry is ignored
+_ROOM = const(2)  # for regions that are added, beside what MicroPython leaves: `by_merit` then stays where it is
 _SPARE_OWNERS = const(32)  # after Theseus' arrays of 32
 
 
@@ -91,8 +91,11 @@ def _not_initialized_yet(call):
         mistake("NotPermitted", "already initialised with {} regions; {} can only be called once", count, call)
 
 
-def init(free, reserved, spin_lock):
+def init(free, reserved, _by_name, spin_lock):
     """Do what `physmem.init` does."""
+    if _by_name is not ...:
+        errors.given_by_position()
+    errors.expect_heap("init()")
     _not_initialized_yet("init()")
     if integer(spin_lock, "spin_lock") < 0 or spin_lock & 3:
         mistake("UnalignedAddress", "spin_lock {:#x} is not the address of a register: a multiple of 4", spin_lock)
@@ -119,19 +122,21 @@ def _entries(given, name):
         errors.wrong_type(name, "a list of regions", given)
 
 
-def _start(free, reserved, owners, are_occupied=False, records=None):
+def _start(free, reserved, owners, occupied=None, records=None):
     """Make the system's regions of these entries, and so many spare `owners`.
 
-    If the reserved ones `are_occupied`, they become regions later. They may lie in the collector's memory, except for
-    `records`: name, base and end of the memory for records.
+    If `occupied` is a tuple, the reserved ones become regions later. They may lie in the collector's memory, except for
+    `records`: name, base and end of the memory for records. `occupied` is the first of them as the memory plan has
+    them.
     """
     ranges = _ranges_of(free, 0), _ranges_of(reserved, len(free))
     given = [name for part in ranges[0] + ranges[1] for name in part[7]]
-    pieces, holes = ranges if _is_planned(ranges[0] + ranges[1]) else _plan(ranges)
+    is_planned = _is_planned(ranges[0] + ranges[1])
+    pieces, holes = ranges if is_planned else _plan(ranges)
     for hole in holes:
         hole[3] |= RESERVED
     parts = _named(pieces + holes, given)
-    blocks = parts[len(pieces) :] if are_occupied else []
+    blocks = [] if occupied is None else parts[len(pieces) :]
     for block in blocks:
         if block[4] & physmem_region.SHARED:
             _region_of(block)  # which refuses it if the chip has two cores and no spin lock
@@ -147,9 +152,14 @@ def _start(free, reserved, owners, are_occupied=False, records=None):
         _expect_apart(made.name, made.base, made.end, collected)
     physmem_frames.make_spares(owners)
     if not records:
-        physmem_frames.note_mapped_in_places()
+        mapped = errors.load("physmem_mapped", "a system without records")
+        mapped.keep(physmem_frames.lock_address())
+        physmem_frames.keep_records(mapped)
     enter(found)
-    physmem_system._blocks = tuple([block[:6] for block in blocks])
+    kept = ()
+    if occupied and is_planned and max([len(block) for block in occupied]) <= _LONGEST_BLOCK:
+        kept = occupied
+    physmem_system._blocks = kept + tuple([block[:6] for block in blocks[len(kept) :]])
     physmem_system._initialized = True
     for entry in free + reserved:
         if isinstance(entry, Region) and entry not in found:
@@ -174,7 +184,7 @@ def _is_planned(ranges):
 
 
 def _named(ranges, given):
-    """Return ``(name, base, end, frame size, attributes, whole, region)`` for each range of `plan`. `region` is the
+    """Return ``(name, base, size, frame size, attributes, whole, region)`` for each range of `plan`. `region` is the
     caller's own if it is whole, otherwise None; `whole` is the name of what it was carved from.
 
     The first piece of an entry has the name it was given; the others get names that are not among those `given`.
@@ -190,7 +200,7 @@ def _named(ranges, given):
                 whole = name = unused(("reserved.%x" if attrs & RESERVED else "memory.%x") % base, given + names)
             elif name in names:
                 name = unused(name, given + names)
-        parts.append((name, base, end, frame_size, attrs, whole, region))
+        parts.append((name, base, end - base, frame_size, attrs, whole, region))
         names.append(name)
     return parts
 
@@ -207,10 +217,10 @@ def unused(name, names):
 
 def _region_of(part):
     """Return the Region of a part that `_named` has made."""
-    name, base, end, frame_size, attrs, whole = part[:6]
+    name, base, size, frame_size, attrs, whole = part[:6]
     if len(part) > 6 and part[6] is not None:
         return part[6]
-    region = Region(name, base, end - base, frame_size, attrs)
+    region = Region(name, base, size, frame_size, attrs)
     if whole != name:
         region.whole = whole
         physmem_system._are_carved = True
@@ -219,12 +229,18 @@ def _region_of(part):
 
 def make_occupied():
     """Make regions of the memory that the firmware occupies, all of it in use."""
-    _occupy([_region_of(block) for block in physmem_system._blocks])
+    _occupy()
     _forget()
 
 
-def _occupy(made):
-    enter(physmem_system._regions + made)
+def _occupy():
+    made = []
+    for block in physmem_system._blocks:
+        if len(block) <= _LONGEST_BLOCK:
+            name, base, size, frame_size, attrs = _entry_of(block)
+            block = name, base, size, frame_size, physmem_region.attributes(attrs, "attrs") | RESERVED, name
+        made.append(_region_of(block))
+    enter(list(physmem_system._regions) + made)
     for found in made:
         found.alloc_at(0, found.frames)
     physmem_system._occupied += tuple(made)
@@ -265,7 +281,7 @@ def enter(found):
     by_merit = physmem_system.by_merit
     merits = [region for region in found if not region.attrs & RESERVED]
     merits.sort(key=physmem_upkeep.merit)
-    by_address = sorted(found, key=lambda region: region.base)
+    by_address = tuple(sorted(found, key=lambda region: region.base))
     if not by_merit:
         by_merit.extend(merits + [None] * _ROOM)
         del by_merit[len(merits) :]
@@ -285,6 +301,7 @@ def enter(found):
 
 def add_region(name, base, size, frame_size, attrs):
     """Do what `physmem.add_region` does."""
+    errors.expect_heap("add_region()")
     physmem_system.expect_initialized()
     _all_regions()
     held = physmem_system._held
@@ -309,7 +326,7 @@ def add_region(name, base, size, frame_size, attrs):
         if was_removed:
             physmem_upkeep.refill_region(found)
         try:
-            enter(physmem_system._regions + [found])
+            enter(list(physmem_system._regions) + [found])
         except BaseException:
             if was_removed:
                 physmem_upkeep.empty_region(found)
@@ -335,7 +352,7 @@ def _expect_room(found):
         if other.name == found.name:
             text = "there is a region {} already, at {:#x}: give another name"
             mistake("InvalidArgument", text, other.name, other.base)
-        if other.base < found.end and found.base < other.end and not (held and physmem_system.is_occupied(other)):
+        if other.base < found.end and found.base < other.end and not (held and other in physmem_system._occupied):
             text = "{} at {:#x} overlaps {} at {:#x}: give other memory or remove that one"
             mistake("AddressNotFree", text, found.name, found.base, other.name, other.base)
 
@@ -343,12 +360,13 @@ def _expect_room(found):
 def _all_regions():
     """Return the system's regions with those of the memory that the firmware occupies."""
     if physmem_system._blocks:
-        _occupy([_region_of(block) for block in physmem_system._blocks])
+        _occupy()
     return physmem_system._regions
 
 
 def remove_region(region):
     """Do what `physmem.remove_region` does."""
+    errors.expect_heap("remove_region()")
     physmem_system.expect_initialized()
     _remove(_one_of_the_system(region))
     _forget()
@@ -356,7 +374,7 @@ def remove_region(region):
 
 def _remove(found):
     name = found.name
-    if physmem_system.is_occupied(found):
+    if found in physmem_system._occupied:
         mistake("NotPermitted", "{} cannot be removed: the firmware occupies its memory", name)
     if physmem_upkeep.is_watched(found):
         text = "{} cannot be removed while it is watched: call on_low({!r}, 0, None) and debug() first"
@@ -396,6 +414,7 @@ def boot(board):
     physmem_state.use_spin_lock(getattr(board, "SPIN_LOCK", 0))
     physmem_system._cache_line = getattr(board, "CACHE_LINE", physmem_region.CACHE_LINE)
     held = physmem_system._held
+    may_leave = "physmem_records" not in sys.modules  # otherwise somebody uses it already
     try:
         records = _enter_plan(board, owners)
     except BaseException:
@@ -404,9 +423,13 @@ def boot(board):
         physmem_state.use_spin_lock(0)
         raise
     if records:
-        physmem_system._recovery().attach(*records)
+        _recovery().attach(records[0], records[1], may_leave)
     physmem_system._bytes_in_use = physmem_collector.bytes_in_use
     _forget()
+
+
+def _recovery():
+    return errors.load("physmem_recover", "boot()")
 
 
 def _enter_plan(board, owners):
@@ -419,10 +442,10 @@ def _enter_plan(board, owners):
     blocks = []
     for block in board.OCCUPIED:
         integer(block[1], "base of an entry of OCCUPIED")
-        blocks.append(tuple(block[:3]) + (physmem_region.FRAME_SIZE, block[3] if len(block) > 3 else 0))
+        blocks.append(_entry_of(block))
     records = getattr(board, "RETAINED_RECORDS", None)
     if records:
-        recovery = physmem_system._recovery()
+        recovery = _recovery()
         base, size = records
         if base is not None:
             integer(base, "base of RETAINED_RECORDS")
@@ -432,8 +455,14 @@ def _enter_plan(board, owners):
         name = unused("records", [block[0] for block in list(board.REGIONS) + blocks])
         blocks.append((name, base, size, recovery.RECORD_SIZE))
         records = base, size
-    _start(list(board.REGIONS), blocks, owners, True, records and (name, base, base + size))
+    records_of = records and (name, base, base + size)
+    _start(list(board.REGIONS), blocks, owners, tuple(board.OCCUPIED), records_of)
     return records
+
+
+def _entry_of(block):
+    """Return what a memory plan has in OCCUPIED as an entry of `init`."""
+    return tuple(block[:3]) + (physmem_region.FRAME_SIZE, block[3] if len(block) > 3 else 0)
 
 
 def memory_of_the_heap(size, alignment):
@@ -463,7 +492,7 @@ def reserved_region(found, addr, n, nbytes):
         name = unused("unknown.%x" % first, [other.name for other in physmem_system._regions])
         found = Region(name, first, end - first, frame_size, RESERVED)
         _expect_apart(name, first, end, physmem_collector.memory_of_the_collector(found.address))
-        enter(physmem_system._regions + [found])
+        enter(list(physmem_system._regions) + [found])
     else:
         if not found.is_free(found.frame(addr), found.frames - found.frame(addr)):
             mistake("AddressNotFree", "not all frames from {:#x} to {:#x} are free", addr, found.end)

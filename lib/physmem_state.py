@@ -11,6 +11,22 @@ import physmem_engine as engine
 from micropython import const
 from uctypes import addressof
 
+# The words of a state, and the number of classes.
+(
+    STATE_FRAMES,
+    STATE_FREE,
+    STATE_FEWEST_FREE,
+    STATE_FAILED,
+    STATE_PHASE,
+    STATE_VERSION,
+    STATE_PLANES,
+    STATE_LOCK,
+    STATE_TOPS,
+    STATE_SPAN,
+    STATE_ROW,
+    CLASSES,
+) = engine.LAYOUT
+
 _TWO_CORES = ("rp2",)  # platforms whose chips all have two cores
 _REFUSES_HANDLERS = const(2)  # in the lock word of regions that are not shared
 
@@ -49,7 +65,7 @@ def new_state(frames, first_number, shared=False):
     frames, and 68 bytes. `first_number` is the number of the region's first frame: its address divided by the frame
     size. It decides which frames are aligned; only its lower 30 bits count.
     """
-    row = engine.STATE_ROW
+    row = STATE_ROW
     words = (frames + 31) >> 5
     groups = (words + 31) >> 5
     span = 0
@@ -58,54 +74,54 @@ def new_state(frames, first_number, shared=False):
     groups = -(-groups >> span) << span
     planes = row + 2 * (words + 1)
     # An array made from a range has its full length at once; a bytearray of zeros would take the heap twice.
-    state = array("I", range(planes + engine.CLASSES * groups))
+    state = array("I", range(planes + CLASSES * groups))
     for i in range(len(state)):
         state[i] = 0
-    state[engine.STATE_FRAMES] = frames
-    state[engine.STATE_PHASE] = first_number & 0x3FFFFFFF
-    state[engine.STATE_PLANES] = planes
-    state[engine.STATE_SPAN] = span
+    state[STATE_FRAMES] = frames
+    state[STATE_PHASE] = first_number & 0x3FFFFFFF
+    state[STATE_PLANES] = planes
+    state[STATE_SPAN] = span
     lock_word = engine.lock_word[0]
     if shared or lock_word != 1:
-        state[engine.STATE_LOCK] = lock_word if shared else lock_word | _REFUSES_HANDLERS
+        state[STATE_LOCK] = lock_word if shared else lock_word | _REFUSES_HANDLERS
     for i in range(frames >> 5):
         state[row + i] = 0xFFFFFFFF
     if frames & 31:
         state[row + (frames >> 5)] = (1 << (frames & 31)) - 1
     state[starts_of(state) + (frames >> 5)] = 1 << (frames & 31)
     rebuild(state)
-    state[engine.STATE_FEWEST_FREE] = frames
+    state[STATE_FEWEST_FREE] = frames
     return state
 
 
 def starts_of(state):
     """Return the offset of the row of starts, in words."""
-    return (engine.STATE_ROW + state[engine.STATE_PLANES]) >> 1
+    return (STATE_ROW + state[STATE_PLANES]) >> 1
 
 
 def extended_state(state, frames):
     """Return a state of `frames` frames, more than `state` has, that keeps its rows and its history. Allocates heap."""
-    row = engine.STATE_ROW
-    shared = state[engine.STATE_LOCK] & (1 | _REFUSES_HANDLERS) == 1
-    extended = new_state(frames, state[engine.STATE_PHASE], shared)
+    row = STATE_ROW
+    shared = state[STATE_LOCK] & (1 | _REFUSES_HANDLERS) == 1
+    extended = new_state(frames, state[STATE_PHASE], shared)
     old_starts, starts = starts_of(state), starts_of(extended)
-    old_frames = state[engine.STATE_FRAMES]
+    old_frames = state[STATE_FRAMES]
     for frame in range(old_frames):
         word, bit = frame >> 5, 1 << (frame & 31)
         if not state[row + word] & bit:
             extended[row + word] ^= bit
         if state[old_starts + word] & bit:
             extended[starts + word] ^= bit
-    extended[engine.STATE_FEWEST_FREE] = state[engine.STATE_FEWEST_FREE] + frames - old_frames
-    extended[engine.STATE_FAILED] = state[engine.STATE_FAILED]
+    extended[STATE_FEWEST_FREE] = state[STATE_FEWEST_FREE] + frames - old_frames
+    extended[STATE_FAILED] = state[STATE_FAILED]
     rebuild(extended)
     return extended
 
 
 def empty(state):
     """Empty `state`, so that nothing in it can be allocated or freed: no frame is free, and none is a start."""
-    frames = state[engine.STATE_FRAMES]
-    for i in range(engine.STATE_ROW, state[engine.STATE_PLANES]):
+    frames = state[STATE_FRAMES]
+    for i in range(STATE_ROW, state[STATE_PLANES]):
         state[i] = 0
     state[starts_of(state) + (frames >> 5)] = 1 << (frames & 31)
     rebuild(state)
@@ -117,15 +133,15 @@ def rebuild(state):
     The fewest free frames ever, the count of failed allocations and the version are history: the first is lowered if it
     exceeds the number of free frames, the others stay.
     """
-    for i in range(state[engine.STATE_PLANES], len(state)):
+    for i in range(state[STATE_PLANES], len(state)):
         state[i] = 0
-    for i in range(engine.STATE_TOPS, engine.STATE_TOPS + engine.CLASSES):
+    for i in range(STATE_TOPS, STATE_TOPS + CLASSES):
         state[i] = 0
     address = addressof(state)
-    engine.reclass(address, 0, (state[engine.STATE_FRAMES] - 1) >> 5)
-    state[engine.STATE_FREE] = free = engine.count_free(address)
-    if state[engine.STATE_FEWEST_FREE] > free:
-        state[engine.STATE_FEWEST_FREE] = free
+    engine.reclass(address, 0, (state[STATE_FRAMES] - 1) >> 5)
+    state[STATE_FREE] = free = engine.count_free(address)
+    if state[STATE_FEWEST_FREE] > free:
+        state[STATE_FEWEST_FREE] = free
 
 
 def recover(state):
@@ -137,11 +153,11 @@ def recover(state):
     frame and are not a start (invariant 2). All derived words are rebuilt. A state that `empty` has emptied stays
     empty: no call leaves the first frame in use and not a start.
     """
-    row = engine.STATE_ROW
+    row = STATE_ROW
     starts = starts_of(state)
     orphans = 0
     before = 0
-    for frame in range(state[engine.STATE_FRAMES]):
+    for frame in range(state[STATE_FRAMES]):
         word, bit = frame >> 5, 1 << (frame & 31)
         free = state[row + word] & bit
         if state[starts + word] & bit:
@@ -161,9 +177,9 @@ def check(state):
 
     Reads frame by frame, without the engine's functions. Allocates heap.
     """
-    frames, planes = state[engine.STATE_FRAMES], state[engine.STATE_PLANES]
-    span = state[engine.STATE_SPAN]
-    row, classes = engine.STATE_ROW, engine.CLASSES
+    frames, planes = state[STATE_FRAMES], state[STATE_PLANES]
+    span = state[STATE_SPAN]
+    row, classes = STATE_ROW, CLASSES
     words = (frames + 31) >> 5
     starts = row + words + 1
     groups = (words + 31) >> 5
@@ -197,7 +213,7 @@ def _check_rows(state, frames, row, starts, words):
                 wrong.append("invariant 2: frame %d is in use and belongs to no allocation" % frame)
             before = free
             free_frames += free
-    counted, fewest = state[engine.STATE_FREE], state[engine.STATE_FEWEST_FREE]
+    counted, fewest = state[STATE_FREE], state[STATE_FEWEST_FREE]
     if free_frames != counted:
         wrong.append("invariant 4: %d frames are counted free, %d are" % (counted, free_frames))
     if fewest > counted:
@@ -208,7 +224,7 @@ def _check_rows(state, frames, row, starts, words):
 def _check_classes(state, row, words, planes, groups, span):
     """Return what is wrong with the planes and the tops: invariants 5 and 6."""
     wrong = []
-    classes = engine.CLASSES
+    classes = CLASSES
     tops = [0] * classes
     run = 0  # free frames from the current one on
     for word in range(32 * groups - 1, -1, -1):
@@ -229,6 +245,6 @@ def _check_classes(state, row, words, planes, groups, span):
             if (state[planes + classes * (word >> 5) + i] >> (word & 31)) & 1 != is_in:
                 wrong.append("invariant 5: word %d has runs of %d frames: %s" % (word, 1 << i, is_in))
     for i in range(classes):
-        if tops[i] != state[engine.STATE_TOPS + i]:
+        if tops[i] != state[STATE_TOPS + i]:
             wrong.append("invariant 6: the top for runs of %d frames does not name their groups" % (1 << i))
     return wrong

@@ -1,11 +1,11 @@
 """The system: its regions, and what is in them.
 
 physmem_allocate asks the regions for frames. The other modules use these names of this one: `by_merit`, `each_region`,
-`region_at`, `reserved_region`, `suits`, `is_occupied`, `expect_initialized`, `add_check`, `remove_check`, `retain_by`,
-`ADDRESS_BITS`, and the flags `early` and `booted`.
+`region_at`, `reserved_region`, `suits`, `expect_initialized`, `add_check`, `remove_check`, and the flags `early` and
+`booted`.
 
-How regions come into being stands in physmem_setup, which `boot`, `init` and the others load and which they drop when
-they are done.
+How regions come into being stands in physmem_setup, which `boot` and the others load and which they drop when they are
+done. What is asked seldom stands in physmem_overview.
 """
 
 import micropython
@@ -14,25 +14,23 @@ import physmem_errors as errors
 import physmem_frames
 import physmem_region
 
-# `import sys` would be one name more, and so make the table of this module larger.
-ADDRESS_BITS = 32 if __import__("sys").maxsize < 1 << 32 else 52
-
 by_merit = []  # the regions that are not reserved, in the order that requests try them; always the same list
 booted = False
 early = False  # the heap is locked by boot()
 
 # What physmem_setup keeps here.
-_regions = []  # by address; replaced, never changed, as a handler may be reading it
+_regions = ()  # by address; replaced, never changed, as a handler may be reading it
 _initialized = False
 _occupied = ()  # regions that `boot` has set aside because the firmware uses their memory
-_blocks = ()  # such memory that is not a region yet: (name, base, end, frame size, attributes, whole name)
+# Such memory that is not a region yet: the memory plan's own entries, (name, base, size[, attributes]), which take no
+# heap; and (name, base, size, frame size, attributes, whole name) where they are not what becomes of them.
+_blocks = ()
 _held = ()  # memory of the heap that regions have
 _cache_line = physmem_region.CACHE_LINE
 _are_carved = False  # regions have the attribute `whole`, the name of what they were carved from
-_recovery = None  # set by `retain_by`
 _bytes_in_use = None  # counts the heap in use; in the early phase only
 
-_checks = []  # functions of the extras; each returns sentences for `check`
+_checks = ()  # functions of the extras; each returns sentences for `physmem.check`
 _early_heap = (0, 0)
 _at_start = 0  # bytes of heap in use
 
@@ -47,34 +45,6 @@ def _setup(call):
     """Return physmem_setup, for `call`, which needs heap."""
     errors.expect_heap(call)
     return errors.load("physmem_setup", call)
-
-
-def init(free, reserved=(), _by_name=..., spin_lock=0):
-    """``init(free, reserved=(), *, spin_lock=0)``: make the regions of `free` the system's, without
-    what `reserved` carves out of them.
-
-    Call it once: a second call is NotPermitted. After an error the system has no regions. Each entry is a Region,
-    ``(base, size)`` or ``(name, base, size[, frame_size[, attrs]])``, sizes in bytes, in any order and number; empty
-    ones are dropped. A base of None takes the memory from the heap for good.
-
-    Free entries that overlap are merged if they have the same frame size and attributes; otherwise they are an
-    InvalidArgument. Entries that touch are merged too if they have no names and do not differ. Reserved entries that
-    overlap are merged; they become regions of their own, handed out only by `allocate_frames_at`. A Region that is
-    carved or merged has nothing left of its own; NotPermitted if it has frames in use.
-
-    Merged entries have the name that was given first. The pieces of a carved entry are named ``sram``, ``sram.1``,
-    ``sram.2`` by address, without the names that others were given. A name that is given to two regions is an
-    InvalidArgument.
-
-    AddressNotFree if a region would lie in memory that the garbage collector has, except where physmem took it from the
-    heap itself. On a chip with two cores SHARED regions need `spin_lock`, the address of a hardware spin lock
-    (docs/two_cores.md); 0 leaves the one that there is.
-
-    Theseus panics on unsorted, overlapping and empty ranges and on more than 32.
-    """
-    if _by_name is not ...:
-        errors.given_by_position()
-    _setup("init()").init(free, reserved, spin_lock)
 
 
 def boot(board=None):
@@ -121,6 +91,7 @@ def boot_complete():
             _early_heap = _at_start, end
             _bytes_in_use = None
         physmem_frames.fill_spares()
+        physmem_frames.leave_records()
 
 
 def early_heap():
@@ -128,47 +99,6 @@ def early_heap():
     between. Needs heap."""
     errors.expect_heap("early_heap()")
     return _early_heap
-
-
-def add_region(name, base=None, size=None, frame_size=physmem_region.FRAME_SIZE, attrs=0):
-    """Add a region to the system, after `init` or `boot`, and return it. Sizes in bytes; `attrs` as bits or words.
-
-    Give a Region as the only argument, or what makes one. A base of None takes the memory from the heap for good. A
-    Region that was removed before starts with all frames free; bind its raw calls again.
-
-    InvalidArgument if there is a region of that name, AddressNotFree if the memory is part of a region or the garbage
-    collector has it; otherwise as for `Region`. After an error nothing has changed. Needs heap, for the metadata as
-    well. Handlers may allocate meanwhile. `debug` watches the region once you call it again.
-
-    The memory plan does not know the region: `boot` keeps nothing in it over a reset. What is retained in it is dropped
-    then, and what is mapped in it is quarantined outside of all regions, so that the region cannot be added until that
-    is freed.
-    """
-    return _setup("add_region()").add_region(name, base, size, frame_size, attrs)
-
-
-def remove_region(region):
-    """Remove a region from the system; `region` is a Region or the name of one.
-
-    From then on its raw calls find nothing and its memory is yours. You can add it again. NotPermitted, and nothing has
-    changed, if any of its frames is allocated, mapped or retained; if `on_low` or `debug` watches it; if the firmware
-    occupies its memory (OCCUPIED). InvalidArgument if the system has no such region.
-
-    Handlers may allocate meanwhile: all frames are taken at once before the region goes. On a chip with two cores do
-    not call this while the other core allocates by object: its request may miss another region. Needs heap. Memory that
-    physmem took from the heap stays taken.
-    """
-    _setup("remove_region()").remove_region(region)
-
-
-def retain_by(recovery):
-    """Have `boot` attach the memory that the board sets aside for records with the module that ``recovery()`` returns,
-    which it drops afterwards.
-
-    physmem_retained attaches itself here when it is imported, because this module does not know the extras.
-    """
-    global _recovery
-    _recovery = recovery
 
 
 def regions():
@@ -180,8 +110,8 @@ def regions():
 
 
 def each_region():
-    """Return the system's own list of its regions, by address: do not change it. Needs no heap. Memory that the
-    firmware occupies is missing until somebody has asked for it."""
+    """Return the system's own tuple of its regions, by address. Needs no heap. Memory that the firmware occupies is
+    missing until somebody has asked for it."""
     return _regions
 
 
@@ -216,7 +146,8 @@ def region_at(addr):
             innermost = found
     if innermost is None:
         for block in _blocks:
-            if block[1] <= addr < block[2]:
+            # Without heap. Sizes are multiples of 32 bytes.
+            if block[1] <= addr and engine.frame_of(addr, block[1], 5) < engine.frame_of(block[2], 0, 5):
                 try:
                     _setup("this").make_occupied()
                 except errors.PhysMemError:
@@ -226,11 +157,6 @@ def region_at(addr):
                     errors.mistake("AddressNotFree", text, addr, block[0])
                 return region_at(addr)
     return innermost
-
-
-def is_occupied(found):
-    """Return whether the Region `found` is memory that the firmware occupies, which `boot` has set aside."""
-    return found in _occupied
 
 
 def reserved_region(found, addr, n, nbytes):
@@ -246,26 +172,19 @@ def suits(candidate, only):
 
 
 def add_check(find):
-    """Have `check` include the sentences that ``find()`` returns."""
-    _checks.append(find)
+    """Have `physmem.check` include the sentences that ``find()`` returns. Needs heap."""
+    global _checks
+    _checks += (find,)
 
 
 def remove_check(find):
-    """Have `check` no longer call `find`."""
-    _checks.remove(find)
-
-
-def stats():
-    """Return what there is and what is used now: a dict for each region by its name, and under None one for all regions
-    except the reserved ones.
-
-    Each has ``frames, free, used, peak, failed, largest`` in frames and ``total_bytes, free_bytes, used_bytes,
-    largest_bytes``. `failed` counts searches of the region that found nothing. Under None, `peak` is the sum of the
-    regions' peaks, which may not have occurred at once; `largest_bytes` is the largest free run of any one region, and
-    `largest` is that run in frames of its region. Needs heap.
-    """
-    errors.expect_heap("stats()")
-    return errors.load("physmem_overview", "stats()").stats()
+    """Have `physmem.check` no longer call `find`. Needs heap."""
+    global _checks
+    left = ()
+    for other in _checks:
+        if other is not find:
+            left += (other,)
+    _checks = left
 
 
 def reset_peak():
@@ -280,27 +199,3 @@ def reset_peak():
                 errors.not_permitted_in_handler()
     for found in _regions:
         found.reset_peak()
-
-
-def check():
-    """Return what is wrong: a list of sentences, empty if all is well.
-
-    Covers the metadata of all regions, the records of what is retained, and what `debug` looks at. Needs heap.
-    """
-    errors.expect_heap("check()")
-    return errors.load("physmem_overview", "check()").check()
-
-
-_owner_of = None  # set by the debug tiers with `tell_owners_with`
-
-
-def tell_owners_with(function):
-    """Have `owner_at` ask ``function(region, first)``; None stops that. The debug tiers attach themselves here."""
-    global _owner_of
-    _owner_of = function
-
-
-def owner_at(region, first):
-    """Return ``(owner, is a guard)`` of the allocation that starts at the frame `first` of `region`; None if no debug
-    tier records it."""
-    return None if _owner_of is None else _owner_of(region, first)

@@ -28,22 +28,22 @@ import micropython
 from micropython import const
 
 # Offsets in bytes of the words of a state. The inline assembler knows only the constants of its own file, so
-# scripts/expand_thumb.py replaces the next line with those of physmem_engine: _FREE for STATE_FREE and so on.
+# scripts/expand_thumb.py replaces the next line with those of physmem_engine: _FREE for _STATE_FREE and so on.
 # LAYOUT
 _TO_STARTS = const(_ROW >> 1)  # from R to its word of starts: 2 * planes - _TO_STARTS bytes
 _TO_ROW_END = const((_ROW >> 1) - 4)  # from the state to the word of zeros behind the row: 2 * planes + _TO_ROW_END
 _PRODUCT_LOW = const(32)  # behind the table of positions
 _PRODUCT_HIGH = const(34)
-_TABLE_OF_CALL = const(8)  # in the function object of a direct call: its table, and the address of its code
-_CODE_OF_CALL = const(12)
-_STATE_IN_TABLE = const(0)
-_FIRST_IN_TABLE = const(4)  # what converts the first argument, and the second
-_SECOND_IN_TABLE = const(8)
+_CONVERSIONS_OF_CALL = const(4)  # in the function object of a direct call: the address of the conversions,
+_STATE_OF_CALL = const(8)  # of the state,
+_CODE_OF_CALL = const(12)  # and of the code
+_SERVE_IN_CONVERSIONS = const(4)
+_CODE_OF_SERVE = const(8)
 
 
 # ROOMS
 
 
-# Increment this when the entries of `serve`, what they expect in registers, or the table of a direct call change:
-# physmem_direct must know it.
-ENTRIES = 1
+# Increment this when the entries of `serve`, what they expect in registers, the words of a direct call, or the
+# conversions change: physmem_direct must know it.
+ENTRIES = 2

@@ -101,12 +101,11 @@ def _log2(power):
 
 def _take(region, state, calls):
     """Give `region` a state and its raw calls."""
-    # The order of the names says where MicroPython finds them. In this one it finds `free` at the first try, and at the
-    # same place as that of AllocatedFrames.
+    # The order of the names says where MicroPython finds them. In this one it finds `free` at the same place as that of
+    # AllocatedFrames.
     region.address = addressof(state)  # of the metadata; the engine's functions take it
-    region.alloc, region.alloc_aligned, _, region.free = calls
     region._state = state
-    _, _, region.alloc_at, _ = calls
+    region.alloc, region.alloc_aligned, region.alloc_at, region.free = calls
     if region in physmem_region._wrapped:
         import physmem_wrap
 

@@ -1,6 +1,6 @@
 """Put functions around the calls of regions.
 
-A module of its own, so that who watches a region keeps nothing else of what physmem_region loads on first use.
+A module of its own, so that watching a region keeps nothing else in the heap of what physmem_region loads on first use.
 """
 
 import physmem_engine as engine
@@ -15,8 +15,10 @@ def wrap_calls(region, wrapper):
     called again when the region gets another state. physmem_low and the debug tiers watch a region this way; it is the
     only way to change its calls.
     """
-    wrappers, unwrapped, _, _ = physmem_region._wrapped.get(region) or ((), None, None, None)
-    if not wrappers:
+    wrappers = ()
+    if region in physmem_region._wrapped:
+        wrappers, unwrapped, _, _ = physmem_region._wrapped[region]
+    else:
         inner = _Unwrapped(region)
         unwrapped = (
             region.alloc,

@@ -1,8 +1,8 @@
 """expand_thumb.py LIB ROOMS OUT: writes what firmware with Thumb code freezes in place of two files of LIB.
 
 OUT/physmem_thumb.py is the assembler. Its line ``# LAYOUT`` becomes the offsets, in bytes, of the words that
-LIB/physmem_engine.py names: ``STATE_FREE = const(1)`` there is ``_FREE = const(4)`` here. `LAYOUT` is the number of
-this layout, which the engine compares with its own. Its line ``# ROOMS`` becomes the functions of the files in ROOMS,
+LIB/physmem_engine.py names: ``_STATE_FREE = const(1)`` there is ``_FREE = const(4)`` here. `LAYOUT` is the layout that
+the engine compares with its own. Its line ``# ROOMS`` becomes the functions of the files in ROOMS,
 which thumb_rooms.py puts together.
 
 OUT/listing.txt is the assembler for reading: addresses, instructions, and how far branches go.
@@ -27,20 +27,17 @@ WORD_SIZE = 4
 
 def layout(engine):
     """Return the lines that define the offsets, from the source of physmem_engine."""
-    words = re.findall(r"^(STATE_\w+|CLASSES) = const\((\d+)\)$", engine, re.MULTILINE)
-    numbers = [int(number) for _, number in words]
-    if any(number > 15 for number in numbers):
-        raise ValueError("the number of a layout has four bits for each STATE_...: give it more here and in the engine")
-    number = sum(value << 4 * i for i, value in enumerate(numbers))
+    words = re.findall(r"^_(STATE_\w+|CLASSES) = const\((\d+)\)$", engine, re.MULTILINE)
     offsets = [(name[5:], WORD_SIZE * int(value)) for name, value in words if name != "CLASSES"]
-    return "".join(f"{name} = const({value})\n" for name, value in offsets) + f"LAYOUT = {number:#x}\n"
+    numbers = ", ".join(value for _, value in words)
+    return "".join(f"{name} = const({value})\n" for name, value in offsets) + f"LAYOUT = ({numbers})\n"
 
 
 def with_layout(thumb, engine):
     """Return the source of physmem_thumb with the layout in it. ValueError if one of the files has no place for it."""
     lines = layout(engine)
     if thumb.count(LAYOUT) != 1 or not lines.startswith("_"):
-        raise ValueError(f"physmem_thumb.py needs {LAYOUT.strip()!r} once, physmem_engine.py STATE_... = const(n)")
+        raise ValueError(f"physmem_thumb.py needs {LAYOUT.strip()!r} once, physmem_engine.py _STATE_... = const(n)")
     return thumb.replace(LAYOUT, lines)
 
 

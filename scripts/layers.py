@@ -16,8 +16,8 @@ LAYERS = {
     "vocabulary": ("physmem_buddy", "physmem_pages", "physmem_range"),
     "extras": (
         "physmem_kept",
-        "physmem_retained",
         "physmem_recover",
+        "physmem_retained",
         "physmem_records",
         "physmem_scope",
         "physmem_runs",
@@ -30,9 +30,9 @@ LAYERS = {
         "physmem_poison",
     ),
     "system": (
-        "physmem_overview",
         "physmem_allocate",
         "physmem_requests",
+        "physmem_overview",
         "physmem_setup",
         "physmem_system",
         "physmem_plan",
@@ -55,6 +55,8 @@ ON_FIRST_USE = {
     **dict.fromkeys(
         (
             "physmem_kept",
+            "physmem_retained",
+            "physmem_records",
             "physmem_runs",
             "physmem_scope",
             "physmem_find",
@@ -66,7 +68,6 @@ ON_FIRST_USE = {
     ),
     "physmem_tiers": "the tiers of debugging take heap only once one is switched on",
     "physmem_requests": "only a request that fails, with heap to say why, needs it",
-    "physmem_recover": "only boot() needs it, on a board that keeps records",
     "physmem_wrap": "nobody needs it before a region is watched",
     "physmem_mapped": "only boards and systems without records need it",
     "physmem_board": "boot() may be given another board",
@@ -78,10 +79,12 @@ PARTS = {
     "physmem_upkeep": "physmem_region",
     "physmem_wrap": "physmem_region",
     "physmem_setup": "physmem_system",
+    "physmem_recover": "physmem_setup",
+    "physmem_records": "physmem_frames",
     "physmem_overview": "physmem_system",
 }
-"""Module -> the module that it is a part of. That one loads the part on first use, to save heap, although the part
-stands above it. A part may use, and replace, the private names of its whole."""
+"""Module -> the module that it is a part of. That one, or the facade, loads the part on first use, to save heap,
+although the part stands above its whole. A part may use, and replace, the private names of its whole."""
 
 STORES = ("setattr", "set_attribute")  # the latter is what physmem_frames has for setattr
 

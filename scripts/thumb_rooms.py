@@ -231,9 +231,10 @@ def _check_branches(lines, name):
 
 
 def source(function, lines):
-    """Return the source of a function that the firmware gets, from its Lines."""
+    """Return the source of a function that the firmware gets, from its Lines. Each line says where it comes from: the
+    compiler names it when it refuses an operand."""
     returns = f" -> {ast.unparse(function.returns)}" if function.returns else ""
-    body = "".join(f"    {line.text()}\n" for line in lines)
+    body = "".join(f"    {line.text()}  # {line.where}\n" for line in lines)
     return f"@micropython.asm_thumb\ndef {function.name}({ast.unparse(function.args)}){returns}:\n{body}"
 
 

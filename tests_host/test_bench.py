@@ -116,6 +116,7 @@ def figures():
             str(frames): {name: dict(counts) for name, counts in requests.items()} for frames in (64, 2048, 32768)
         },
         "longest time masked": {"1": 141, "32": 242, "2048": 1243},
+        "instructions in the machine code of the library": {"alloc of 1 frame": 171, "free of 1 frame": 131},
         "beside the raw calls": {"forget_fewest": 333},
         "objects": {"allocate_frames(1).free()": 3555, "dma_ring(4096).free()": 6777},
         "objects by number of frames": by_size,
@@ -144,6 +145,7 @@ def figures():
                 "bytes of heap of the Region": 352,
             }
         },
+        "bytes of heap of the modules that the first Region loads": 567,
         "garbage-collected heap": {
             bounds.HALF_FULL: {
                 "bytearray(4096)": [60000.0, 1, 2],
@@ -280,10 +282,13 @@ def test_the_document_is_made_of_the_figures():
     assert f"| RPI_PICO: gc.collect() at the prompt, {collections}" in text
     assert "| RPI_PICO: heap in use at the prompt, over stock | 4,000 bytes | 10,240 bytes | met |" in text
     assert "| find(addr) | 4,444 |  |  |" in text
+    assert "| heap of the modules that the first Region(...) of a program loads | 567 bytes |  |  |" in text
+    assert "loads 567 bytes of modules, which stay." in text
     assert "| 33 | 2,033 / 2,034 / 2,035 |" in text
     assert "| 16, 16 | 0 % used, aged | 77 / 78 / 79 | 77 / 78 / 79 | 1 |" in text
     assert "| physmem | 6,543 |" in text
     assert "| `forget_fewest` | 333 |" in text
+    assert "the engine executes 171 of the instructions for n = 1 in `alloc` and 131\nin `free`" in text
     tree["raw calls by number of frames"]["0 % used, fresh"]["33"]["alloc"] = [9876.0, 9876, 9876]
     tree["free(alloc(n)) in an empty region"]["1"] = 4321
     text = report.document(tree)

@@ -4,6 +4,8 @@ import pytest
 
 from check_words import ALLOWED, BANNED, faults
 
+pytestmark = pytest.mark.xdist_group("words")  # so that their names, with what is banned, are in no list of durations
+
 
 @pytest.mark.parametrize("phrase", BANNED)
 def test_a_banned_phrase_is_found_on_its_line(phrase):

@@ -6,6 +6,7 @@ tests run each of its lines and branches (test_coverage.py), and few of its muta
 """
 
 import random
+import re
 import struct
 import sys
 import types
@@ -19,6 +20,20 @@ import physmem_records
 import physmem_recover
 import physmem_state
 from models.placement_model import PlacementModel
+from physmem_state import (
+    CLASSES,
+    STATE_FAILED,
+    STATE_FEWEST_FREE,
+    STATE_FRAMES,
+    STATE_FREE,
+    STATE_LOCK,
+    STATE_PHASE,
+    STATE_PLANES,
+    STATE_ROW,
+    STATE_SPAN,
+    STATE_TOPS,
+    STATE_VERSION,
+)
 from uctypes import addressof
 
 SMALL_INTEGERS = 1 << 30
@@ -83,14 +98,14 @@ class Pair:
             model.free_frames += old - n
             model.peak_used = max(model.peak_used, self.frames - model.free_frames)
         assert engine.resize_allocation(self.address, first, old, n) == expected, (first, old, n, model.runs())
-        self.state[engine.STATE_VERSION] = before[engine.STATE_VERSION]
+        self.state[STATE_VERSION] = before[STATE_VERSION]
         assert expected > 0 or self.state == before
         assert self.counts() == (model.free_frames, self.frames - model.peak_used, model.failed)
         return expected
 
     def counts(self):
         state = self.state
-        return state[engine.STATE_FREE], state[engine.STATE_FEWEST_FREE], state[engine.STATE_FAILED]
+        return state[STATE_FREE], state[STATE_FEWEST_FREE], state[STATE_FAILED]
 
     def sound(self):
         """Assert that the state agrees with the model, frame by frame, and derives from its rows."""
@@ -300,11 +315,11 @@ def test_resizing_at_random():
         pair.sound()
     state = pair.state
     for version, after in ((0, 1), (SMALL_INTEGERS - 2, SMALL_INTEGERS - 1), (SMALL_INTEGERS - 1, 0)):
-        state[engine.STATE_VERSION] = version
+        state[STATE_VERSION] = version
         engine.resize_allocation(pair.address, 0, 0, 1)
-        assert state[engine.STATE_VERSION] == version  # what cannot be an allocation takes no lock
+        assert state[STATE_VERSION] == version  # what cannot be an allocation takes no lock
         engine.resize_allocation(pair.address, 0, frames, 1)
-        assert state[engine.STATE_VERSION] == after
+        assert state[STATE_VERSION] == after
 
 
 def test_resizing_whole_groups_of_words():
@@ -318,7 +333,7 @@ def test_resizing_whole_groups_of_words():
         for n in sizes:
             assert engine.resize_allocation(address, 0, old, n) == n == engine.count(address, 0)
             old = n
-            assert state[engine.STATE_FREE] == frames - n and engine.next_used(address, n) == frames
+            assert state[STATE_FREE] == frames - n and engine.next_used(address, n) == frames
             rebuilt = array("I", state)
             physmem_state.rebuild(rebuilt)
             assert state == rebuilt
@@ -393,13 +408,13 @@ def test_failures_are_counted():
     pair = pair_with("..aa" * 20, 1)
     for turn, call in enumerate((("alloc", 3), ("alloc", 32), ("alloc", 33), ("alloc", 80), ("alloc_aligned", 2, 2))):
         pair.do(*call)
-        assert pair.state[engine.STATE_FAILED] == turn + 1
+        assert pair.state[STATE_FAILED] == turn + 1
     for call in (("alloc", 81), ("alloc_aligned", 81, 2), ("alloc_at", 1, 2), ("free", 0), ("alloc", 0)):
         pair.do(*call)
-        assert pair.state[engine.STATE_FAILED] == 5
+        assert pair.state[STATE_FAILED] == 5
     assert engine.allocate_within(pair.address, 2, 1, 0, 1, 4) == engine.OUT_OF_MEMORY
     assert engine.allocate_within(pair.address, 81, 1, 0, 0, 80) == engine.ALLOCATION_TOO_LARGE
-    assert pair.state[engine.STATE_FAILED] == 6
+    assert pair.state[STATE_FAILED] == 6
 
 
 def test_a_search_in_vain_ends_with_the_last_group():
@@ -470,7 +485,7 @@ def test_an_emptied_state():
     for frames in (1, 32, 33, 70, 1100):
         pair = Pair(frames)
         random_operations(pair, random.Random(4), 20, 5)
-        failed = pair.state[engine.STATE_FAILED]
+        failed = pair.state[STATE_FAILED]
         starts = list(pair.model.allocations)
         physmem_state.empty(pair.state)
         assert pair.counts() == (0, 0, failed)
@@ -488,22 +503,22 @@ def test_rebuild():
     for alignment in (1, 2):
         pair.do("alloc_aligned", 100, alignment)
     before = array("I", pair.state)
-    rows = range(engine.STATE_ROW, before[engine.STATE_PLANES])
-    history = (engine.STATE_FAILED, engine.STATE_FEWEST_FREE)
-    derived = [engine.STATE_FREE, *range(engine.STATE_TOPS, engine.STATE_TOPS + engine.CLASSES)]
-    derived += range(before[engine.STATE_PLANES], len(before))
+    rows = range(STATE_ROW, before[STATE_PLANES])
+    history = (STATE_FAILED, STATE_FEWEST_FREE)
+    derived = [STATE_FREE, *range(STATE_TOPS, STATE_TOPS + CLASSES)]
+    derived += range(before[STATE_PLANES], len(before))
     assert not set(derived) & {*rows, *history}
     for rubbish in (0, 0xFFFFFFFF, 0x5555AAAA):
         for i in derived:
             pair.state[i] = rubbish
         physmem_state.rebuild(pair.state)
         assert pair.state == before
-    pair.state[engine.STATE_FEWEST_FREE] = 0xFFFF
+    pair.state[STATE_FEWEST_FREE] = 0xFFFF
     physmem_state.rebuild(pair.state)
-    assert pair.state[engine.STATE_FEWEST_FREE] == pair.model.free_frames
-    pair.state[engine.STATE_FEWEST_FREE] = 1
+    assert pair.state[STATE_FEWEST_FREE] == pair.model.free_frames
+    pair.state[STATE_FEWEST_FREE] = 1
     physmem_state.rebuild(pair.state)
-    assert pair.state[engine.STATE_FEWEST_FREE] == 1
+    assert pair.state[STATE_FEWEST_FREE] == 1
 
 
 def found_wrong(state, changes):
@@ -518,14 +533,14 @@ def test_check_names_the_invariant():
     """It names each invariant that is broken, with the frame or word, and nothing else."""
     pair = pair_with("..aaa" + "." * 40 + "bb" + "." * 53 + 20 * "c")  # 120 frames: four words
     state = pair.state
-    row, starts = engine.STATE_ROW, physmem_state.starts_of(state)
-    planes, tops = state[engine.STATE_PLANES], engine.STATE_TOPS
+    row, starts = STATE_ROW, physmem_state.starts_of(state)
+    planes, tops = state[STATE_PLANES], STATE_TOPS
     free_frames = pair.model.free_frames
     assert found_wrong(state, []) == []
     layout = ["state: the layout does not fit 120 frames"]
     for off in (-1, 1):
         longer = state + array("I", [0]) if off > 0 else state[:-1]
-        longer[engine.STATE_PLANES] += off
+        longer[STATE_PLANES] += off
         assert physmem_state.check(longer) == layout
     assert physmem_state.check(state[:-1]) == layout and physmem_state.check(state + array("I", [0])) == layout
     # A frame that is free and a start; the start of an allocation lost.
@@ -544,13 +559,13 @@ def test_check_names_the_invariant():
         changes = [(physmem_state.starts_of(odd) + bit // 32, 1 << bit % 32)]
         assert found_wrong(odd, changes) == [f"invariant 3: bit {bit} past the last of 70 frames is wrong"]
     # Counts.
-    assert found_wrong(state, [(engine.STATE_FREE, 1 << 8)]) == [
+    assert found_wrong(state, [(STATE_FREE, 1 << 8)]) == [
         f"invariant 4: {free_frames + 256} frames are counted free, {free_frames} are"
     ]
-    assert found_wrong(state, [(engine.STATE_FEWEST_FREE, 128)]) == [
+    assert found_wrong(state, [(STATE_FEWEST_FREE, 128)]) == [
         f"invariant 4: {free_frames} frames are free, fewer than the fewest, {free_frames + 128}"
     ]
-    assert found_wrong(state, [(engine.STATE_FEWEST_FREE, 1)]) in (
+    assert found_wrong(state, [(STATE_FEWEST_FREE, 1)]) in (
         [],
         [  # a smaller number is history
             f"invariant 4: {free_frames} frames are free, fewer than the fewest, {free_frames + 1}"
@@ -580,7 +595,7 @@ def names_of_the_engine(code, modules, implementation):
 
 
 ONE_FRAME_USED = physmem_state.new_state(1, 0)
-ONE_FRAME_USED[engine.STATE_FEWEST_FREE] = 0
+ONE_FRAME_USED[STATE_FEWEST_FREE] = 0
 
 
 def test_which_machine_code():
@@ -591,7 +606,7 @@ def test_which_machine_code():
     import.
     """
     thumb, direct = types.ModuleType("physmem_thumb"), types.ModuleType("physmem_direct")
-    thumb.LAYOUT = layout_number()
+    thumb.LAYOUT = engine.LAYOUT
     for name in FUNCTIONS_OF_THUMB:
         setattr(thumb, name, object())
     made = None
@@ -632,23 +647,30 @@ def test_which_machine_code():
     assert names["serve_call"] is names["serve"]
 
 
-def layout_number():
-    """Return the number of the layout: four bits for each word of a state that has a name, in order, and classes."""
-    words = [value for name, value in vars(engine).items() if name.startswith("STATE_")] + [engine.CLASSES]
-    assert words == [*range(9), 14, 15, 6]
-    return sum(value << 4 * i for i, value in enumerate(words))
+def test_the_layout():
+    """It is that of the table in the engine's docstring, and all files of the library have the same numbers."""
+    assert (*range(9), 14, 15, 6) == engine.LAYOUT
+    layout = {name: value for name, value in vars(physmem_state).items() if name.startswith("STATE_")}
+    assert tuple(layout.values()) + (CLASSES,) == engine.LAYOUT
+    copies = []
+    for path in Path(engine.__file__).parent.glob("*.py"):
+        for name, number in re.findall(r"^_(STATE_\w+) = const\((\d+)\)", path.read_text(), re.MULTILINE):
+            if name in layout:
+                copies.append(path.stem)
+                assert int(number) == layout[name], (path, name)
+    assert copies.count("physmem_engine") == len(layout) and len(set(copies)) > 4
 
 
 def test_machine_code_of_another_layout():
-    """It is refused with a sentence, before anything of it is called, as are those that have no number."""
+    """It is refused with a sentence, before anything of it is called, as are those that have none."""
     micropython = types.ModuleType("micropython")
     micropython.const = micropython.viper = lambda value: value
     code = compile(Path(engine.__file__).read_text(), engine.__file__, "exec")
-    numbers = [layout_number() ^ 1 << bit for bit in range(48)]
-    for number in (None, 0, *numbers):
+    others = [tuple(word ^ (i == j) for j, word in enumerate(engine.LAYOUT)) for i in range(len(engine.LAYOUT))]
+    for layout in (None, 0, (), engine.LAYOUT[:-1], *others):
         thumb, direct = types.ModuleType("physmem_thumb"), types.ModuleType("physmem_direct")  # without any function
-        if number is not None:
-            thumb.LAYOUT = number
+        if layout is not None:
+            thumb.LAYOUT = layout
         modules = {"physmem_thumb": thumb, "physmem_direct": direct, "micropython": micropython}
         sentence = None
         try:
@@ -656,7 +678,7 @@ def test_machine_code_of_another_layout():
         except ImportError as error:
             sentence = str(error)
         wanted = "physmem_thumb is of another version than physmem_engine: install both from one release"
-        assert sentence == wanted, number
+        assert sentence == wanted, layout
 
 
 def test_the_spin_lock_of_the_board():
@@ -678,14 +700,14 @@ def test_the_spin_lock_of_the_board():
                     assert physmem_state.lacks_spin_lock() == (platform == "rp2" and not lock)
             assert engine.lock_word == [lock | 1] and not lock & 3
             physmem_state.use_spin_lock(0)
-        assert physmem_state.new_state(40, 3, True)[engine.STATE_LOCK] == 1
+        assert physmem_state.new_state(40, 3, True)[STATE_LOCK] == 1
         with mock.patch.object(engine, "free_spin_lock") as free:  # an address of 32 bits, where there is no memory
             physmem_state.use_spin_lock(0xD000017C)
         free.assert_called_once_with(0xD000017C)
         for kind in (False, True):
             state = physmem_state.new_state(40, 3, kind)
-            assert state[engine.STATE_LOCK] == (0xD000017D if kind else 0xD000017F)
-            assert physmem_state.extended_state(state, 80)[engine.STATE_LOCK] == state[engine.STATE_LOCK]
+            assert state[STATE_LOCK] == (0xD000017D if kind else 0xD000017F)
+            assert physmem_state.extended_state(state, 80)[STATE_LOCK] == state[STATE_LOCK]
 
 
 def test_interrupt_handlers():
@@ -693,7 +715,7 @@ def test_interrupt_handlers():
     other core is kept out by a lock; every call on a shared region works."""
     for lock, permitted in ((0, False), (0x103, False), (1, True), (0x101, True)):
         pair = pair_with("..aa..." + "." * 60 + "bbb")
-        pair.state[engine.STATE_LOCK] = lock
+        pair.state[STATE_LOCK] = lock
         calls = [
             (pair.calls["alloc"], (1,), 0),
             (pair.calls["alloc"], (40,), 4),
@@ -806,7 +828,7 @@ def changed_meanwhile(pair, change):
 
     def handler():
         change()
-        pair.state[engine.STATE_VERSION] = (pair.state[engine.STATE_VERSION] + 1) % SMALL_INTEGERS
+        pair.state[STATE_VERSION] = (pair.state[STATE_VERSION] + 1) % SMALL_INTEGERS
 
     return handler
 
@@ -814,11 +836,11 @@ def changed_meanwhile(pair, change):
 def within(pair, lock, handler, *arguments):
     """Allocate by constraints with that lock, and with the handler after the first search. Return the result, and what
     the call did, in order."""
-    pair.state[engine.STATE_LOCK] = lock
+    pair.state[STATE_LOCK] = lock
     interrupts = Interrupts("search_within", handler)
     with interrupts.patches:
         answer = engine.allocate_within(pair.address, *arguments)
-    pair.state[engine.STATE_LOCK] = 0
+    pair.state[STATE_LOCK] = 0
     assert physmem_state.check(pair.state) == []
     return answer, interrupts.events
 
@@ -836,8 +858,8 @@ def test_a_place_that_is_gone():
             pair = pair_with(free)
             take = changed_meanwhile(pair, lambda pair=pair: pair.calls["alloc_at"](0, 1))
             assert within(pair, lock, take, 40, 1, 0, 0, pair.frames) == (second, AGAIN)
-            assert pair.state[engine.STATE_FAILED] == (second < 0)
-            assert pair.state[engine.STATE_FREE] == free.count(".") - 1 - 40 * (second > 0)
+            assert pair.state[STATE_FAILED] == (second < 0)
+            assert pair.state[STATE_FREE] == free.count(".") - 1 - 40 * (second > 0)
 
 
 def test_a_place_that_came():
@@ -847,7 +869,7 @@ def test_a_place_that_came():
             pair = pair_with(bitmap)
             give = changed_meanwhile(pair, lambda pair=pair: pair.calls["free"](0))
             assert within(pair, lock, give, 40, 1, 0, 0, pair.frames) == (0, AGAIN)
-            assert pair.state[engine.STATE_FAILED] == 0
+            assert pair.state[STATE_FAILED] == 0
 
 
 def test_nothing_came_or_went():
@@ -857,16 +879,16 @@ def test_nothing_came_or_went():
         for lock in LOCKS:
             for bitmap, place in ((40 * ".", 0), (39 * ".", engine.OUT_OF_MEMORY)):
                 pair = pair_with(bitmap)
-                pair.state[engine.STATE_VERSION] = version
+                pair.state[STATE_VERSION] = version
                 found = within(pair, lock, None, min(40, pair.frames), 1, 0, 40 - pair.frames, pair.frames)
                 assert found == (place, ["search", "hold", "let go"]), (lock, bitmap)
-                assert pair.state[engine.STATE_FAILED] == (place < 0)
+                assert pair.state[STATE_FAILED] == (place < 0)
                 counts_itself = place == 0 and lock == 1
-                assert pair.state[engine.STATE_VERSION] == (version if counts_itself else after)
+                assert pair.state[STATE_VERSION] == (version if counts_itself else after)
     pair = pair_with(40 * ".")
     assert within(pair, 0, None, 40, 1, 0, 0, 40) == (0, ["search"])
     assert within(pair, 0, None, 1, 1, 0, 0, 40) == (engine.OUT_OF_MEMORY, ["search"])
-    assert pair.state[engine.STATE_VERSION] == 0 and pair.state[engine.STATE_FAILED] == 1
+    assert pair.state[STATE_VERSION] == 0 and pair.state[STATE_FAILED] == 1
 
 
 def test_frames_behind_that_come_or_go():
@@ -886,7 +908,7 @@ def test_frames_behind_that_come_or_go():
         ("aaa..", "free", (0,), (3, 3), engine.NOT_ALLOCATED),
     ):
         pair = pair_with(bitmap)
-        pair.state[engine.STATE_LOCK] = 1
+        pair.state[STATE_LOCK] = 1
         change = changed_meanwhile(pair, lambda pair=pair, call=call, arguments=arguments: pair.calls[call](*arguments))
         held = []
 
@@ -922,13 +944,13 @@ def test_shared():
         assert [alloc(3), alloc(40), free(0), alloc(1)] == [0, 3, 3, 0]
         assert physmem_state.check(shared) == []
         assert free(0) == 1 and free(3) == 40
-        shared[engine.STATE_FEWEST_FREE] = frames
+        shared[STATE_FEWEST_FREE] = frames
         different = [(one, other) for one, other in zip(state, shared) if one != other]
-        assert different == [(0, 1)] and shared[engine.STATE_LOCK] == 1
+        assert different == [(0, 1)] and shared[STATE_LOCK] == 1
     for kind in (False, True):
         for old, new in ((40, 80), (33000, 33001)):
             state = physmem_state.extended_state(physmem_state.new_state(old, 3, kind), new)
-            assert state[engine.STATE_LOCK] == kind and physmem_state.check(state) == []
+            assert state[STATE_LOCK] == kind and physmem_state.check(state) == []
 
 
 def test_a_new_state():
@@ -938,9 +960,9 @@ def test_a_new_state():
         words = -(-frames // 32)
         span = next(span for span in range(10) if 32 << span >= -(-words // 32))
         groups = (1 << span) * -(-words // (32 << span))
-        assert state[engine.STATE_SPAN] == span and state[engine.STATE_PLANES] == engine.STATE_ROW + 2 * (words + 1)
-        assert len(state) == engine.STATE_ROW + 2 * (words + 1) + engine.CLASSES * groups
-        counts = state[engine.STATE_FREE], state[engine.STATE_FEWEST_FREE], state[engine.STATE_FAILED]
+        assert state[STATE_SPAN] == span and state[STATE_PLANES] == STATE_ROW + 2 * (words + 1)
+        assert len(state) == STATE_ROW + 2 * (words + 1) + CLASSES * groups
+        counts = state[STATE_FREE], state[STATE_FEWEST_FREE], state[STATE_FAILED]
         assert counts == (frames, frames, 0)
         assert physmem_state.check(state) == []
         assert engine.next_used(addressof(state), 0) == frames
@@ -1004,11 +1026,11 @@ def cuts(pair, call, *arguments):
 
 
 def rows(state):
-    return state[engine.STATE_ROW : state[engine.STATE_PLANES]]
+    return state[STATE_ROW : state[STATE_PLANES]]
 
 
 def free_frames(state):
-    return sum(word.bit_count() for word in rows(state)[: (state[engine.STATE_FRAMES] + 31) // 32])
+    return sum(word.bit_count() for word in rows(state)[: (state[STATE_FRAMES] + 31) // 32])
 
 
 def test_recover():
@@ -1064,9 +1086,9 @@ def test_recover_makes_derived_words_anew():
     pair = pair_with(MAPS[2] + MAPS[3])
     before = array("I", pair.state)
     for i in (
-        engine.STATE_FREE,
-        *range(engine.STATE_TOPS, engine.STATE_TOPS + engine.CLASSES),
-        *range(before[engine.STATE_PLANES], len(before)),
+        STATE_FREE,
+        *range(STATE_TOPS, STATE_TOPS + CLASSES),
+        *range(before[STATE_PLANES], len(before)),
     ):
         pair.state[i] = 0x5555AAAA
     assert physmem_state.recover(pair.state) == 0 and pair.state == before
@@ -1383,12 +1405,12 @@ def test_check_sees_every_bit():
     """
     for pair in (pair_with(MAPS[2]),):
         not_derived = (
-            engine.STATE_FAILED,
-            engine.STATE_PHASE,
-            engine.STATE_VERSION,
-            engine.STATE_LOCK,
-            engine.STATE_FEWEST_FREE,
-            engine.STATE_SPAN,
+            STATE_FAILED,
+            STATE_PHASE,
+            STATE_VERSION,
+            STATE_LOCK,
+            STATE_FEWEST_FREE,
+            STATE_SPAN,
         )
         for word in range(len(pair.state)):
             for bit in range(32):
@@ -1462,9 +1484,9 @@ def test_constraints():
                 assert pair.counts()[0] == pair.model.free_frames
                 if turn % 10 or case[0] > len(free):
                     continue
-                failed = pair.state[engine.STATE_FAILED]
+                failed = pair.state[STATE_FAILED]
                 assert engine.allocate_within(pair.address, *case) == place
-                assert pair.state[engine.STATE_FAILED] == failed + (place < 0)
+                assert pair.state[STATE_FAILED] == failed + (place < 0)
                 if place >= 0:
                     assert engine.count(pair.address, place) == case[0] and physmem_state.check(pair.state) == []
                     assert pair.calls["free"](place) == case[0]

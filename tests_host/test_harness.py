@@ -1,8 +1,12 @@
 """The harness for tests_target tells a test that passes from one that fails, hangs or brings its runner down."""
 
+import socket
+from types import SimpleNamespace
+
 import pytest
 
 from harness import imports, runners, target_files
+from harness.console import Console
 
 SOURCE = """
 import micropython
@@ -103,6 +107,18 @@ def test_fault(faulty_file, name, message):
             board.run(faulty_file, "test_after_fault")
     finally:
         board.stop()
+
+
+def test_a_fault_that_comes_with_the_acceptance():
+    """It is seen although nothing comes after it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        emulator = SimpleNamespace(url="socket://127.0.0.1:%d" % server.getsockname()[1])
+        with Console(emulator) as console:
+            line, _ = server.accept()
+            with line:
+                line.sendall(b"OKHardFault" + runners.FAULT + b"\r\nR0: 00000000\r\n")
+                with pytest.raises(RuntimeError, match="processor fault:\nHardFault"):
+                    console.execute("fail()", seconds=5, fault=runners.FAULT)
 
 
 def test_modules_that_a_file_needs(tmp_path):

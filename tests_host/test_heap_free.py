@@ -15,7 +15,7 @@ LIBRARY = Path(__file__).resolve().parent.parent / "lib"
 MAY_NEED_HEAP = {
     "physmem_direct.raw_calls_of": "called when physmem_engine is loaded",
     "physmem_plan.plan": "called by init, which has asked for heap",
-    "physmem_region.attribute_names": "called where a sentence is made",
+    "physmem_overview.attribute_names": "called where a sentence is made",
     "physmem_setup.enter": "called by init, which has asked for heap",
     "physmem_upkeep.check": "called by Region.check, which has asked for heap",
     "physmem_upkeep.merit": "called by init, which has asked for heap",

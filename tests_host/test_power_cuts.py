@@ -37,7 +37,7 @@ class Region:
         self.journal = Journal(physmem_state.new_state(frames, 3))
         self.address = addressof(self.journal)
         self.alloc, self.alloc_aligned, self.alloc_at, self.free = engine.raw_calls(self.journal)
-        self.rows = slice(engine.STATE_ROW, self.journal[engine.STATE_PLANES])
+        self.rows = slice(physmem_state.STATE_ROW, self.journal[physmem_state.STATE_PLANES])
         self.empty = array("I", self.journal)
         self.cut_calls = self.cuts = self.within = 0  # within: rows that are neither those before nor those after
         self.sound_states = set()

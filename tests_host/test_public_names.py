@@ -147,7 +147,7 @@ def system():
     region = physmem.Region("r", 0x1000_0000, 16 * 4096)
     return {
         "Region": region,
-        "AllocatedFrames": new_frames(region, region.alloc(2), 2, None),
+        "AllocatedFrames": new_frames(region, region.alloc(2), 2, None, 0),
         "DeferredAllocAction": physmem.DeferredAllocAction(),
         "Scope": physmem.scope(),
     }

@@ -53,6 +53,12 @@ class KeptMachine:
 
     def begin(self):
         """Reset, up to the early phase. Return physmem with the heap locked."""
+        physmem = self.fresh()
+        self.boot(physmem)
+        return physmem
+
+    def boot(self, physmem):
+        """Have a fresh physmem boot, up to the early phase."""
 
         class Board:
             REGIONS = tuple(self.regions)
@@ -60,9 +66,7 @@ class KeptMachine:
             RETAINED_RECORDS = self.records
             SPIN_LOCK = getattr(physmem_board, "SPIN_LOCK", 0)
 
-        physmem = self.fresh()
         physmem.boot(Board)
-        return physmem
 
     def reset(self):
         """Reset and end the early phase. Return physmem."""

@@ -8,7 +8,7 @@ FUNCTIONS = (
     " allocate_scattered scope allocations free_at find"
     " retain release retained quarantined dropped on_exhausted on_low debug mark leaks code_name"
 )
-CLASSES = "Region AllocatedFrames AllocatedFrame DeferredAllocAction PhysMemError"
+CLASSES = "Region AllocatedFrames DeferredAllocAction PhysMemError"
 CONSTANTS = (
     "DMA FAST CACHED EXTERNAL RETAINED SHARED RESERVED ATTRIBUTES CACHE_LINE STOP"
     " ALLOCATED MAPPED UNMAPPED FREED MOVED"
@@ -24,7 +24,7 @@ _VOCABULARY = (
     "BuddyAllocator AllocatorStats OrderStats KernelError"
     " PhysAddr PageFrame PageOrder PAGE_SIZE PAGE_SHIFT MIN_ORDER MAX_ORDER MAX_BLOCK_PAGES MAX_BLOCK_SIZE"
     " pages_to_order order_to_pages order_to_bytes is_page_aligned align_down align_up"
-    " FrameRange PhysicalMemoryRegion MemoryRegionType"
+    " FrameRange PhysicalMemoryRegion MemoryRegionType AllocatedFrame"
 )
 VOCABULARY = _VOCABULARY.split()
 MODULES_OF_VOCABULARY = ("physmem_buddy", "physmem_pages", "physmem_range")
@@ -37,6 +37,8 @@ FIRST_USE = {
     "allocations": "physmem_find",
     "find": "physmem_find",
     "free_at": "physmem_find",
+    "retain": "physmem_retained",
+    "release": "physmem_retained",
     "retained": "physmem_kept",
     "quarantined": "physmem_kept",
     "dropped": "physmem_kept",
@@ -48,8 +50,9 @@ FIRST_USE = {
     "map": "physmem_map",
 }
 ABSENT = sorted(set(FIRST_USE.values()) | set(MODULES_OF_VOCABULARY))
-ABSENT += ["physmem_tiers", "physmem_guard", "physmem_poison"]
-"""The modules that take no heap before you use them."""
+ABSENT += ["physmem_records", "physmem_tiers", "physmem_guard", "physmem_poison"]
+"""The modules that take no heap before you use them. Those about retained frames are there from the start if a reset
+has left any."""
 
 
 def without_dunders(names):

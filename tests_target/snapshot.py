@@ -4,14 +4,14 @@ Left out is what a refused call may change: the count of failed requests, and th
 counts the critical sections of a shared region.
 """
 
-import physmem_engine
+from physmem_state import STATE_FAILED, STATE_VERSION
 from support import spare_owners
 
 
 def of_region(region):
     """Return name, place and metadata of one region, byte for byte."""
     state = bytearray(bytes(region._state))
-    for word in (physmem_engine.STATE_FAILED, physmem_engine.STATE_VERSION):
+    for word in (STATE_FAILED, STATE_VERSION):
         state[4 * word : 4 * word + 4] = bytes(4)
     return (region.name, region.base, region.end, region.frame_size, region.attrs, bytes(state))
 

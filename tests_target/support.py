@@ -64,7 +64,7 @@ def without_a_system():
     """
     system = sys.modules["physmem_system"]
     system._initialized = False
-    system._regions, system._blocks = [], ()
+    system._regions, system._blocks = (), ()
     del system.by_merit[:]
 
 
@@ -82,11 +82,31 @@ def upkeep():
     return physmem_upkeep
 
 
+def overview():
+    """Return the part of physmem_system that is loaded on first use."""
+    import physmem_overview
+
+    return physmem_overview
+
+
 def wrap():
     """Return the part of physmem_region that puts functions around calls."""
     import physmem_wrap
 
     return physmem_wrap
+
+
+def wrapper_noting(asked):
+    """Return a wrapper for `wrap_calls` that appends to the list `asked` what is asked of `alloc`."""
+
+    def wrapper(region, state, calls):
+        def alloc(n):
+            asked.append(n)
+            return calls[0](n)
+
+        return (alloc,) + calls[1:]
+
+    return wrapper
 
 
 class InHandler:

@@ -6,7 +6,7 @@ import micropython
 from kept_memory import KeptMachine
 from random_numbers import RandomNumbers
 from snapshot import of_system
-from support import fresh_physmem, raises, scaled
+from support import fresh_physmem, overview, raises, scaled
 
 PAGE = 4096
 BASE = 0x10000000
@@ -164,7 +164,7 @@ def test_occupied_memory_stays():
     physmem = KeptMachine(("ram", 0x20100000, 8 * PAGE, PAGE, "RETAINED"))
     physmem.occupied.append(("firmware", 0x40000000, PAGE, "DMA"))
     physmem = physmem.reset()
-    is_occupied = sys.modules["physmem_system"].is_occupied
+    is_occupied = overview().is_occupied
     assert [is_occupied(physmem.region(name)) for name in ("firmware", "records", "ram")] == [True, True, False]
     assert physmem.region("firmware").attrs == physmem.DMA | physmem.RESERVED
     for name in ("firmware", "records"):

@@ -244,7 +244,7 @@ def test_addresses():
     """Addresses: negative, beyond the physical ones, in use, reserved and in use, running into something else."""
     physmem, _ = system()
     refused = Refusals(physmem)
-    limit = 1 << sys.modules["physmem_system"].ADDRESS_BITS
+    limit = 1 << sys.modules["physmem_region"].ADDRESS_BITS
     for call, unit in at_address(physmem):
         for unknown in (False, True):
             for addr in (-1, -PAGE, -(1 << 70), limit, limit + PAGE, 1 << 70):
@@ -299,7 +299,7 @@ def test_more_frames_at_an_unknown_address_than_a_region_can_have():
     """2**30 frames of 4 KiB end beyond 32 bits of address. Where addresses are wider, no region has so many frames."""
     physmem, _ = system()
     refused = Refusals(physmem)
-    code = "AddressOutOfRange" if sys.modules["physmem_system"].ADDRESS_BITS == 32 else "AllocationTooLarge"
+    code = "AddressOutOfRange" if sys.modules["physmem_region"].ADDRESS_BITS == 32 else "AllocationTooLarge"
     for n in (1 << 30, 1 << 31, 1 << 32):
         refused.mistake(code, physmem.allocate_frames_at, UNKNOWN, n, unknown=True)
         refused.mistake(code, physmem.allocate_frames_deferred, n, UNKNOWN, unknown=True)

@@ -543,6 +543,50 @@ def test_occupied_memory_without_heap():
     assert physmem.stats()["firmware"]["free"] == 0 and physmem.check() == []
 
 
+def test_the_edges_of_occupied_memory_without_heap():
+    """Its first and its last byte are occupied, those beside it are not, where addresses are large and small; also if
+    the plan's entries are not what becomes of them, because they overlap, or have more in them than they should."""
+    first, between = ("io", 0xE0000000, 2 * 4096, "DMA"), ("low", 0x3FFFE000, 4096)
+    plans = (
+        (first, between),
+        (first, between, ("low again", 0x3FFFE000, 4096)),
+        (first + ("of", "six"), between + ("", "", "")),
+    )
+    expected = (
+        (0xDFFFFFFF, "AddressOutOfRange"),
+        (0xE0000000, "AddressNotFree"),
+        (0xE0001FFF, "AddressNotFree"),
+        (0xE0002000, "AddressOutOfRange"),
+        (0x3FFFDFFF, "AddressOutOfRange"),
+        (0x3FFFE000, "AddressNotFree"),
+        (0x3FFFEFFF, "AddressNotFree"),
+        (0x3FFFF000, "AddressOutOfRange"),
+    )
+    for occupied in plans:
+        plan = type("Plan", (Board,), {"OCCUPIED": occupied})
+        physmem = fresh_physmem()
+        codes = [None] * len(expected)
+        i = 0
+        physmem.boot(plan)
+        try:
+            for addr, _ in expected:
+                try:
+                    physmem.allocate_frames_at(addr, 1)
+                except physmem.PhysMemError as error:
+                    codes[i] = error.code
+                i += 1
+        finally:
+            finish(physmem)
+        assert codes == [code for _, code in expected], occupied
+        found = physmem.regions()
+        assert [region.name for region in found if region.used_frames == region.frames] == ["low", "io"]
+        low, io = physmem.region("low"), physmem.region("io")
+        assert (low.base, low.end, low.attrs) == (0x3FFFE000, 0x3FFFF000, physmem.RESERVED)
+        assert (io.base, io.end, io.attrs) == (0xE0000000, 0xE0002000, physmem.RESERVED | physmem.DMA)
+        for addr, code in expected:
+            raises(physmem.PhysMemError, physmem.allocate_frames_at, addr, 1, code=code)
+
+
 def test_boot_complete_any_number_of_times():
     """The second call and all later ones do nothing. None unlocks a heap that another caller has locked."""
     physmem = booted()
@@ -628,7 +672,7 @@ class SpinLocked(Board):
 def lock_word(physmem):
     """Return the lock word of a new SHARED region."""
     region = physmem.Region("shared", 0x20300000, 4096, attrs=physmem.SHARED)
-    return region._state[sys.modules["physmem_engine"].STATE_LOCK]
+    return region._state[state_module().STATE_LOCK]
 
 
 def test_the_spin_lock_of_a_board():
@@ -677,7 +721,7 @@ def test_the_spin_lock_of_init():
         error = raises(TypeError, physmem.init, [entry], spin_lock=register)
         assert "spin_lock" in str(error)
     physmem.init([entry], spin_lock=SpinLocked.SPIN_LOCK)
-    assert physmem.region("sram")._state[sys.modules["physmem_engine"].STATE_LOCK] == SpinLocked.SPIN_LOCK | 1
+    assert physmem.region("sram")._state[state_module().STATE_LOCK] == SpinLocked.SPIN_LOCK | 1
     physmem = fresh_physmem()
     before = state_module().spin_lock()
     physmem.init([("sram", 0x20100000, 4096)])

@@ -6,6 +6,7 @@ must be one of them, and there must be a result if there is a place.
 
 import sys
 
+from places import places
 from random_numbers import RandomNumbers
 from support import fresh_physmem, raises, scaled
 
@@ -43,20 +44,8 @@ class Map:
 
     def places(self, n, align, boundary, low, high):
         """Return every first frame where `n` frames are free and the address meets the constraints, all in bytes."""
-        size = self.region.frame_size
-        found = []
-        for first in range(self.region.frames - n + 1):
-            addr = self.region.base + first * size
-            end = addr + n * size
-            if (
-                all(self.free[first : first + n])
-                and (not align or addr % align == 0)
-                and (not boundary or addr // boundary == (end - 1) // boundary)
-                and addr >= low
-                and (high is None or end <= high)
-            ):
-                found.append(first)
-        return found
+        region = self.region
+        return list(places(self.free, region.base, region.frame_size, n, align, boundary, low, high))
 
 
 def test_every_constraint_at_once():
@@ -154,7 +143,7 @@ def test_alignment_of_any_size_at_address_zero():
 def test_boundaries_larger_than_the_engine_counts():
     """A boundary of 2**30 frames or more is crossed only at its own multiples, not at those of 2**29 frames."""
     physmem = fresh_physmem()
-    if sys.modules["physmem_system"].ADDRESS_BITS == 32:
+    if sys.modules["physmem_region"].ADDRESS_BITS == 32:
         return  # 2**29 frames of 32 bytes exceed the address space
     middle = 32 << 29
     physmem.init([("r", middle - 64, 128, 32)])

@@ -64,13 +64,13 @@ class Scene:
             assert self.region.alloc_at(first, n) == first
         self.state = self.region._state
         # No lock, also on a chip with two cores: an interrupt cannot cut what runs with interrupts masked.
-        self.state[engine.STATE_LOCK] = 0
+        self.state[physmem_state.STATE_LOCK] = 0
         self.before = array("I", self.state)
         self.interruption = Interruption(self.state)
         self.tick = self.interruption.tick
 
     def rows(self, state):
-        return bytes(state)[4 * engine.STATE_ROW : 4 * state[engine.STATE_PLANES]]
+        return bytes(state)[4 * physmem_state.STATE_ROW : 4 * state[physmem_state.STATE_PLANES]]
 
     def interrupt_after(self, steps, make, arguments):
         """Make the call and interrupt it `steps` steps after its start. Return when the interrupt came."""
@@ -141,7 +141,7 @@ def free_frames(state):
     """Return the number of frames that the row says are free."""
     free = 0
     for frame in range(FRAMES):
-        free += state[engine.STATE_ROW + (frame >> 5)] >> (frame & 31) & 1
+        free += state[physmem_state.STATE_ROW + (frame >> 5)] >> (frame & 31) & 1
     return free
 
 

@@ -7,7 +7,7 @@ import micropython
 from debug_system import FRAME, DebugSystem, FailingWrapper
 from random_numbers import RandomNumbers
 from random_operations import RandomOperations
-from support import fresh_physmem, raises, scaled, wrap
+from support import fresh_physmem, raises, scaled, wrap, wrapper_noting
 
 TIMEOUT = 240
 LOCKS = sys.implementation.name == "micropython"
@@ -153,7 +153,7 @@ def test_switched_off_everything_is_as_before():
         for region, calls in zip(regions, before):
             for name, call in zip(CALLS, calls):
                 assert getattr(region, name) is call, (tiers, name)
-        assert (allocate._note_tag, system_of_regions._checks) == parts
+        assert (allocate._note_tag, list(system_of_regions._checks)) == parts
         for owner in frames:
             owner.free()
         for region in regions:
@@ -177,14 +177,7 @@ def test_another_wrapper_stays():
     """If other code has wrapped the calls, its wrapper stays when debug goes."""
     system, sram = one_region()
     asked = []
-
-    def wrapper(region, state, calls):
-        def alloc(n):
-            asked.append(n)
-            return calls[0](n)
-
-        return (alloc,) + calls[1:]
-
+    wrapper = wrapper_noting(asked)
     system.physmem.debug(owners=True)
     wrap().wrap_calls(sram, wrapper)
     first = sram.alloc(3)
@@ -441,8 +434,7 @@ def test_mark_leaves_the_other_tiers_on():
 
 def corrupt(system, region, frame):
     """Flip the frame's bit in the bitmap: a frame in use becomes free, or becomes a start and in use."""
-    from physmem_engine import STATE_ROW
-    from physmem_state import rebuild, starts_of
+    from physmem_state import STATE_ROW, rebuild, starts_of
 
     state = region._state
     starts = starts_of(state)

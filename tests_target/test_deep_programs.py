@@ -10,6 +10,7 @@ import micropython
 from deep_calls import can, deep, deepest, wide
 from scheduled import run_scheduled
 from support import raises
+from told import Told
 from two_regions import FRAME, SRAM, two_regions
 
 PSRAM = 0x21000000
@@ -20,22 +21,6 @@ LOCKS = sys.implementation.name == "micropython"
 
 def system():
     return two_regions(FRAMES, PSRAM)
-
-
-class Told:
-    """A hook that counts its calls."""
-
-    def __init__(self):
-        self.count = 0
-
-    def __call__(self, region):
-        self.count += 1
-
-    def since(self):
-        """Return how often the hook was called since the last time you asked."""
-        run_scheduled()
-        count, self.count = self.count, 0
-        return count
 
 
 def test_raw_calls():

@@ -3,6 +3,7 @@
 import sys
 
 from kept_memory import one_region
+from owner_calls import every_method
 from support import fresh_physmem, raises
 
 FRAME = 64
@@ -88,22 +89,9 @@ def test_every_method_is_refused():
     used = physmem.region("ram").used_frames
     for frames, _ in owners:
         other = physmem.allocate_frames(1)
-        for call in (
-            frames.free,
-            frames.map,
-            frames.unmap,
-            frames.fill,
-            frames.as_allocated_frame,
-            lambda: frames.resize(1),  # noqa: B023
-            lambda: frames.resize_by_bytes(1),  # noqa: B023
-            lambda: frames.split_at(0),  # noqa: B023
-            lambda: frames.split_range(0, 1),  # noqa: B023
-            lambda: frames.merge(other),  # noqa: B023
-            lambda: other.merge(frames),  # noqa: B023
-            lambda: frames.merge(frames),  # noqa: B023
-            frames.__enter__,
-        ):
+        for call in every_method(frames, other):
             raises(physmem.PhysMemError, call, code="NotAllocated")
+        raises(physmem.PhysMemError, frames.merge, frames, code="NotAllocated")
         assert other.free() == 1
     assert physmem.region("ram").used_frames == used and physmem.check() == []
 

@@ -345,7 +345,7 @@ def test_what_is_no_range_is_a_type_error():
 def test_range_of_allocated_frames_is_counted_from_address_0():
     """Frame 2 of a region at 0x20100000 with frames of 1,024 bytes is number 0x20100000 / 1024 + 2 = 0x80402."""
     region = Region("sram", 0x20100000, 16 * 1024, 1024)
-    frames = new_frames(region, region.alloc_at(2, 5), 5, None)
+    frames = new_frames(region, region.alloc_at(2, 5), 5, None, 0)
     assert frames.range == FrameRange(0x80402, 5, 1024)
     assert frames.range.start_address == frames.addr == 0x20100800
     assert frames.range.size_in_bytes == frames.nbytes == 5120
@@ -355,7 +355,7 @@ def test_range_of_allocated_frames_is_counted_from_address_0():
 def test_range_outlives_the_frames_and_frees_nothing():
     """A range is a value, not an owner."""
     region = Region("sram", 0x20100000, 16 * 4096)
-    frames = new_frames(region, region.alloc(4), 4, None)
+    frames = new_frames(region, region.alloc(4), 4, None, 0)
     kept = frames.range
     del frames
     assert region.used_frames == 4

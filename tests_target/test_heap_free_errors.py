@@ -9,6 +9,7 @@ import sys
 import micropython
 from kept_memory import FRAME as KEPT
 from kept_memory import KeptMachine
+from owner_calls import every_method
 from snapshot import of_system
 from support import InHandler, fresh_physmem, spare_owners
 
@@ -303,19 +304,7 @@ def test_owners():
         freed.free()
         two, rest = other.split_at(1)
         for frames, kind in ((freed, "freed"), (other, "moved")):
-            for call in (
-                frames.free,
-                frames.map,
-                frames.unmap,
-                frames.fill,
-                frames.as_allocated_frame,
-                frames.__enter__,
-                lambda: frames.resize(1),  # noqa: B023
-                lambda: frames.resize_by_bytes(1),  # noqa: B023
-                lambda: frames.split_at(0),  # noqa: B023
-                lambda: frames.split_range(0, 1),  # noqa: B023
-                lambda: frames.merge(whole),  # noqa: B023
-                lambda: whole.merge(frames),  # noqa: B023
+            for call in every_method(frames, whole) + [
                 lambda: frames.first,  # noqa: B023
                 lambda: frames.count,  # noqa: B023
                 lambda: frames.addr,  # noqa: B023
@@ -325,7 +314,7 @@ def test_owners():
                 lambda: frames.range,  # noqa: B023
                 lambda: len(frames),  # noqa: B023
                 lambda: iter(frames),  # noqa: B023
-            ):
+            ]:
                 locked.expect("NotAllocated", call, kind)
             locked.expect(None, lambda: bool(frames))  # noqa: B023
             locked.expect(None, lambda: (frames.state and frames.region and frames.owner) and None)  # noqa: B023

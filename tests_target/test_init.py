@@ -513,7 +513,7 @@ def test_any_iterable():
 def test_the_last_page_of_the_addresses():
     """Memory may end with the last physical address, and not one byte beyond it."""
     physmem = fresh_physmem()
-    limit = 1 << sys.modules["physmem_system"].ADDRESS_BITS
+    limit = 1 << sys.modules["physmem_region"].ADDRESS_BITS
     raises(physmem.PhysMemError, physmem.init, [(limit - PAGE, PAGE + 1)], code="AddressOutOfRange")
     raises(physmem.PhysMemError, physmem.init, [(limit, PAGE)], code="AddressOutOfRange")
     physmem.init([(limit - PAGE, PAGE), (0, PAGE)])

@@ -9,6 +9,7 @@ import hard_interrupts
 import machine
 import physmem
 import physmem_engine as engine
+import physmem_state
 import viper_engine
 from array import array
 from hard_interrupts import LEAST_DURING, MARGIN, STEP, last_before
@@ -131,7 +132,7 @@ class Interrupted:
         for calls in ((program, handler), (handler, program)):
             state = array("I", self.before)
             answers = [call.by_viper(addressof(state)) for call in calls]
-            state[engine.STATE_VERSION] = self.before[engine.STATE_VERSION]
+            state[physmem_state.STATE_VERSION] = self.before[physmem_state.STATE_VERSION]
             if calls[0] is handler:
                 answers.reverse()
             outcomes.append((answers, state))
@@ -167,7 +168,7 @@ class Interrupted:
         while counts[AFTER] < MARGIN:
             answers, when = self.interrupt_after(steps, program, handler)
             counts[when] += 1
-            self.state[engine.STATE_VERSION] = self.before[engine.STATE_VERSION]
+            self.state[physmem_state.STATE_VERSION] = self.before[physmem_state.STATE_VERSION]
             agree = [outcome == (answers, self.state) for outcome in outcomes]
             seen = [seen[0] or agree[0], seen[1] or agree[1]]
             if not any(agree):
@@ -290,7 +291,7 @@ def test_handlers_and_regions_that_are_not_shared():
     spin_lock = array("I", [1])  # stands in for a register, and always reads as free
     for lock, permitted in ((0, False), (addressof(spin_lock) | 3, False), (1, True), (addressof(spin_lock) | 1, True)):
         region = physmem.Region("plain", BASE, FRAMES * 4096)
-        region._state[engine.STATE_LOCK] = lock
+        region._state[physmem_state.STATE_LOCK] = lock
         for first, n in ALLOCATIONS[1:3]:
             assert region.alloc_at(first, n) == first
         before = bytes(region._state)

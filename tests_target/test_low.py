@@ -6,7 +6,8 @@ import sys
 import micropython
 from debug_system import FailingWrapper
 from scheduled import QUEUE, fill_queue, run_scheduled, with_scheduler_locked
-from support import raises, wrap
+from support import raises, wrap, wrapper_noting
+from told import Told
 from two_regions import FRAME, SRAM, two_regions
 
 PSRAM = 0x21000000
@@ -17,24 +18,6 @@ LOCKS = sys.implementation.name == "micropython"
 
 def system():
     return two_regions(FRAMES, PSRAM)
-
-
-class Told:
-    """A hook that counts its calls and keeps the last region that it was called for."""
-
-    def __init__(self):
-        self.count = 0
-        self.region = None
-
-    def __call__(self, region):
-        self.count += 1
-        self.region = region
-
-    def since(self):
-        """Return how often the hook was called since the last time you asked."""
-        run_scheduled()
-        count, self.count = self.count, 0
-        return count
 
 
 def test_once_per_crossing():
@@ -212,21 +195,13 @@ def test_no_heap_for_the_wrapper():
 def test_another_wrapper_stays():
     physmem = system()
     sram = physmem.region("sram")
-    seen = []
-
-    def wrapper(region, state, calls):
-        def alloc(n):
-            seen.append(n)
-            return calls[0](n)
-
-        return (alloc,) + calls[1:]
-
+    asked = []
     told = Told()
-    wrap().wrap_calls(sram, wrapper)
+    wrap().wrap_calls(sram, wrapper_noting(asked))
     physmem.on_low("sram", FEW, told)
-    assert sram.alloc(FRAMES) == 0 and seen == [FRAMES] and told.since() == 1
+    assert sram.alloc(FRAMES) == 0 and asked == [FRAMES] and told.since() == 1
     physmem.on_low("sram", FEW, None)
-    assert sram.free(0) == FRAMES and sram.alloc(FRAMES) == 0 and seen == [FRAMES] * 2 and told.since() == 0
+    assert sram.free(0) == FRAMES and sram.alloc(FRAMES) == 0 and asked == [FRAMES] * 2 and told.since() == 0
 
 
 def test_replaced():

@@ -13,7 +13,7 @@ import physmem_board
 import physmem_engine as engine
 import physmem_state
 import physmem_thumb as thumb  # a fresh one: the engine keeps its functions, not the module
-from physmem_engine import STATE_LOCK, STATE_VERSION
+from physmem_state import STATE_LOCK, STATE_VERSION
 from random_numbers import RandomNumbers
 from support import fresh_physmem, raises, sample, scaled
 import viper_engine
@@ -280,12 +280,12 @@ def test_functions_beside_serve():
         answers = viper_engine.count_failure(pair.viper_address, 0), thumb.count_failure(pair.thumb_address, version)
         assert answers == (engine.OUT_OF_MEMORY, engine.OUT_OF_MEMORY)
         pair.same("count_failure")
-        assert pair.thumb[engine.STATE_FAILED] == 1
+        assert pair.thumb[physmem_state.STATE_FAILED] == 1
         pair.gives_back()
         # The bitmap of a shared region has changed meanwhile: nothing is counted, the caller searches again.
         if shared:
             assert thumb.count_failure(pair.thumb_address, version + 1) == engine.ADDRESS_NOT_FREE
-            assert pair.thumb[engine.STATE_FAILED] == 1
+            assert pair.thumb[physmem_state.STATE_FAILED] == 1
             pair.gives_back()
 
 
@@ -562,6 +562,7 @@ def test_direct_calls_while_collecting():
         make = sys.modules["physmem_engine"].raw_calls
         assert make is not engine.raw_calls
         regions = [make(physmem_state.new_state(256, 0)) for _ in range(8)]
+        alone = [make(physmem_state.new_state(256, 0))[which] for which in range(4)]  # the other three are garbage
     finally:
         gc.threshold(before)
     names = sys.modules["physmem_engine"].__dict__
@@ -584,6 +585,11 @@ def test_direct_calls_while_collecting():
         assert answers + [alloc(256), free(False), alloc(True)] == [0, 1, 8, 100, 1, 3, 4, 2, 0, 256, 0] and rubbish
         for call, arguments, name in ((alloc, ("x",), "n "), (alloc_at, (1, None), "n "), (free, (0.5,), "frame ")):
             assert outcome(call, *arguments).startswith(name)
+    alloc, alloc_aligned, alloc_at, free = alone
+    assert [alloc(True), alloc_aligned(3, True), alloc_at(True, 2), free(False)] == [0, 0, 1, engine.NOT_ALLOCATED]
+    for call, arguments in ((alloc, (None,)), (alloc_aligned, (1, "x")), (alloc_at, (1, "x")), (free, ("x",))):
+        name = "align_frames " if call is alloc_aligned else "frame " if call is free else "n "
+        assert outcome(call, *arguments).startswith(name)
     sys.modules.update(MODULES)
 
 
@@ -613,8 +619,8 @@ class Thumb:
 def used_state():
     """Return the state of one free frame that has been in use."""
     state = physmem_state.new_state(1, 0)
-    state[engine.STATE_LOCK] = 0  # also on a chip with two cores
-    state[engine.STATE_FEWEST_FREE] = 0
+    state[physmem_state.STATE_LOCK] = 0  # also on a chip with two cores
+    state[physmem_state.STATE_FEWEST_FREE] = 0
     return state
 
 
@@ -645,7 +651,7 @@ def test_the_road_of_this_board():
     assert is_direct() and engine.calls_are_direct is True
     # What stays in heap of physmem_direct is what the calls use, and of physmem_thumb its functions.
     assert sorted(engine.raw_calls.__globals__) == sorted(
-        ["_code", "_converters", "_redirect", "_serve", "_small_integer", "array"]
+        ["_code", "_conversions", "_redirect", "_small_integer", "array"]
     )
     fresh = fresh_physmem()
     assert fresh and "physmem_direct" not in sys.modules and "physmem_thumb" not in sys.modules
@@ -713,7 +719,7 @@ def test_assumption_3():
 
 def test_assumption_4():
     """A function that does what it did, though its code has been replaced."""
-    assert not is_direct(_redirect=lambda function, table, state, code: None)
+    assert not is_direct(_redirect=lambda function, context, children, code: None)
 
 
 def test_assumption_5():
@@ -731,7 +737,7 @@ def test_assumption_5():
 
 def test_assumption_6():
     """Entries of another version, and a physmem_thumb that has no number; nothing of it is called or looked at."""
-    for number in (None, 0, 2, "1"):
+    for number in (None, 0, 1, 3, "2"):
         assert not is_direct(Thumb(ENTRIES=number, serve=None)), number
     names = Thumb()
     del names.ENTRIES
@@ -766,7 +772,7 @@ def test_assumption_7():
             assert not is_direct(raw_calls=calls), (which, wrong)
 
     def spoiling(state):
-        state[engine.STATE_FAILED] = 1
+        state[physmem_state.STATE_FAILED] = 1
         return closure_calls(state)
 
     assert not works(spoiling, used_state())
@@ -784,8 +790,10 @@ def test_closures_where_the_direct_calls_are_not_known():
 def test_machine_code_of_another_layout():
     """An engine beside a physmem_thumb that was built for another layout of a state is refused with a sentence, and
     calls nothing of it."""
-    for number in (None, 0, thumb.LAYOUT ^ 1, thumb.LAYOUT ^ 1 << 40):
-        sys.modules["physmem_thumb"] = Thumb(LAYOUT=number, serve=None, in_interrupt=None, hold=None)
+    layout = thumb.LAYOUT
+    assert layout == engine.LAYOUT
+    for other in (None, 0, (1,) + layout[1:], layout[:-1] + (7,), layout[:-1]):
+        sys.modules["physmem_thumb"] = Thumb(LAYOUT=other, serve=None, in_interrupt=None, hold=None)
         del sys.modules["physmem_engine"]
         try:
             error = raises(ImportError, __import__, "physmem_engine")
@@ -793,5 +801,5 @@ def test_machine_code_of_another_layout():
             sys.modules.update(MODULES)
             for name in ("physmem_thumb", "physmem_direct"):
                 sys.modules.pop(name, None)
-        assert "install both from one release" in str(error), number
+        assert "install both from one release" in str(error), other
     assert sys.modules["physmem_engine"] is engine

@@ -189,22 +189,15 @@ def narrow(lines):
         assert len(line) <= 80, "%d columns: %s" % (len(line), line)
 
 
-def test_the_map_is_80_columns_wide():
+def test_the_map_and_the_dump_are_80_columns_wide():
     """With 32-bit addresses, names such as init() makes, and memory like a board's, free and in use."""
     physmem = system(fresh_physmem())
-    narrow(lines_of(physmem.map))
+    for picture in (physmem.map, physmem.dump):
+        narrow(lines_of(picture))
     for region in physmem.regions():
         physmem.allocate_frames_at(region.base, region.frames)
-    narrow(lines_of(physmem.map))
-
-
-def test_the_dump_is_80_columns_wide():
-    """The same for the dump."""
-    physmem = system(fresh_physmem())
-    narrow(lines_of(physmem.dump))
-    for region in physmem.regions():
-        physmem.allocate_frames_at(region.base, region.frames)
-    narrow(lines_of(physmem.dump))
+    for picture in (physmem.map, physmem.dump):
+        narrow(lines_of(picture))
 
 
 def test_the_map_is_80_columns_wide_with_every_attribute():

@@ -6,6 +6,7 @@ could go anywhere leaves scarce memory alone. Of equals, the smaller in bytes co
 address. Regions are tried in this order. The frames are the lowest in the first region that has a place.
 """
 
+from places import places
 from random_numbers import RandomNumbers
 from support import fresh_physmem, raises, sample, scaled
 
@@ -38,18 +39,8 @@ class Wanted:
 
     def place(self, count, align, boundary, low, high):
         """Return the lowest frame where `count` frames are free at an address as requested, all in bytes; or None."""
-        size = self.frame_size
-        for first in range(self.frames - count + 1):
-            addr = self.base + first * size
-            end = addr + count * size
-            if (
-                all(self.free[first : first + count])
-                and (not align or addr % align == 0)
-                and (not boundary or addr // boundary == (end - 1) // boundary)
-                and addr >= low
-                and (high is None or end <= high)
-            ):
-                return first
+        for first in places(self.free, self.base, self.frame_size, count, align, boundary, low, high):
+            return first
         return None
 
 

@@ -33,7 +33,7 @@ class Rows:
         self.starts = physmem_state.starts_of(region._state)
 
     def content(self):
-        return bytes(self.state)[4 * engine.STATE_ROW : 4 * self.state[engine.STATE_PLANES]]
+        return bytes(self.state)[4 * physmem_state.STATE_ROW : 4 * self.state[physmem_state.STATE_PLANES]]
 
     def stores(self, frame, n):
         """Return the stores into the row of free frames that start or end the allocation of `n` frames at `frame`.
@@ -43,7 +43,7 @@ class Rows:
         words = []
         while n:
             here = min(n, 32 - frame % 32)
-            words.append((engine.STATE_ROW + frame // 32, ((1 << here) - 1) << frame % 32))
+            words.append((physmem_state.STATE_ROW + frame // 32, ((1 << here) - 1) << frame % 32))
             frame += here
             n -= here
         return words[1:], words[0]
@@ -146,9 +146,9 @@ def test_derived_words():
     state = region._state
     expected = array("I", state)
     for rubbish in (0, 0xFFFFFFFF, 0x5555AAAA):
-        tops = range(engine.STATE_TOPS, engine.STATE_TOPS + engine.CLASSES)
-        planes = range(state[engine.STATE_PLANES], len(state))
-        for word in [engine.STATE_FREE] + list(tops) + list(planes):
+        tops = range(physmem_state.STATE_TOPS, physmem_state.STATE_TOPS + physmem_state.CLASSES)
+        planes = range(state[physmem_state.STATE_PLANES], len(state))
+        for word in [physmem_state.STATE_FREE] + list(tops) + list(planes):
             state[word] = rubbish
         assert region.recover() == 0
         assert state == expected

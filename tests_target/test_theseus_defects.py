@@ -7,6 +7,7 @@ Every refusal leaves the system unchanged: `refused` compares each region's runs
 import sys
 
 import micropython
+from refusals import refused, seen
 from support import fresh_physmem, raises, scaled
 
 FRAME = 4096
@@ -32,19 +33,6 @@ def layout(physmem):
     return [
         (region.base // FRAME, region.frames, bool(region.attrs & physmem.RESERVED)) for region in physmem.regions()
     ]
-
-
-def seen(physmem):
-    """Return everything that is free and everything that is in use."""
-    return [(region.name, region.base, region.end, list(region.runs())) for region in physmem.regions()]
-
-
-def refused(physmem, code, function, *arguments, **keywords):
-    """Check that `function` raises PhysMemError with that code and changes nothing."""
-    before = seen(physmem)
-    raises(physmem.PhysMemError, function, *arguments, code=code, **keywords)
-    assert seen(physmem) == before
-    assert physmem.check() == []
 
 
 # What is there, and the request, from below the region into the frames in use:

@@ -12,6 +12,7 @@ import sys
 
 import micropython
 from scheduled import run_scheduled, with_scheduler_locked
+from refusals import refused, seen
 from support import fresh_physmem, raises
 
 FRAME = 4096
@@ -39,18 +40,6 @@ def system():
     physmem = fresh_physmem()
     physmem.init(Board.REGIONS, [("registers", REGISTERS, REGISTER_FRAMES * FRAME)])
     return physmem
-
-
-def seen(physmem):
-    """Return everything that is free and everything that is in use."""
-    return [(region.name, region.base, region.end, list(region.runs())) for region in physmem.regions()]
-
-
-def refused(physmem, code, function, *arguments, **keywords):
-    """Check that `function` raises PhysMemError with that code and changes nothing."""
-    before = seen(physmem)
-    raises(physmem.PhysMemError, function, *arguments, code=code, **keywords)
-    assert seen(physmem) == before
 
 
 def used(physmem):

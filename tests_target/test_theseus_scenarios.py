@@ -22,9 +22,9 @@ def frames_from(first, count):
     """Return all frames of a new region that starts at the frame number `first`, in one owner."""
     region = Region("memory", first * FRAME, max(1, count) * FRAME)
     if not count:
-        return new_frames(region, 0, 0, None)
+        return new_frames(region, 0, 0, None, 0)
     assert region.alloc_at(0, count) == 0
-    return new_frames(region, 0, count, None)
+    return new_frames(region, 0, count, None, 0)
 
 
 def is_split(original, i, first_part, second_part):

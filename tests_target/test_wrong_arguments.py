@@ -15,9 +15,9 @@ they leave out no public name.
 import sys
 
 import physmem_board
-import physmem_engine
 import public_names
 import wrong_arguments as wrong
+from physmem_state import STATE_FAILED, STATE_VERSION
 from support import IS_FAST, IS_SLOW, fresh_physmem, spare_owners
 from uctypes import bytearray_at
 
@@ -280,9 +280,9 @@ class Snapshot:
         """Return what has changed, in words; None if nothing has but what may, as the call was refused that way."""
         counts = ()
         if refusal not in (wrong.TYPE, wrong.SIGNATURE):
-            counts = (physmem_engine.STATE_VERSION,)
+            counts = (STATE_VERSION,)
         if refusal in (wrong.FULL, wrong.MANY, wrong.CODE, wrong.NOTHING):
-            counts += (physmem_engine.STATE_FAILED,)
+            counts += (STATE_FAILED,)
         if self._world.physmem.regions() != self._regions:
             return "the list of regions"
         for i, region in enumerate(self._watched):

@@ -109,7 +109,11 @@ def _keeping(figures):
         Row(KEEPING, "the same and every other module", all_modules, 60 * KIB, "", BYTES),
     ]
     beside = max(_beside_the_metadata(region) for region in figures["RAM by frames of a region"].values())
-    found.append(Row(KEEPING, "heap of a region beside its metadata", beside, 250, "", BYTES))
+    modules = figures["bytes of heap of the modules that the first Region loads"]
+    found += [
+        Row(KEEPING, "heap of a region beside its metadata", beside, 250, "", BYTES),
+        Row(KEEPING, "heap of the modules that the first Region(...) of a program loads", modules, None, "", BYTES),
+    ]
     return found
 
 

@@ -139,9 +139,10 @@ def _raw():
 
 
 def _masked():
-    """Return the most consecutive instructions with interrupts masked, by number of frames.
+    """Return the most consecutive instructions with interrupts masked, by number of frames, and how many instructions
+    of the library's machine code a raw call and its free execute in an empty region that is not SHARED.
 
-    It is the longest stretch of any raw call, granted or refused, on an empty bitmap and on an aged one.
+    The former is the longest stretch of any raw call, granted or refused, on an empty bitmap and on an aged one.
     """
     used = run("maps.aged_allocations", FRAMES, 75)
     longest = dict.fromkeys(map(str, MASKED), 0)
@@ -152,7 +153,10 @@ def _masked():
                 for call, arguments in (("alloc", [n]), ("alloc_aligned", [n, 4]), ("alloc_at", [n]), ("free", [n])):
                     masked = board.longest_masked(call, *arguments)
                     longest[str(n)] = max(longest[str(n)], masked or 0)
-    return {"longest time masked": longest}
+        board.run("masked.set_up", FRAMES, [], 0)
+        for _ in range(2):  # the first allocation in a region has a peak to store
+            executed = {f"{call} of 1 frame": len(board.executed(call, 1)) for call in ("alloc", "free")}
+    return {"longest time masked": longest, "instructions in the machine code of the library": executed}
 
 
 def _objects(percent, is_aged):
@@ -189,7 +193,9 @@ def _memory():
             "bits of metadata a frame": round(metadata * 8 / frames, 3),
             "bytes of heap of the Region": heap,
         }
-    return {"RAM by frames of a region": regions}
+    with BenchBoard() as board:
+        modules = board.run("region_memory.modules")
+    return {"RAM by frames of a region": regions, "bytes of heap of the modules that the first Region loads": modules}
 
 
 def _footprint(board, kind):

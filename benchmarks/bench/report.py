@@ -213,6 +213,9 @@ def document(figures):
     board, compiler = figures["board"], figures["compiler"]
     emulator = figures["emulator"].split(" (")[0]
     floor = number(figures["floor"])
+    of_region = number(figures["bytes of heap of the modules that the first Region loads"])
+    executed = figures["instructions in the machine code of the library"]
+    of_alloc, of_free = (number(executed[f"{call} of 1 frame"]) for call in ("alloc", "free"))
     imported = figures["bytes of heap of an import from .mpy files"]
     loaded = imported["modules that boot() leaves loaded"].split(", ")
     modules = ", ".join(f"`{module}`" for module in reversed(ORDER) if module not in loaded)
@@ -230,13 +233,13 @@ Figures are numbers of **instructions**, counted exactly, unless a unit stands b
 ## What a call costs
 {MADE_BY}
 {bounds_table(figures, bounds.CALLS, "call", "C modules called from Python, or the heap")}
-C modules do less: most of them check nothing, and none has frames of its own, owners or records. The garbage-collected
-heap is half full there, with collections counted in: see *What you would do without physmem*. A row without a bound has
-no aim yet.
+C modules do less: most of them check nothing, and none has kinds of memory, owners or records. Figures of the
+garbage-collected heap are from a heap that is half full, with collections counted in: see *What you would do without
+physmem*. A row without a bound has no aim yet.
 
 ## What it costs to have the library
 {MADE_BY}
-{bounds_table(figures, bounds.KEEPING, "measure", "the two figures")}
+{bounds_table(figures, bounds.KEEPING, "measure", "for comparison")}
 *Stock* is MicroPython's own board of the same name without physmem, built in the same run from the same tree with the
 same compiler (`benchmarks/stock/`). Its RPI_PICO has the port's heap, which with physmem ends where the frames
 start. Its MPS2_AN385 has a heap as large as that of this project's board, because the port's own of 143,360 bytes may
@@ -251,18 +254,20 @@ have no room for all of the library.
 - *Import*: `lib/` compiled for MPS2_AN385 by `mpy-cross -O3 -march=armv7m -s MODULE`, with the engine as firmware has
   it, and imported on the stock firmware from files outside the heap. `boot()` is given the board's memory plan and
   makes its regions and pools, which are included. The import alone takes {number(imported["import physmem"])} bytes.
-  The files have {number(imported["bytes of all .mpy files"])}. *Every other module* is each one that neither the import
-  nor `boot()` has loaded.
+  The files of all modules have {number(imported["bytes of all .mpy files"])} bytes. *Every other module* is each one
+  that neither the import nor `boot()` has loaded.
 {modules}
-- *Region*: the heap that the first `Region` of a program takes, without the blocks of 16 bytes that its metadata
-  fills. The modules that make it are loaded for it and stay, so each further one takes less.
+- *Region*: the heap that a `Region` takes beside the blocks of 16 bytes that its metadata fills. The modules that make
+  the first one stay loaded if your program makes it itself.
 
-An import from .mpy files puts into the heap what firmware has in flash. Of the basic set, about 31 KB are machine code:
-15 KB the engine and its assembler, 8 KB `physmem_allocate`, 4 KB each `physmem_frames` and `physmem_records`. About
-10 KB are bytecode, 12 KB sentences and other constants, 11 KB names with MicroPython's table of them, which doubles
-when it is full. Regions, spare owners and the places for records take 7 KB, and functions, classes and dictionaries the
-rest. `physmem_allocate` as bytecode would take 6 KB less, but a KeyboardInterrupt could come between taking frames and
-making their owner; machine code checks for none. Where heap is short, freeze the library.
+By this table a collection takes about nine instructions for each byte that the library has in the heap. Twice stock's
+would leave 4 KB for it. The Pico boards compile the collector for speed, which saves an eighth; stock does not.
+
+An import from .mpy files puts into the heap what firmware has in flash: code and constants, which *Memory* lists for
+each module, and names, with MicroPython's table of them, which doubles when it is full. Most of the code is machine
+code, and half of that the engine's. The rest of the heap is functions, classes, dictionaries, and what `boot()` makes.
+`physmem_allocate` as bytecode would take less, but a KeyboardInterrupt could come between taking frames and making
+their owner; machine code checks for none. Where heap is short, freeze the library.
 
 ## What must not get worse
 {MADE_BY}
@@ -305,6 +310,9 @@ that knows nothing of the engine checks refused requests.
 ## `free(alloc(n))` in an empty region
 {MADE_BY}
 {_pairs_table(figures)}
+In the region that is not SHARED, the engine executes {of_alloc} of the instructions for n = 1 in `alloc` and {of_free}
+in `free`. The others are the interpreter's: loads, two calls, a store.
+
 ## Raw calls by the number of frames
 {MADE_BY}{_map_tables(figures["raw calls by number of frames"], RAW_STATEMENTS)}
 ## Alignment and place
@@ -340,7 +348,7 @@ a heap without holes. (The last table has what it costs when MicroPython must lo
 ## Over a reset
 
 In the system that the board boots with: 768 and 4,096 frames, and room for 62 records, of which ten are of names. The
-boot makes all regions and pools again and takes back the retained frames. The figure includes a collection, but not the
+boot makes all regions and pools again and takes back the retained frames. Its figures include a collection, but not the
 import of physmem itself.
 {MADE_BY}
 {_counts_table("statement", figures["life of frames"])}
@@ -354,7 +362,9 @@ their owner. The region has 768 frames of 4 KiB and one allocation.
 
 Flash: the frozen code and constants of each module, without the names and short texts that modules share. RAM: the
 metadata of a region beside its bound (2 bits a frame rounded up to words, 3/16 of a bit a frame rounded up to 1,024
-frames, 68 bytes), and everything a `Region` takes in the heap, including its metadata.
+frames, 68 bytes), and everything a `Region` takes in the heap, including its metadata, where another one has been made.
+The first one that you make yourself loads {of_region} bytes of modules, which stay. `init`, `boot` and `add_region`
+drop them when they have made their regions.
 {MADE_BY}
 {_memory_tables(figures)}
 ## Stack

@@ -11,7 +11,6 @@ the cache is always cold.
 import instructions
 import maps
 import micropython
-import physmem_engine as engine
 import physmem_state
 from micropython import const
 from physmem_region import SHARED
@@ -85,7 +84,7 @@ class Trial:
         The number of used frames before the call is the peak, so an allocation also has to record a new peak.
         """
         region = self.region
-        self._state[engine.STATE_FEWEST_FREE] = self._state[engine.STATE_FREE]
+        self._state[physmem_state.STATE_FEWEST_FREE] = self._state[physmem_state.STATE_FREE]
         count, answer = counted(region, call, arguments)
         if answer >= 0:
             if call == "free":

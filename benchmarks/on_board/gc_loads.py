@@ -6,7 +6,7 @@ import micropython
 import physmem
 from micropython import const
 
-_EMPTY_LISTS = const(1100)  # more than the collector can keep waiting: 64, or 1,024
+_EMPTY_LISTS = const(1100)  # more than any board's collector can keep waiting: MICROPY_ALLOC_GC_STACK_SIZE
 _LISTS = const(50)
 _TUPLES_A_LIST = const(19)
 _FLOATS_A_DICT = const(19)

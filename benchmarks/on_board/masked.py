@@ -1,4 +1,4 @@
-"""Make one raw call at a time in a SHARED region, so that the host can follow it instruction by instruction."""
+"""Make one raw call at a time, so that the host can follow it instruction by instruction."""
 
 import maps
 from physmem_region import SHARED
@@ -7,9 +7,9 @@ _region = [None]
 _call = [None, ()]
 
 
-def set_up(frames, used):
+def set_up(frames, used, attrs=SHARED):
     """Make the region, with each (first, count) of `used` allocated."""
-    region = _region[0] = maps.new_region(frames, SHARED)
+    region = _region[0] = maps.new_region(frames, attrs)
     for first, count in used:
         assert region.alloc_at(first, count) == first
 

@@ -7,6 +7,7 @@ can give the heap a share of the board's psram (gc_share.c). Writes gc_heap.json
 """
 
 import ast
+import re
 import subprocess
 import sys
 import tempfile
@@ -56,8 +57,11 @@ STATEMENTS = {
     "free": "`gc.mem_free()`",
 }
 
+WAITING_WITH_PSRAM = 1024
+"""Objects that can wait for the collector to scan them, as MicroPython's ports/rp2 has it for boards with PSRAM."""
 PSRAM_CONFIGURATION = (
-    "-DMICROPY_GC_SPLIT_HEAP=1 -DMICROPY_ALLOC_GC_STACK_SIZE=1024 -DMICROPY_GC_STACK_ENTRY_TYPE=uint32_t"
+    f"-DMICROPY_GC_SPLIT_HEAP=1 -DMICROPY_ALLOC_GC_STACK_SIZE={WAITING_WITH_PSRAM} "
+    "-DMICROPY_GC_STACK_ENTRY_TYPE=uint32_t"
 )
 """What MicroPython's ports/rp2/mpconfigport.h sets only for boards with PSRAM."""
 
@@ -74,6 +78,14 @@ class HeapBoard(BenchBoard):
     def __init__(self, kernel):
         super().__init__((*COUNTING, "-kernel", str(kernel)))  # of two -kernel options QEMU uses the last
         self.board = BOARD
+
+
+def waiting(port):
+    """Return how many objects can wait to be scanned on this project's boards of a port, "qemu" or "rp2", that have no
+    PSRAM in the heap."""
+    header = ROOT / "firmware" / port / "board_mpconfigport.h"
+    (size,) = re.findall(r"^#define MICROPY_ALLOC_GC_STACK_SIZE \((\d+)\)$", header.read_text(), re.MULTILINE)
+    return int(size)
 
 
 def instructions(ticks):
@@ -309,9 +321,9 @@ With 2,000 objects in a heap of 512 KiB of SRAM (`{WITHOUT_PSRAM}`), or with 8 M
 - The sweep goes up to the last block in use. So a collection when little has been in use costs {number(again_without)}
   or {number(again_with)}. But one live object at the end of the heap makes every collection sweep the whole heap:
   {number(end_without)} or {number(end_with)}.
-- When more than 1,024 objects wait to be scanned, the garbage collector reads its tables of the whole heap once more,
-  whatever is in it: {number(a_mib_more(figures, lists))} for each MiB given to the heap, at every collection. A list of
-  1,100 empty lists is enough for that.
+- When more than {number(WAITING_WITH_PSRAM)} objects wait to be scanned, the garbage collector reads its tables of the
+  whole heap once more, whatever is in it: {number(a_mib_more(figures, lists))} for each MiB given to the heap, at every
+  collection. A list of 1,100 empty lists is enough for that.
 - The garbage collector looks at each word of a buffer in the heap, because it might be a reference. A framebuffer of
   150 KiB costs {framebuffer_costs} at every collection, an array of 1 MiB {array_costs}. In frames the same
   framebuffer costs {frames_cost}, for the object that owns the frames.
@@ -322,9 +334,10 @@ With 2,000 objects in a heap of 512 KiB of SRAM (`{WITHOUT_PSRAM}`), or with 8 M
 
 Three kinds of heap:
 
-- `as it is`: 512 KiB of SRAM, as in this project's firmware;
-- `split`: the same, able to have several areas, and with room for 1,024 objects that wait to be scanned instead of 64,
-  as MicroPython configures it for RP2350 boards with PSRAM;
+- `as it is`: 512 KiB of SRAM, as in this project's firmware, which has room for {number(waiting("qemu"))} objects that
+  wait to be scanned;
+- `split`: the same, able to have several areas, and with room for {number(WAITING_WITH_PSRAM)} such objects, as
+  MicroPython configures it for RP2350 boards with PSRAM;
 - `split, 7 MiB more` and `split, 8 MiB more`: 7 or 8 MiB of the board's psram added by gc_add() after start-up.
 
 What lives, besides the modules of the measurement: next to nothing; a list of 1,100 empty lists; or 2,000 objects,
@@ -332,8 +345,8 @@ which are 50 lists of 19 tuples each and 50 dicts of 19 floats each. With the 2,
 pixels of two bytes that contains a gradient; or an `array` of 1 MiB; or a list of 10,000 tuples. "In frames" means the
 same bytes in frames of physmem's psram, and the owner of the frames in the heap.
 
-- *after another*: there is nothing to free. (`as it is` and `split` differ here by the room for waiting objects: 2,000
-  objects are too many for 64.)
+- *after another*: there is nothing to free. (The room for waiting objects is exceeded in `as it is` and in `split` by
+  the list of 1,100 empty lists and that of 10,000 tuples, and in neither by the 2,000 objects.)
 - *of a full heap*: everything that was free is garbage, in blocks of 64 KiB and of 1 KiB.
 - *with a live object at the end of the heap*: of that garbage the block at the highest address is kept. It stands for
   anything that was allocated while the heap was nearly full.
@@ -359,8 +372,8 @@ Made by `{COMMAND}`.
 ## On an RP2040
 
 The Pico's firmware, the .uf2 file as it is shipped, in the emulator of the RP2040. The heap is as in the board's memory
-plan, {rp2040_small} bytes for objects, or as the port would have it, {rp2040_whole}. There is room for 64
-objects that wait. A smaller heap makes collections cheaper and more frequent.
+plan, {rp2040_small} bytes for objects, or as the port would have it, {rp2040_whole}. There is room for
+{number(waiting("rp2"))} objects that wait. A smaller heap makes collections cheaper and more frequent.
 
 Made by `{COMMAND}`.
 

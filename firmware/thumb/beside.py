@@ -2,7 +2,7 @@
 
 
 def unlock(end):
-    """Give the lock back. r7: what `lock_word` left of the lock word. Goes to `end`, or on to it. Uses r6."""
+    """Give the lock back. r7: what `take_lock_word` left of the lock word. Goes to `end`, or on to it. Uses r6."""
     cmp(r7, 1)
     bcc(end)
     beq(_UNMASK)

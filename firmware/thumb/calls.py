@@ -42,8 +42,7 @@ def two_numbers():
 def open_call():
     """Save what the assembler's prologue saves. r0 becomes the state."""
     push({r1, r4, r5, r6, r7, r14})
-    ldr(r0, [r0, _TABLE_OF_CALL])
-    ldr(r0, [r0, _STATE_IN_TABLE])
+    ldr(r0, [r0, _STATE_OF_CALL])
 
 
 def direct_free():
@@ -89,9 +88,7 @@ def conversions():
     push({r4, r5, r6, r14})
     mov(r4, r0)
     mov(r1, 1)
-    ldr(r0, [r4, _TABLE_OF_CALL])
-    ldr(r0, [r0, _FIRST_IN_TABLE])
-    bl(CALL)
+    bl(CONVERT_FIRST)
     push({r0, r1})
     mov(r1, 1)
     b(AGAIN)
@@ -101,15 +98,14 @@ def conversions():
     mov(r5, r3)
     mov(r1, 2)
     mov(r2, 0)
-    ldr(r0, [r4, _TABLE_OF_CALL])
-    ldr(r0, [r0, _FIRST_IN_TABLE])
-    bl(CALL)
+    bl(CONVERT_FIRST)
     push({r0, r1})
     mov(r1, 2)
     mov(r2, 0)
     mov(r3, r5)
-    ldr(r0, [r4, _TABLE_OF_CALL])
-    ldr(r0, [r0, _SECOND_IN_TABLE])
+    mov(r0, r4)
+    conversions_of_call(r6)
+    ldr(r0, [r0, 4])
     bl(CALL)
     mov(r1, r0)
     pop({r0, r2})
@@ -127,14 +123,34 @@ def conversions():
     label(ONE_NOT_GIVEN)
     add(r1, 1)
     push({r6, r14})
-    ldr(r0, [r0, _TABLE_OF_CALL])
-    ldr(r0, [r0, _FIRST_IN_TABLE])
-    bl(CALL)
+    bl(CONVERT_FIRST)
     pop({r6, r15})
 
 
+def conversions_of_call(t):
+    """r0: the function object of a direct call. It becomes the address of the two functions that convert the arguments;
+    `t` is scratch.
+
+    Call i of alloc, alloc_aligned, alloc_at and free has the code at ``start of serve + 4 + 2 * i``. What converts its
+    arguments is in the words 2 * i and 2 * i + 1 of the conversions. Word 1 is `serve`, as alloc has one argument.
+    """
+    ldr(t, [r0, _CODE_OF_CALL])
+    lsl(t, t, 2)
+    ldr(r0, [r0, _CONVERSIONS_OF_CALL])
+    add(t, t, r0)
+    ldr(r0, [r0, _SERVE_IN_CONVERSIONS])
+    ldr(r0, [r0, _CODE_OF_SERVE])
+    lsl(r0, r0, 2)
+    sub(r0, t, r0)
+    sub(r0, 16)  # four times the distance of the first of these codes
+
+
 def call():
-    """Call the function object r0. Uses r6."""
+    """CONVERT_FIRST: call what converts the first argument of the direct call r0. CALL: call the function object r0.
+    Both use r6."""
+    label(CONVERT_FIRST)
+    conversions_of_call(r6)
+    ldr(r0, [r0, 0])
     label(CALL)
     ldr(r6, [r0, _CODE_OF_CALL])
     lsr(r6, r6, 1)

@@ -49,6 +49,9 @@ class Console:
         begin = 0
         while (at := self._received.find(ending, begin)) < 0:
             begin = max(0, len(self._received) - len(ending) + 1)
+            if fault and fault in self._received and self._received.endswith(b"\n"):
+                text = self._received[-2000:].replace(b"\r", b"").replace(END, b"").decode(errors="replace")
+                raise RuntimeError(f"processor fault:\n{text}")
             readable, _, _ = select.select([self._socket], [], [], max(0, deadline - time.monotonic()))
             if not readable:
                 raise TimeoutError(f"no {ending!r} within {seconds} s; received last: {self._received[-2000:]!r}")
@@ -56,9 +59,6 @@ class Console:
             if not data:
                 raise ConnectionError(f"the serial line was closed; received last: {self._received[-2000:]!r}")
             self._received += data
-            if fault and fault in self._received and self._received.endswith(b"\n"):
-                text = self._received[-2000:].replace(b"\r", b"").replace(END, b"").decode(errors="replace")
-                raise RuntimeError(f"processor fault:\n{text}")
         data, self._received = self._received[:at], self._received[at + len(ending) :]
         return data
 

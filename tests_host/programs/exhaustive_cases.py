@@ -17,7 +17,7 @@ import physmem_engine as engine
 import physmem_state
 from array import array
 from constraint_sets import requests
-from physmem_engine import (
+from physmem_state import (
     STATE_FAILED,
     STATE_FEWEST_FREE,
     STATE_FREE,
@@ -152,7 +152,7 @@ class Place:
         state = self.new_state()
         for i in range(STATE_ROW, len(state)):
             state[i] = 0
-        for i in range(STATE_TOPS, STATE_TOPS + engine.CLASSES):
+        for i in range(STATE_TOPS, STATE_TOPS + physmem_state.CLASSES):
             state[i] = 0
         starts = [0, self.first + 16] if self.first else [self.first + 16]
         for frame in starts + [self.frames]:

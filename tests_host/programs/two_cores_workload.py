@@ -75,7 +75,6 @@ def begin():
 
 
 physmem = begin()
-STATE_LOCK = sys.modules["physmem_engine"].STATE_LOCK
 region = physmem.region("sram")
 plain = physmem.region("plain")
 calls = region.alloc, region.alloc_aligned, region.alloc_at, region.free
@@ -452,6 +451,8 @@ def done():
 def run(operations, constrained, is_locked=True):
     """Let the three workers work until that many operations are done, free everything, and print the result."""
     if not is_locked:
+        from physmem_state import STATE_LOCK
+
         region._state[STATE_LOCK] = 1  # masks interrupts, and does not keep the other core out
     physmem.on_exhausted(None)
     gc.collect()
