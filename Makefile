@@ -1,13 +1,18 @@
 # physmem: every command you type. `make help` lists them.
 
 BOARD ?= MPS2_AN385
-# The file that configures MicroPython in a board's folder tells which port the board belongs to.
-boards_with = $(patsubst boards/%/$(1),%,$(sort $(wildcard boards/*/$(1))))
-QEMU_BOARDS := $(call boards_with,mpconfigboard.mk)
-RP2_BOARDS := $(call boards_with,mpconfigboard.cmake)
+# The file that configures MicroPython in a board's folder includes firmware/PORT/board.mk or .cmake.
+boards_with = $(patsubst boards/%/,%,$(sort $(dir $(shell grep -l '$(1)' boards/*/mpconfigboard.*))))
+MPS2_BOARDS := $(call boards_with,/firmware/qemu/board)
+RP2_BOARDS := $(call boards_with,/firmware/rp2/board)
+STM32_BOARDS := $(call boards_with,/firmware/stm32/board)
+# Boards of ports/stm32 whose firmware is made for QEMU. The others need ST's drivers, which only a checkout has.
+STM32_QEMU_BOARDS := $(call boards_with,/firmware/stm32/stand_ins/)
+STM32_CHIP_BOARDS := $(filter-out $(STM32_QEMU_BOARDS),$(STM32_BOARDS))
+QEMU_BOARDS := $(MPS2_BOARDS) $(STM32_QEMU_BOARDS)
 # Boards that the RP2040 emulator can run.
-EMULATED_BOARDS := $(patsubst boards/%/mpconfigboard.cmake,%,$(shell grep -l 'PICO_PLATFORM rp2040' boards/*/mpconfigboard.cmake))
-BOARDS := $(QEMU_BOARDS) $(RP2_BOARDS)
+EMULATED_BOARDS := $(call boards_with,PICO_PLATFORM rp2040)
+BOARDS := $(MPS2_BOARDS) $(RP2_BOARDS) $(STM32_BOARDS)
 
 MICROPYTHON_VERSION := 1.25.0+ds-1
 MICROPYTHON_SHA256 := 7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea
@@ -15,6 +20,8 @@ PICO_SDK_VERSION := 2.1.1-1
 PICO_SDK_SHA256 := 507a3ca37636641bc90239d7c04dc9dc28c5008087a8162102ea94d2273153d3
 TINYUSB_VERSION := 0.18.0+dfsg-1
 TINYUSB_SHA256 := 01ce2c645df68f14a8a7dcfc8fb355713152543757955820479a87949a61154e
+STM32F4_HAL := @micro-os-plus/platform-stm32f4discovery
+STM32F4_HAL_VERSION := 3.3.1
 BIOME_VERSION := 2.6.8
 GRAPHVIZ_VERSION := 1.29.2
 
@@ -38,7 +45,7 @@ of_board = $(filter $(BUILD)/$(BOARD)/%,$(1))
 EMULATED_FIRMWARE := $(EMULATED_BOARDS:%=$(BUILD)/%/firmware.uf2)
 # MicroPython's own boards, without physmem, for the bench.
 STOCK_FIRMWARE := $(BUILD)/stock/MPS2_AN385/firmware.elf $(BUILD)/stock/RPI_PICO/firmware.uf2
-BENCH_NEEDS := $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(STOCK_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready
+BENCH_NEEDS := $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/NETDUINO_PLUS_2/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(STOCK_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready
 EMULATOR = $(if $(filter $(BOARD),$(EMULATED_BOARDS)),$(BUILD)/rp2040/.ready)
 
 ifneq ($(words $(CURDIR)),1)
@@ -67,6 +74,12 @@ else
 SDK := $(BUILD)/pico-sdk/usr/src/pico-sdk
 SDK_CHECKED := $(BUILD)/pico-sdk/.ready
 endif
+
+# Only a checkout has ST's drivers.
+ifneq ($(wildcard $(TREE)/lib/stm32lib/CMSIS/.),)
+STM32_CHIP_FIRMWARE := $(STM32_CHIP_BOARDS:%=$(BUILD)/%/firmware.elf)
+endif
+export MICROPYTHON_DIR
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -100,16 +113,16 @@ emulate: $(call of_board,$(EMULATED_FIRMWARE)) $(EMULATOR) $(BUILD)/venv/.ready 
 	$(if $(filter $(BOARD),$(EMULATED_BOARDS)),,$(error physmem: the RP2040 emulator cannot run $(BOARD): set BOARD= to one of $(EMULATED_BOARDS)))
 	@$(PYTHON) scripts/repl.py $(BOARD) --emulate
 
-firmware: $(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE)) ## build only the firmware of BOARD: build/BOARD/firmware.elf, and firmware.uf2 for RP2040 and RP2350 boards
+firmware: $(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE) $(STM32_BOARDS:%=$(BUILD)/%/firmware.elf)) ## build only the firmware of BOARD: build/BOARD/firmware.elf, and firmware.uf2 for RP2040 and RP2350 boards, firmware.dfu for STM32 boards
 	@echo $(subst $(CURDIR)/,,$<)
 
-flash: $(call of_board,$(RP2_FIRMWARE)) $(BUILD)/venv/.ready ## write the firmware of BOARD to a board in BOOTSEL mode, or with PORT=/dev/ttyACM0 to the board running there
-	@$(PYTHON) scripts/flash.py $(BOARD) $(PORT)
+flash: $(call of_board,$(RP2_FIRMWARE) $(STM32_CHIP_BOARDS:%=$(BUILD)/%/firmware.elf)) $(BUILD)/venv/.ready ## write the firmware of BOARD to a board in BOOTSEL or DFU mode, or with PORT=/dev/ttyACM0 to the board running there; STM32: PROGRAMMER=dfu or stlink
+	@$(PYTHON) scripts/flash.py $(BOARD) $(PORT) $(PROGRAMMER:%=--programmer=%)
 
 unix: $(UNIX) ## open the REPL of MicroPython's unix port with physmem built in
 	@$(UNIX)
 
-build: $(UNIX) $(QEMU_FIRMWARE) $(RP2_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## build the unix port and the firmware of each board
+build: $(UNIX) $(QEMU_FIRMWARE) $(RP2_FIRMWARE) $(STM32_CHIP_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## build the unix port and the firmware of each board
 
 bench: $(BENCH_NEEDS) ## count what each call costs, write docs/bench.md, and fail if a figure has grown by more than 2 %
 	@$(call module,$(PYTHON)) bench.main
@@ -135,7 +148,7 @@ stack-depth: $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv
 studies-test: $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## test what make placement and make bench-heap wrote
 	@$(PYTHON) -m pytest benchmarks/studies
 
-boards-page: $(RP2_FIRMWARE) $(BUILD)/venv/.ready ## write what each flashable board has in memory into docs/boards.md
+boards-page: $(RP2_FIRMWARE) $(STM32_CHIP_FIRMWARE) $(BUILD)/venv/.ready ## write what each flashable board has in memory into docs/boards.md
 	@$(PYTHON) scripts/boards_page.py
 
 call-places-page: $(BUILD)/venv/.ready ## write what each call does in each place into docs/where_to_call.md
@@ -229,13 +242,32 @@ define QEMU_RULE
 $(BUILD)/$(1)/firmware.elf: $(MPY_CROSS) $(LIBRARY) $(wildcard boards/$(1)/* firmware/qemu/*) scripts/memory_map_header.py
 	@scripts/build.sh $(1) $(TREE) $(BUILD)
 endef
-$(foreach board,$(QEMU_BOARDS),$(eval $(call QEMU_RULE,$(board))))
+$(foreach board,$(MPS2_BOARDS),$(eval $(call QEMU_RULE,$(board))))
 
 define RP2_RULE
 $(BUILD)/$(1)/firmware.uf2: $(MPY_CROSS) $(BUILD)/sdk $(LIBRARY) $(wildcard boards/$(1)/* firmware/rp2/*) scripts/memory_map_header.py
 	@scripts/build.sh $(1) $(TREE) $(BUILD) $(SDK)
 endef
 $(foreach board,$(RP2_BOARDS),$(eval $(call RP2_RULE,$(board))))
+
+$(BUILD)/stm32f4_hal/.ready: scripts/install_from_npm.sh | packages
+	@scripts/install_from_npm.sh $(STM32F4_HAL) $(STM32F4_HAL_VERSION) $(BUILD)/stm32f4_hal $(BUILD)/stm32f4_hal.log
+	@touch $@
+
+define STM32_QEMU_RULE
+$(BUILD)/$(1)/firmware.elf: $(MPY_CROSS) $(BUILD)/stm32f4_hal/.ready $(LIBRARY) \
+		$(wildcard boards/$(1)/* firmware/stm32/* firmware/stm32/stand_ins/*) scripts/memory_map_header.py
+	@scripts/build.sh $(1) $(TREE) $(BUILD) $(BUILD)/stm32f4_hal/node_modules/$(STM32F4_HAL)
+endef
+$(foreach board,$(STM32_QEMU_BOARDS),$(eval $(call STM32_QEMU_RULE,$(board))))
+
+define STM32_CHIP_RULE
+$(BUILD)/$(1)/firmware.elf: $(MPY_CROSS) $(LIBRARY) $(wildcard boards/$(1)/* firmware/stm32/*) scripts/memory_map_header.py \
+		scripts/stm32_image.py scripts/stm32_chips.py $(BUILD)/venv/.ready
+	@scripts/check_checkout.sh stm32lib $(TREE) $(1)
+	@scripts/build.sh $(1) $(TREE) $(BUILD)
+endef
+$(foreach board,$(STM32_CHIP_BOARDS),$(eval $(call STM32_CHIP_RULE,$(board))))
 
 $(BUILD)/stock/MPS2_AN385/firmware.elf: $(MPY_CROSS) scripts/build.sh $(wildcard benchmarks/stock/MPS2_AN385/*)
 	@scripts/build.sh stock/MPS2_AN385 $(TREE) $(BUILD)

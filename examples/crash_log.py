@@ -6,12 +6,12 @@ import time
 import machine
 import physmem
 
-log = physmem.retain("crash log", 4096, region="sram")
+log = physmem.retain("crash log", 4096, prefer="FAST")
 print("retain('crash log') -> %d bytes at %#x, fresh: %s" % (log.nbytes, log.addr, log.fresh))
 if log.fresh:
     text = b"the display did not respond"
     log.view[: len(text)] = text
-    camera = physmem.dma_ring(16 * 1024).map()
+    camera = physmem.dma_ring(4096).map()
     print("camera ring         -> %#x, mapped: hardware owns it" % camera.addr)
     scratch = physmem.allocate_frames(20)
     print("scratch             -> %#x, free again after the reset" % scratch.addr)

@@ -10,7 +10,13 @@ KIB = 1024
 HAS_EXTERNAL = any(
     region.attrs & (physmem.EXTERNAL | physmem.RESERVED) == physmem.EXTERNAL for region in physmem.regions()
 )
-WIDTH, HEIGHT, BYTES_PER_PIXEL = (320, 240, 2) if HAS_EXTERNAL else (128, 96, 2)
+# The largest piece that DMA reaches: a board may have little memory.
+ROOM = max(
+    row["largest_bytes"] for name, row in physmem.stats().items() if name and physmem.region(name).attrs & physmem.DMA
+)
+RING = 32 * KIB if ROOM > 60 * KIB else 4 * KIB
+WIDTH, HEIGHT = (320, 240) if HAS_EXTERNAL else (128, 96) if ROOM > 60 * KIB else (64, 48)
+BYTES_PER_PIXEL = 2
 
 
 def title(text):
@@ -39,9 +45,9 @@ title("Statistics before")
 show_statistics()
 
 title("A ring for a DMA channel that wraps by address bits: aligned to its own size")
-ring = physmem.dma_ring(32 * KIB)
+ring = physmem.dma_ring(RING)
 show("ring", ring)
-print("address modulo 32 KiB: %d" % (ring.addr % (32 * KIB)))
+print("address modulo %d KiB: %d" % (RING // KIB, ring.addr % RING))
 
 where = "in external memory" if HAS_EXTERNAL else "where there is room"
 title("A framebuffer of %d x %d pixels, %d bytes each, %s" % (WIDTH, HEIGHT, BYTES_PER_PIXEL, where))

@@ -53,7 +53,6 @@ from physmem_frames import (
     DeferredAllocAction,
 )
 from physmem_region import (
-    ATTRIBUTES,
     CACHE_LINE,
     CACHED,
     DMA,
@@ -423,7 +422,8 @@ del map  # a star would take it in place of the builtin; `__getattr__` finds it
 
 
 def __getattr__(name):
-    """Return what is looked up on each use: `map`, `booted`, `early_heap`, and the vocabulary, loaded on first use.
+    """Return what is looked up on each use: `map`, `booted`, `early_heap`, `ATTRIBUTES`, the bits of the board's bus
+    masters by their names, and the vocabulary, loaded on first use.
 
     It adds no name to this module: MicroPython moves all names of a table that grows, and an interrupt handler would
     not find them meanwhile. AttributeError if there is no such name.
@@ -432,6 +432,11 @@ def __getattr__(name):
         return __map__
     if name in ("booted", "early_heap"):
         return getattr(__import__("physmem_system"), name)
+    attributes = __import__("physmem_region").ATTRIBUTES
+    if name == "ATTRIBUTES":
+        return attributes
+    if name in attributes:
+        return 1 << attributes.index(name)
     for module, names in (
         ("physmem_buddy", ("BuddyAllocator", "AllocatorStats", "OrderStats", "KernelError")),
         (

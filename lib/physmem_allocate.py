@@ -21,8 +21,12 @@ from physmem_system import by_merit, suits
 _DMA = const(1)
 _FAST = const(2)
 _DMA_FAST = const(3)
+_CACHED = const(4)
+_DMA_CACHED = const(5)
+_DMA_FAST_CACHED = const(7)
 _SHARED = const(32)
 _RESERVED = const(64)
+_MASTERS = const(-127)  # DMA and the bus masters of the memory plan, all bits from 128 upwards
 _ADDRESS_NOT_FREE = const(-7)
 _NOT_PERMITTED = const(-8)
 
@@ -72,8 +76,9 @@ def request(
     zero)``, where `slack` is in bytes what is more than `nbytes`.
 
     Tries the regions in the order of `by_merit`, so that what could live anywhere does not take special memory.
-    Regions with all preferred attributes come first. With `relief` the hook of `on_exhausted` may free something before
-    the request fails.
+    Regions with all preferred attributes come first. If DMA or another bus master must reach the frames, all of this is
+    tried without CACHED regions before it is tried with them, unless the request itself speaks of CACHED. With `relief`
+    the hook of `on_exhausted` may free something before the request fails.
 
     Each signature from here on lists the constraints one by one: a tuple of them would need heap.
     """
@@ -101,11 +106,14 @@ def request(
     suitable = False
     tried = False
     wanted = require | prefer
+    refused = forbid
+    if require & _MASTERS and not (wanted | forbid) & _CACHED:
+        refused |= _CACHED
     passed = 0
     while True:
         for candidate in by_merit:
             attrs = candidate.attrs
-            if attrs & (wanted | forbid) != wanted or (passed and attrs & passed == passed):
+            if attrs & (wanted | refused) != wanted or (passed and attrs & passed == passed):
                 continue
             if region is not None and not suits(candidate, region):
                 continue
@@ -126,10 +134,16 @@ def request(
                 return own(
                     candidate, frame, count, owner, (count << candidate.shift) - nbytes if n is None else 0, zero
                 )
-        if wanted == require:
+        if wanted & prefer & ~require:
+            # Now try the regions that were passed over because they lack a preferred attribute.
+            wanted &= require | ~prefer
+            passed = prefer
+        elif refused != forbid:
+            refused = forbid  # and now the CACHED regions
+            wanted = require | prefer | _CACHED
+            passed = 0
+        else:
             break
-        # Now try the regions that were passed over because they lack a preferred attribute.
-        wanted, passed = require, prefer
     if not suitable:
         no_region_suits(require, forbid, region)
     if not tried:
@@ -323,8 +337,9 @@ def allocate_frames(
 
     The constraints are in bytes. The address is a multiple of `align`; the frames do not cross a multiple of
     `boundary`; they lie at `low` or above and end at `high` or below. The region has the attributes `require`, if
-    possible also `prefer`, and none of `forbid`: bits, such as ``DMA | FAST``, or their names, such as "DMA FAST". It
-    is `region`, a Region or a name, if you give one. `owner` is kept with the frames. With `zero` the content is zeros;
+    possible also `prefer`, and none of `forbid`: bits, such as ``DMA | FAST``, or their names, such as "DMA FAST". With
+    DMA or a bus master of the board in `require` and CACHED in none of the three, CACHED regions are tried last. It is
+    `region`, a Region or a name, if you give one. `owner` is kept with the frames. With `zero` the content is zeros;
     otherwise it is what was there before. Works in interrupt handlers on SHARED regions, with numbers for attributes.
     Sources: Theseus' allocate_frames; FreeBSD's vm_page_alloc_contig for the constraints.
     """
@@ -609,8 +624,9 @@ def dma_ring(nbytes, _by_name=..., owner=None, zero=False):
     """``dma_ring(nbytes, *, owner=None, zero=False)``: allocate `nbytes` bytes that DMA reaches, at a multiple of
     `nbytes`, a power of two; return AllocatedFrames.
 
-    They are in FAST memory if possible. A ring smaller than a frame is at the start of one; its `nbytes` is the ring's.
-    UnalignedAddress if `nbytes` is not a power of two; other errors, `owner` and `zero` as `allocate_frames`.
+    They are in memory that is not CACHED if possible, and of that in FAST memory. A ring smaller than a frame is at the
+    start of one; its `nbytes` is the ring's. UnalignedAddress if `nbytes` is not a power of two; other errors, `owner`
+    and `zero` as `allocate_frames`.
     """
     tried = False
     frame = -1
@@ -619,7 +635,7 @@ def dma_ring(nbytes, _by_name=..., owner=None, zero=False):
             wanted = _DMA_FAST
             while wanted:
                 for found in _unwatched:
-                    if found.attrs & _DMA_FAST == wanted:
+                    if found.attrs & _DMA_FAST_CACHED == wanted:
                         tried = True
                         shift = found.shift
                         count = nbytes >> shift
@@ -634,7 +650,10 @@ def dma_ring(nbytes, _by_name=..., owner=None, zero=False):
                             frames = new_instance(AllocatedFrames)
                             set_attribute(frames, "_held", [found, frame, count, None, slack, None, 0])
                             return frames
-                wanted = _DMA if wanted == _DMA_FAST else 0
+                if wanted & _FAST:
+                    wanted &= _DMA_CACHED
+                else:
+                    wanted = _DMA_FAST_CACHED if wanted == _DMA else 0
     except TypeError:
         pass  # reported more clearly below
     except MemoryError:

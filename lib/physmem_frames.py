@@ -35,7 +35,11 @@ _MOVED = const(5)
 _RETAINED = const(8)
 _REFUSED = const(13)
 
-_SHARED = const(32)  # as physmem_region has it
+_CACHED = const(4)  # as physmem_region has them
+_SHARED = const(32)
+_INVALIDATE = const(0xF5C >> 2)  # as physmem_cache has them
+_CLEAN = const(0xF68 >> 2)
+_CLEAN_AND_INVALIDATE = const(0xF70 >> 2)
 _UNUSED = const(0)  # a spare owner
 _USED = const(1)  # no spare owner any more: another may take its place
 _LOG_OWNERS_OF_A_SPLIT = const(3)  # of eight spare owners one pair and one triple are for splits as well
@@ -315,9 +319,66 @@ class AllocatedFrames:
             fill_frames(region, first + count, n - count, 0)
         return self
 
+    def clean(self, offset=0, nbytes=None):
+        """Write back to memory what the core has written to the frames, so that a device reads it. Return itself. Needs
+        no heap.
+
+        Call it after your last write and before the device starts to read. What you read afterwards is the same.
+
+        `offset` and `nbytes` name a part of the frames in bytes, counted from `addr`; without `nbytes` it ends with the
+        last frame. UnalignedAddress, in CACHED regions, if they are not multiples of 32, a cache line;
+        AddressOutOfRange if the part is not all in the frames. NotAllocated if they were freed or moved.
+
+        It does the work where the region is CACHED and the core has a data cache that is on. Elsewhere there is nothing
+        to do, but the arguments are checked all the same. It does not wait for a device, nor stop one.
+        """
+        return self._care_for(offset, nbytes, _CLEAN)
+
+    def invalidate(self, offset=0, nbytes=None):
+        """Discard the cache's copy of the frames, so that you read what a device has written. Return itself. Needs no
+        heap.
+
+        What the core has written and `clean` has not written back is lost. Call it when the device has stopped writing
+        and before you read; the core may have read ahead during the transfer. Call it, or `clean`, before the device
+        starts as well: otherwise the cache may write old bytes over what the device wrote. `for_device` and `map` do
+        that. The rest is as in `clean`.
+        """
+        return self._care_for(offset, nbytes, _INVALIDATE)
+
+    def for_device(self):
+        """Return an object for ``with frames.for_device() as frames:``, a block in which a device reads or writes the
+        frames. Needs heap.
+
+        At the start of the block what you wrote is written back, and no copy is left in the cache. At its end, also
+        after an exception, what the core has read ahead is discarded. Do not write to the frames in the block, and have
+        the device stopped before it ends. Frames that were freed, split or merged into others in the block are left
+        alone; so are those that these frames have taken over in it.
+        """
+        self._expect_held()
+        return errors.load("physmem_cache", "for_device()").for_device(self)
+
+    def _care_for(self, offset, nbytes, work):
+        """Check the part and do `work`, a constant of physmem_cache, to its lines. Return itself."""
+        self._expect_held()
+        held = self._held
+        region = held[_REGION]
+        capacity = held[_COUNT] << region.shift
+        rest = capacity - offset if 0 <= errors.integer(offset, "offset") <= capacity else -1
+        size = rest if nbytes is None else errors.integer(nbytes, "nbytes")
+        if not 0 <= size <= rest:
+            text = "offset {}, nbytes {} is a part that is not all in the {} bytes of the frames"
+            errors.mistake("AddressOutOfRange", text, offset, nbytes, capacity)
+        if region.attrs & _CACHED:
+            cache = errors.load("physmem_cache", "clean() or invalidate()")
+            cache.perform(region, held[_FIRST] << region.shift, offset, size, work)
+        return self
+
     @micropython.native
     def map(self):
         """Give the frames to hardware: until `unmap` they cannot be freed. Return itself. Needs no heap.
+
+        In a CACHED region what you wrote is written back, and no copy is left in the cache, as at the start of a
+        `for_device` block. What you write while they are mapped, give to hardware with `clean`.
 
         If the board keeps records: MemoryError if none is left to remember this over a reset, and NotPermitted in an
         interrupt handler. Nothing has changed then. There the first call loads the module with the records, unless
@@ -326,9 +387,12 @@ class AllocatedFrames:
         held = self._held
         if held[_STATE] & _REFUSED:
             self._expect_free_to_use()
+        region = held[_REGION]
+        if region.attrs & _CACHED:
+            self._care_for(0, None, _CLEAN_AND_INVALIDATE)
         if _records is None:
             errors.load("physmem_records", "map()")
-        _records.note_mapped(self, held[_REGION], held[_FIRST], held[_COUNT], held[_SLACK])
+        _records.note_mapped(self, region, held[_FIRST], held[_COUNT], held[_SLACK])
         held[_STATE] = (held[_STATE] & ~_STATE_MASK) | _MAPPED
         return self
 
@@ -336,18 +400,22 @@ class AllocatedFrames:
     def unmap(self):
         """Take the frames back from hardware. Return itself.
 
+        Stop the hardware before. In a CACHED region you then read what it wrote: the cache's copy is discarded, and
+        with it what you wrote since `map` and did not `clean`.
+
         If the board keeps records and the chip has two cores, NotPermitted in an interrupt handler; so is `free` of
         retained frames.
         """
         held = self._held
-        state = held[_STATE]
-        if state & _FREED:
+        if held[_STATE] & _STATE_MASK != _MAPPED:
             self._expect_held()
-        if not state & _MAPPED:
             errors.mistake(
                 "NotPermitted", "{} frames from frame {} on are not mapped: map() them first", self.count, self.first
             )
-        _records.note_unmapped(self, held[_REGION], held[_FIRST], held[_COUNT])
+        region = held[_REGION]
+        if region.attrs & _CACHED:
+            self._care_for(0, None, _INVALIDATE)
+        _records.note_unmapped(self, region, held[_FIRST], held[_COUNT])
         held[_STATE] = (held[_STATE] & ~_STATE_MASK) | _UNMAPPED
         return self
 

@@ -3,9 +3,9 @@
 This is a part of physmem_system, loaded on first use.
 """
 
+import physmem_region
 import physmem_system
 from physmem_errors import expect_heap
-from physmem_region import ATTRIBUTES, RESERVED
 
 _STATISTICS = (
     "frames",
@@ -33,7 +33,7 @@ def stats():
         values = (found.frames, free, used, found.peak_used, found.failed, found.frames << shift, free << shift)
         values += (used << shift, largest, largest << shift)
         table[found.name] = row = dict(zip(_STATISTICS, values))
-        if not found.attrs & RESERVED:
+        if not found.attrs & physmem_region.RESERVED:
             for key in _STATISTICS[:-2]:
                 total[key] += row[key]
             if row["largest_bytes"] > total["largest_bytes"]:
@@ -60,7 +60,7 @@ def is_occupied(found):
 
 def attribute_names(attrs):
     """Return the names of the attributes in `attrs`, such as "DMA FAST"."""
-    return " ".join([name for bit, name in enumerate(ATTRIBUTES) if (attrs >> bit) & 1])
+    return " ".join([name for bit, name in enumerate(physmem_region.ATTRIBUTES) if (attrs >> bit) & 1])
 
 
 _owner_of = None  # set by the debug tiers with `tell_owners_with`

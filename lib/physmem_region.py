@@ -13,7 +13,7 @@ _STATE_FAILED = const(3)
 del const  # with one more name the table of this module would take more heap
 
 # Attributes of a region; `|` combines them.
-DMA = 1  # DMA controllers reach it
+DMA = 1  # the chip's general-purpose DMA controllers reach it
 FAST = 2  # no wait states: tightly coupled or internal memory
 CACHED = 4  # behind a data cache
 EXTERNAL = 8  # outside the chip: PSRAM, SDRAM
@@ -21,7 +21,8 @@ RETAINED = 16  # keeps its content over a reset
 SHARED = 32  # for interrupt handlers and the other core as well: its raw calls take a lock
 RESERVED = 64  # handed out only by address (Theseus' reserved regions)
 
-ATTRIBUTES = ("DMA", "FAST", "CACHED", "EXTERNAL", "RETAINED", "SHARED", "RESERVED")  # by bit
+# Their names, by bit. `boot` adds the bus masters of the memory plan, from bit 7 on.
+ATTRIBUTES = ("DMA", "FAST", "CACHED", "EXTERNAL", "RETAINED", "SHARED", "RESERVED")
 
 # `import sys` would be one name more, and so make the table of this module larger.
 ADDRESS_BITS = 32 if __import__("sys").maxsize < 1 << 32 else 52
@@ -36,7 +37,7 @@ def attributes(value, name):
     Names need heap: NotPermitted without it.
     """
     if not isinstance(value, str):
-        if not 0 <= errors.integer(value, name) < RESERVED << 1:
+        if not 0 <= errors.integer(value, name) < 1 << len(ATTRIBUTES):
             text = "{} {:#x} has bits that no attribute has: combine DMA, FAST and so on"
             errors.mistake("InvalidArgument", text, name, value)
         return int(value)
@@ -62,10 +63,10 @@ class Region:
     """One kind of memory: `size` bytes from the address `base` on, in frames of `frame_size` bytes.
 
     `frame_size` is a power of two from 32 up, `base` and `size` are multiples of it. `attrs` combines DMA, FAST,
-    CACHED, EXTERNAL, RETAINED, SHARED. The frames of a CACHED region are whole lines of its data cache, of `cache_line`
-    bytes, so that no two allocations share a line. The metadata is allocated here: 2 bits and 3/16 of a bit a frame,
-    the latter for 1,024 frames at a time, and 68 bytes. You can use a region on its own with its raw calls; `init`
-    makes a set of regions the system's.
+    CACHED, EXTERNAL, RETAINED, SHARED and the bits of the board's bus masters. The frames of a CACHED region are whole
+    lines of its data cache, of `cache_line` bytes, so that no two allocations share a line. The metadata is allocated
+    here: 2 bits and 3/16 of a bit a frame, the latter for 1,024 frames at a time, and 68 bytes. You can use a region on
+    its own with its raw calls; `init` makes a set of regions the system's.
 
     Raw calls, in frames of this region, counted from its base:
 

@@ -2,9 +2,12 @@
 
 import physmem_allocate as allocate
 import physmem_errors as errors
+from micropython import const
 from physmem_engine import NOT_PERMITTED, search_within
-from physmem_region import RESERVED, attributes
+from physmem_region import CACHED, RESERVED, attributes
 from physmem_system import by_merit, expect_initialized, regions, suits
+
+_MASTERS = const(-127)  # as physmem_allocate has it
 
 
 def allocate_scattered(n, _by_name, require, prefer, forbid, region, owner, zero):
@@ -24,12 +27,16 @@ def _scatter(n, require, prefer, forbid, region, owner, zero):
     suitable = [found for found in by_merit if found.attrs & (require | forbid) == require and suits(found, region)]
     if not suitable:
         allocate.no_region_suits(require, forbid, region)
-    for preferred in (True, False):
-        for found in suitable:
-            if (found.attrs & prefer == prefer) == preferred:
-                pieces = _pieces(found, n, owner, zero)
-                if pieces:
-                    return pieces
+    # As in `request`: CACHED regions come last for what DMA or a bus master must reach, and among equals the preferred
+    # ones first.
+    last = CACHED if require & _MASTERS and not (require | prefer | forbid) & CACHED else 0
+    for avoided in (0, last) if last else (0,):
+        for preferred in (True, False):
+            for found in suitable:
+                if found.attrs & last == avoided and (found.attrs & prefer == prefer) == preferred:
+                    pieces = _pieces(found, n, owner, zero)
+                    if pieces:
+                        return pieces
     allocate.nothing_is_free(n, None, 0, 0, 0, None, require, forbid, region)
 
 

@@ -411,8 +411,11 @@ def boot(board):
     owners = integer(getattr(board, "SPARE_OWNERS", _SPARE_OWNERS), "SPARE_OWNERS")
     if owners < 1:
         mistake("InvalidArgument", "SPARE_OWNERS = {} in the memory plan: there must be at least 1 spare owner", owners)
+    before = physmem_region.ATTRIBUTES
+    names = physmem_upkeep.attributes_of_board(getattr(board, "BUS_MASTERS", ()))
     physmem_state.use_spin_lock(getattr(board, "SPIN_LOCK", 0))
     physmem_system._cache_line = getattr(board, "CACHE_LINE", physmem_region.CACHE_LINE)
+    physmem_upkeep.use_attributes(names)
     held = physmem_system._held
     may_leave = "physmem_records" not in sys.modules  # otherwise somebody uses it already
     try:
@@ -421,6 +424,7 @@ def boot(board):
         physmem_system._held = held
         physmem_system._cache_line = physmem_region.CACHE_LINE
         physmem_state.use_spin_lock(0)
+        physmem_upkeep.use_attributes(before)
         raise
     if records:
         _recovery().attach(records[0], records[1], may_leave)

@@ -57,6 +57,10 @@ def boot(board=None):
     - REGIONS, a tuple of ``(name, base, size, frame size, attributes)``.
     - OCCUPIED, a tuple of ``(name, base, size[, attributes])``: memory that the firmware itself uses, shown by `map`,
       never handed out. The attributes tell `find` what that memory can do.
+    - BUS_MASTERS, a tuple of words such as ``("BDMA", "DMA2D")``, where masters of the bus reach other memory than the
+      general-purpose DMA controllers, for which the attribute DMA stands. Each word is then an attribute as well: in
+      this plan, in `require`, `prefer` and `forbid`, and as ``physmem.BDMA``, a bit from 128 upwards in that order.
+      Name those first that reach least: where all else is equal, requests leave the memory that these reach alone.
     - CACHE_LINE, the data cache's line in bytes, if it is not 32.
     - SPIN_LOCK, on chips with two cores: the address of the hardware spin lock that keeps the other core out of SHARED
       regions.

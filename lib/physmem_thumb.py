@@ -6,12 +6,14 @@ The assembler is in firmware/thumb, as one function for each room and for each r
 has their order. scripts/expand_thumb.py puts them in the place of the line ROOMS when firmware is made, and writes a
 listing, build/thumb/listing.txt.
 
-They use Thumb-1 only (armv6m has nothing else), need no heap and call nothing else. Conventions: r0 is the state
-throughout, and the result at the end; a room that uses it otherwise says so. r12 holds the version first; at the end it
-holds what LOCK returned in r6, or 0 if there is no lock to give back. r14 is scratch where no subroutine is called,
-because the assembler's own prologue has saved it. The prologue has saved r1 as well, at the end of the stack: this word
-is free, and at ANSWER it is the result. R is the address of a word of the row of free frames. The *position* of a frame
-is the number of its bit in the word.
+`synchronize`, for physmem_cache, has no twin: it waits until all accesses to memory are complete (DSB, ISB).
+
+They use Thumb-1 and barriers only (armv6m has nothing else), need no heap and call nothing else. Conventions: r0 is the
+state throughout, and the result at the end; a room that uses it otherwise says so. r12 holds the version first; at the
+end it holds what LOCK returned in r6, or 0 if there is no lock to give back. r14 is scratch where no subroutine is
+called, because the assembler's own prologue has saved it. The prologue has saved r1 as well, at the end of the stack:
+this word is free, and at ANSWER it is the result. R is the address of a word of the row of free frames. The *position*
+of a frame is the number of its bit in the word.
 
 The critical section masks interrupts before the first word changes, and takes the hardware spin lock if the lock word
 names one. After the last word it gives the spin lock back, and enables interrupts unless they were masked when the call

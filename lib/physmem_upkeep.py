@@ -8,12 +8,14 @@ import physmem_engine as engine
 import physmem_region
 import physmem_state
 from micropython import const
-from physmem_errors import integer, mistake, power_of_two, wrong_type
-from physmem_region import CACHED, DMA, FAST, RESERVED, RETAINED, SHARED
+from physmem_errors import integer, load, mistake, power_of_two, wrong_type
+from physmem_region import CACHED, DMA, FAST, RETAINED, SHARED
 from uctypes import addressof
 
 _SMALLEST_FRAME = const(32)
 _MOST_FRAMES = (1 << 30) - 64
+_FIRST_MASTER = const(7)  # the bit of the first bus master; those below are attributes of every board
+_MOST_MASTERS = const(22)  # the last has bit 28: attributes, and the first number that is too large, are small integers
 
 
 def check_frame_size(frame_size):
@@ -50,7 +52,7 @@ def make(region, name, base, size, frame_size, attrs, cache_line):
     integer(attrs, "attrs")
     integer(cache_line, "cache_line")
     check_frame_size(frame_size)
-    if attrs < 0 or attrs >= RESERVED << 1:
+    if not 0 <= attrs < 1 << len(physmem_region.ATTRIBUTES):
         mistake("InvalidArgument", "attrs {:#x} has bits that no attribute has", attrs)
     check_cache_line(name, frame_size, attrs, cache_line)
     if attrs & SHARED and physmem_state.lacks_spin_lock():
@@ -79,6 +81,8 @@ def make(region, name, base, size, frame_size, attrs, cache_line):
             size // frame_size,
             _MOST_FRAMES,
         )
+    if attrs & CACHED:
+        load("physmem_cache", "a CACHED region")  # a handler that needs it has no heap to load it
     # Few regions have two more: `whole`, the name of the range that `init` carved it from, if that is another; and
     # `_former`, the state it had before it was extended, which raw calls bound before still use.
     region.name = name
@@ -104,8 +108,11 @@ def _take(region, state, calls):
     # The order of the names says where MicroPython finds them. In this one it finds `free` at the same place as that of
     # AllocatedFrames.
     region.address = addressof(state)  # of the metadata; the engine's functions take it
+    region.alloc_aligned = calls[1]
+    region.alloc = calls[0]
+    region.free = calls[3]
+    region.alloc_at = calls[2]
     region._state = state
-    region.alloc, region.alloc_aligned, region.alloc_at, region.free = calls
     if region in physmem_region._wrapped:
         import physmem_wrap
 
@@ -145,9 +152,44 @@ def check(region):
 
 
 def merit(region):
-    """Return the key by which requests sort regions: first those that serve fewer purposes, then the smaller ones."""
-    merits = sum([bool(region.attrs & attribute) for attribute in (DMA, FAST, RETAINED, SHARED)])
-    return merits, region.end - region.base, region.base
+    """Return the key by which requests sort regions.
+
+    First those that serve fewer purposes. Of equals, CACHED ones before those that DMA can use without care for the
+    cache; then those that the first of the bus masters does not reach, the second, and so on; then the smaller ones.
+    """
+    attrs = region.attrs
+    merits = sum([bool(attrs & attribute) for attribute in (DMA, FAST, RETAINED, SHARED)])
+    masters = [(attrs >> bit) & 1 for bit in range(_FIRST_MASTER, len(physmem_region.ATTRIBUTES))]
+    return merits, 0 if attrs & CACHED else 1, masters, region.end - region.base, region.base
+
+
+def attributes_of_board(masters):
+    """Return the names of the attributes by bit, followed by `masters`: BUS_MASTERS of a memory plan.
+
+    TypeError if that is not a tuple. InvalidArgument if there are too many, or if one is not a word, is there twice, or
+    is an attribute of every board.
+    """
+    names = physmem_region.ATTRIBUTES
+    if not isinstance(masters, tuple):
+        wrong_type("BUS_MASTERS", "a tuple of words", masters)
+    if len(masters) > _MOST_MASTERS:
+        mistake("InvalidArgument", "BUS_MASTERS has {} words: at most {} are possible", len(masters), _MOST_MASTERS)
+    for word in masters:
+        is_word = isinstance(word, str) and "A" <= word[:1] <= "Z"
+        for letter in word if is_word else ():
+            is_word = is_word and ("A" <= letter <= "Z" or "0" <= letter <= "9" or letter == "_")
+        if not is_word:
+            text = "{!r} in BUS_MASTERS is not a word of capital letters, digits and _ that starts with a letter"
+            mistake("InvalidArgument", text, word)
+        if word in names:
+            mistake("InvalidArgument", "{} in BUS_MASTERS is the name of an attribute already: {}", word, names)
+        names += (word,)
+    return names
+
+
+def use_attributes(names):
+    """Make `names` those of the attributes, by bit."""
+    physmem_region.ATTRIBUTES = names
 
 
 def extend_region(region, end):

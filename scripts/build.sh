@@ -1,7 +1,8 @@
 #!/bin/sh
 # build.sh PRODUCT TREE BUILD [SDK]: build PRODUCT in BUILD/PRODUCT. PRODUCT is mpy-cross, UNIX (the unix port), a board
-# of ports/qemu or ports/rp2, or stock/BOARD: MicroPython's own board of that name, without physmem. TREE is a
-# MicroPython source tree; SDK is a Pico SDK, which rp2 boards need. Both are only read.
+# of ports/qemu, ports/rp2 or ports/stm32, or stock/BOARD: MicroPython's own board of that name, without physmem. TREE is
+# a MicroPython source tree. SDK is a Pico SDK, which rp2 boards need, or ST's HAL, which stm32 boards for QEMU need; the
+# other stm32 boards take it from TREE. Both are only read.
 set -eu
 . "$(dirname "$0")/common.sh"
 product=$1
@@ -25,10 +26,12 @@ case $product in
     stock/*) board=$root/benchmarks/$product ;;
     *) board=$root/boards/$product ;;
 esac
-if [ -f "$board/mpconfigboard.mk" ]; then
-    port=qemu
-elif [ -f "$board/mpconfigboard.cmake" ]; then
+if [ -f "$board/mpconfigboard.cmake" ]; then
     port=rp2
+elif grep -q '/firmware/stm32/board\.mk' "$board/mpconfigboard.mk" 2>/dev/null; then
+    port=stm32
+elif [ -f "$board/mpconfigboard.mk" ]; then
+    port=qemu
 else
     port=
 fi
@@ -42,6 +45,7 @@ configuration=$(
     case $port in
         rp2) cat "$board"/*.cmake "$board"/*.h "$root"/firmware/rp2/*.cmake "$root"/firmware/rp2/*.h ;;
         qemu) cat "$board"/*.mk "$root"/firmware/qemu/*.mk ;;
+        stm32) cat "$board"/*.mk "$root"/firmware/stm32/*.mk "$root"/firmware/stm32/stand_ins/*.mk ;;
         *) [ "$product" = mpy-cross ] || cat "$board"/*.mk ;;
     esac
 )
@@ -85,6 +89,16 @@ build_rp2() {
         make -C "$out" "-j$(nproc)" && make_uf2 "$1"
 }
 
+# build_stm32 FILE COMMAND...: run COMMAND, which makes firmware.elf, and make FILE, what the chip's boot loader writes to
+# its flash. The numbers are that boot loader's on USB.
+build_stm32() {
+    dfu=$1
+    shift
+    "$@" && pieces=$("$build/venv/bin/python" "$root/scripts/stm32_image.py" "$out/firmware.elf" "$out") || return
+    # shellcheck disable=SC2086
+    python3 "$tree/tools/dfu.py" -D 0x0483:0xDF11 $pieces "$dfu"
+}
+
 set -- make "BUILD=$out" "MICROPY_MPYCROSS=$mpy_cross" "MPY_LIB_DIR=$micropython_lib" "-j$(nproc)"
 case $port in
     qemu)
@@ -94,6 +108,12 @@ case $port in
     rp2)
         target=$out/firmware.uf2
         set -- build_rp2 "$target"
+        ;;
+    stm32)
+        target=$out/firmware.elf
+        set -- "$@" -C "$tree/ports/stm32" "BOARD=$product" "BOARD_DIR=$board" "MICROPY_MPYCROSS_DEPENDENCY=$mpy_cross" \
+            "PHYSMEM_HAL=$sdk" "$target"
+        [ -n "$sdk" ] || set -- build_stm32 "$out/firmware.dfu" "$@"
         ;;
     *)
         case $product in

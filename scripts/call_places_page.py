@@ -22,7 +22,7 @@ PART = re.compile(
 RUNNERS = {
     "CPython": (PROGRAM, SCHEDULED),
     "unix port": (PROGRAM, LOCKED, SCHEDULED),
-    "MPS2 boards, each": (PROGRAM, LOCKED, SCHEDULED, HANDLER),
+    "boards under QEMU, each": (PROGRAM, LOCKED, SCHEDULED, HANDLER),
     "RPI_PICO": call_places.PLACES,
 }
 

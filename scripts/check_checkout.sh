@@ -1,5 +1,6 @@
 #!/bin/sh
 # check_checkout.sh micropython TREE: check that TREE is a MicroPython source tree, 1.25 or later, that physmem can build.
+# check_checkout.sh stm32lib TREE BOARD: check that MicroPython's source tree TREE has ST's files, which BOARD needs.
 # check_checkout.sh pico-sdk SDK TREE: check that SDK is a Pico SDK, 2.1 or later. It must contain TinyUSB unless
 # MicroPython's source tree TREE does.
 set -eu
@@ -38,9 +39,17 @@ check_pico_sdk() {
         fail "PICO_SDK_PATH=$sdk has no TinyUSB: run 'git submodule update --init lib/tinyusb' there."
 }
 
+check_stm32lib() {
+    tree=$1
+    board=$2
+    [ -d "$tree/lib/stm32lib/CMSIS" ] ||
+        fail "$board needs ST's drivers, and $tree/lib/stm32lib is empty: run 'git submodule update --init lib/stm32lib' in a MicroPython checkout and set MICROPYTHON_DIR to it."
+}
+
 what=$1
 shift
 case $what in
     micropython) check_micropython "$@" ;;
+    stm32lib) check_stm32lib "$@" ;;
     pico-sdk) check_pico_sdk "$@" ;;
 esac

@@ -7,6 +7,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ALLOWED = {
     "viper": [
+        "lib/physmem_cache.py",
         "lib/physmem_collector.py",
         "lib/physmem_direct.py",
         "lib/physmem_engine.py",

@@ -10,6 +10,7 @@ from mpremote.transport_serial import SerialTransport
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BOOT_SECONDS = 20
+FRIENDLY_PROMPT = b">>> "
 
 
 def firmware(board):
@@ -32,8 +33,11 @@ class EmulatedBoard:
 
     `url` is what mpremote connects to: a TCP socket, or, if *interactive*, a pseudo-terminal, which mpremote's own REPL
     needs. *options* are extra arguments for the emulator. Subclasses define `start`, which raises RuntimeError if the
-    emulator does not come up, and `reset`, `attend`, `failure` and `stop`.
+    emulator does not come up, and `reset`, `attend`, `failure` and `stop`. With `drops_early_input` nothing may be sent
+    to a board that was reset until its prompt is there.
     """
+
+    drops_early_input = False
 
     def __init__(self, board, interactive=False, options=()):
         self.board = board
@@ -53,6 +57,8 @@ class EmulatedBoard:
         """Return mpremote's transport to a freshly reset board, in its raw REPL. Raise RuntimeError if that fails."""
         transport = SerialTransport(self.url)
         try:
+            if self.drops_early_input:
+                transport.read_until(1, FRIENDLY_PROMPT, timeout=BOOT_SECONDS)
             transport.enter_raw_repl(timeout_overall=BOOT_SECONDS)
         except (OSError, TransportError) as error:
             transport.close()

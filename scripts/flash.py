@@ -1,142 +1,80 @@
-"""flash.py BOARD [PORT]: write the firmware of an RP2040 or RP2350 board over USB.
+"""flash.py BOARD [PORT] [--programmer PROGRAMMER]: write the firmware of BOARD to the board that is plugged in.
 
-In BOOTSEL mode the chip's boot ROM appears as a drive; copy a .uf2 file to it and the chip restarts with that firmware.
-With PORT, such as /dev/ttyACM0, this program tells the MicroPython running there to enter BOOTSEL mode. Without PORT,
-hold the BOOTSEL button while you plug the board in.
+With PORT, such as /dev/ttyACM0, this program tells the MicroPython running there to enter the chip's boot loader.
+Without PORT, you do: RP2040 and RP2350 boards have a button for BOOTSEL mode, STM32 boards a pin or a button for DFU
+mode. PROGRAMMER is for STM32 boards: dfu, or stlink, which needs no boot loader.
 """
 
-import os
-import pathlib
+import argparse
 import re
-import struct
 import subprocess
 import sys
-import time
 
-from board_list import port_of
+import flash_dfu
+import flash_rp2
+import flash_stlink
+from board_list import port_of, runs_in_qemu
 from emulated_board import ROOT
+from flash_error import FlashError
+from stm32_image import Image, ImageError
 
-SECONDS_TO_APPEAR = 20
-
-# Family ID of a .uf2 file -> the Board-ID in INFO_UF2.TXT on such a chip's drive, which is also the drive's label.
-# Source: Microsoft's list of UF2 families; the chips' boot ROMs.
-BOARD_IDS = {0xE48BFF56: "RPI-RP2", 0xE48BFF59: "RP2350"}
-
-MOUNTS = pathlib.Path("/proc/mounts")
-MOUNT_FOLDERS = ("/media/*", "/media/*/*", "/run/media/*/*", "/mnt", "/mnt/*", "/Volumes/*")
-LABELS = pathlib.Path("/dev/disk/by-label")
+# MicroPython's names of ST's own boards, which have an ST-Link: Nucleo boards and Discovery boards.
+ST_BOARD = re.compile(r"NUCLEO_|STM32.*(DISC|_DK)$")
+BUILD = ROOT / "build"
+PACKAGES = {"dfu": flash_dfu.PACKAGE, "stlink": flash_stlink.PACKAGE}
 
 
-class FlashError(Exception):
-    """The firmware was not written; the message says why and what to do."""
+def default_programmer(board):
+    """Return how the STM32 *board* is written unless you say otherwise: "stlink" if it has one, "dfu" if not."""
+    return "stlink" if ST_BOARD.match(board) else "dfu"
 
 
-def family(uf2):
-    """Return the family ID in the .uf2 file at the path *uf2*."""
-    return struct.unpack_from("<I", uf2.read_bytes(), 28)[0]
+def objection(board, port, programmer):
+    """Return why *board* cannot be flashed in that way, and what to do; None if it can."""
+    if runs_in_qemu(board):
+        return f"{board} cannot be flashed because its firmware runs under QEMU: use make run BOARD={board}"
+    if port_of(board) != "stm32":
+        return f"{board} has one way to be flashed: omit PROGRAMMER=" if programmer else None
+    if programmer not in (None, *PACKAGES):
+        return f"there is no programmer {programmer}: set PROGRAMMER= to one of {' '.join(PACKAGES)}"
+    if port and (programmer or default_programmer(board)) == "stlink":
+        return f"an ST-Link writes {board} without its serial port: omit PORT=, or add PROGRAMMER=dfu"
+    return None
 
 
-def mounted_folders(mounts=MOUNTS, patterns=MOUNT_FOLDERS):
-    """Return every folder where a drive may be mounted: those that Linux lists, and the usual ones."""
-    found = []
-    if mounts.exists():
-        for line in mounts.read_text().splitlines():
-            found.append(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line.split()[1]))
-    for pattern in patterns:
-        found += map(str, pathlib.Path("/").glob(pattern.lstrip("/")))
-    return sorted({pathlib.Path(path) for path in found})
+def flash_stm32(board, port, programmer):
+    """Write the firmware of *board*. Return (where to, what to tell the user)."""
+    folder = BUILD / board
+    image = Image(folder / "firmware.elf")
+    if programmer == "stlink":
+        return flash_stlink.flash(image)
+    return flash_dfu.flash(image, folder / "firmware.dfu", port)
 
 
-def board_id(folder):
-    """Return the Board-ID of the boot ROM's drive mounted at *folder*; None if it is not such a drive."""
+def main(board, port=None, programmer=None):
+    problem = objection(board, port, programmer)
+    if problem:
+        return f"physmem: {problem}."
     try:
-        information = (folder / "INFO_UF2.TXT").read_text(errors="replace")
-    except OSError:
-        return None
-    answer = re.search(r"^Board-ID:\s*(\S+)", information, re.MULTILINE)
-    return answer[1] if answer else None
-
-
-def choose_drive(folders, wanted):
-    """Return which of *folders* is a drive with the Board-ID *wanted*; None if none is a boot ROM's drive.
-
-    Raise FlashError if several drives fit, or if there are drives but none fits.
-    """
-    drives = {folder: board_id(folder) for folder in folders if board_id(folder)}
-    fitting = [folder for folder in drives if drives[folder] == wanted]
-    if len(fitting) > 1:
-        raise FlashError(f"it fits {len(fitting)} boards that are in BOOTSEL mode: unplug all but one and try again")
-    if drives and not fitting:
-        others = ", ".join(f"{folder} is a {drives[folder]}" for folder in drives)
-        raise FlashError(f"it is for Board-ID {wanted}, but {others}: set BOARD= to the board that is plugged in")
-    return fitting[0] if fitting else None
-
-
-def wait_for_drive(wanted, seconds, folders=mounted_folders):
-    """Call `choose_drive` with what *folders* returns until it finds a drive or *seconds* have passed; return that."""
-    deadline = time.monotonic() + seconds
-    while True:
-        drive = choose_drive(folders(), wanted)
-        if drive or time.monotonic() > deadline:
-            return drive
-        time.sleep(0.2)
-
-
-def no_drive(uf2, wanted, labels=LABELS):
-    """Return the error text for when no drive is mounted."""
-    if (labels / wanted).exists():
-        return f"the board's drive is not mounted: run 'udisksctl mount -b {labels / wanted}' and try again"
-    return (
-        f"no board in BOOTSEL mode was found (a mounted drive with INFO_UF2.TXT, Board-ID {wanted}): hold the BOOTSEL"
-        f" button while you plug the board in, mount the drive if your system does not, and try again; or set PORT= to"
-        f" the serial port of a board that runs MicroPython; or run 'picotool load -x {uf2}'"
-    )
-
-
-def write(uf2, drive):
-    """Copy the file at *uf2* to the *drive*. The boot ROM restarts the chip as soon as it has the whole file."""
-    with open(drive / uf2.name, "wb") as file:
-        file.write(uf2.read_bytes())
-        file.flush()
-        try:
-            os.fsync(file.fileno())
-        except OSError:
-            if board_id(drive):  # the drive is still there, so the chip has not restarted
-                raise
-
-
-def enter_bootsel(port):
-    """Tell the MicroPython at the serial *port* to restart its chip in BOOTSEL mode."""
-    command = [sys.executable, "-m", "mpremote", "connect", port, "bootloader"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode:
-        said = (done.stderr + done.stdout).strip().splitlines() or ["mpremote failed"]
-        raise FlashError(f"the board at {port} did not enter BOOTSEL mode: {said[-1].rstrip('.')}")
-
-
-def flash(uf2, port=None, folders=mounted_folders):
-    """Write the file at *uf2*. Return the drive it was written to. Raise FlashError or OSError if that fails."""
-    wanted = BOARD_IDS[family(uf2)]
-    if port:
-        enter_bootsel(port)
-    drive = wait_for_drive(wanted, SECONDS_TO_APPEAR if port else 0, folders)
-    if not drive:
-        raise FlashError(no_drive(uf2, wanted))
-    write(uf2, drive)
-    return drive
-
-
-def main(board, port=None):
-    if port_of(board) != "rp2":
-        return f"physmem: {board} cannot be flashed because it runs under QEMU: use make run BOARD={board}."
-    uf2 = ROOT / "build" / board / "firmware.uf2"
-    try:
-        drive = flash(uf2, port)
-    except (FlashError, OSError) as problem:
+        if port_of(board) == "rp2":
+            where = flash_rp2.flash(BUILD / board / "firmware.uf2", port)
+            said = "The board now restarts with it."
+        else:
+            programmer = programmer or default_programmer(board)
+            install = [ROOT / "scripts" / "install_packages.sh", BUILD / "packages.log", PACKAGES[programmer]]
+            if subprocess.call(install):
+                return 1
+            where, said = flash_stm32(board, port, programmer)
+    except (FlashError, ImageError, OSError) as problem:
         return f"physmem: the firmware of {board} was not written: {problem}."
-    print(f"Wrote {uf2.relative_to(ROOT)} to {drive}. The board now restarts with it.")
+    print(f"Wrote the firmware of {board} to {where}. {said}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("board")
+    parser.add_argument("port", nargs="?")
+    parser.add_argument("--programmer")
+    arguments = parser.parse_args()
+    sys.exit(main(arguments.board, arguments.port, arguments.programmer))

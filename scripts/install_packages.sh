@@ -1,7 +1,7 @@
 #!/bin/sh
-# install_packages.sh LOG [PACKAGE...]: install the Debian packages whose programs or headers are missing, and print
-# their names. If nothing is missing, do nothing. Looks for each PACKAGE, whose program has the same name, or for all that
-# a build needs.
+# install_packages.sh LOG [PACKAGE[:PROGRAM]...]: install the Debian packages whose programs or headers are missing, and
+# print their names. If nothing is missing, do nothing. Looks for the PROGRAM of each PACKAGE, which has the package's
+# name unless you say otherwise, or for all that a build needs.
 set -eu
 . "$(dirname "$0")/common.sh"
 log=$1
@@ -33,8 +33,8 @@ look_for() {
 look_for_all() {
     missing=
     if [ $# -gt 0 ]; then
-        for program; do
-            look_for "$program" command -v "$program"
+        for package_and_program; do
+            look_for "${package_and_program%:*}" command -v "${package_and_program#*:}"
         done
         return
     fi

@@ -22,10 +22,14 @@ C_CONSTANTS = {
         "TIMER_HZ",
     ),
     "rp2": ("GC_HEAP_END", "SPIN_LOCK"),
+    "stm32": ("GC_HEAP_END",),
 }
 
 # More such constants, which only some boards have.
-OPTIONAL_C_CONSTANTS = ("PSRAM_GC_END",)
+OPTIONAL_C_CONSTANTS = ("PSRAM_GC_END", "MORE_HEAP", "TIM2_BASE")
+
+# Start of their names: addresses that a board's own C file makes uncached.
+UNCACHED = "UNCACHED_"
 
 # Name of the memory in the linker script -> name of the occupied block in physmem_board.py.
 LINKER_MEMORIES = {"CODE": "firmware", "RAM": "micropython"}
@@ -34,6 +38,7 @@ LINKER_MEMORIES = {"CODE": "firmware", "RAM": "micropython"}
 def c_header(port, board):
     """Return the text of memory_map.h for *board*, the dict of the board's constants."""
     names = [*C_CONSTANTS[port], *(name for name in OPTIONAL_C_CONSTANTS if name in board)]
+    names += sorted(name for name in board if name.startswith(UNCACHED))
     return "".join(f"#define PHYSMEM_{name} {board[name]:#010x}\n" for name in names)
 
 

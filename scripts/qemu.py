@@ -1,5 +1,6 @@
 """Run boards under QEMU."""
 
+import functools
 import json
 import pathlib
 import re
@@ -7,16 +8,27 @@ import socket
 import subprocess
 import time
 
+from board_list import boards_of
 from emulated_board import BOOT_SECONDS, EmulatedBoard, die_with_parent, firmware
 
 PORT_ATTEMPTS = 5
+EXIT_SECONDS = 1  # that QEMU may take to exit after it has closed the serial line
+STM32_BOARDS = boards_of("stm32")
 
 QEMU_MACHINES = {
     "MPS2_AN385": "mps2-an385",
     "MPS2_AN500": "mps2-an500",
     "MPS2_AN505": "mps2-an505",
+    "NETDUINO_PLUS_2": "netduinoplus2",
 }
 """Board -> name of the QEMU machine. A board in a folder of build/, such as stock/MPS2_AN385, runs on the same one."""
+
+
+@functools.cache
+def qemu_version():
+    """Return the version of QEMU as numbers, such as (7, 2, 22)."""
+    said = subprocess.run(["qemu-system-arm", "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(number) for number in re.search(r"version (\d+(?:\.\d+)*)", said)[1].split("."))
 
 
 def _free_port():
@@ -48,6 +60,7 @@ class Qemu(EmulatedBoard):
     def __init__(self, board, interactive=False, options=()):
         super().__init__(board, interactive, options)
         self._monitor = None
+        self.drops_early_input = board in STM32_BOARDS
 
     def start(self):
         """Start QEMU with the board's firmware. Return when its serial line accepts connections."""
@@ -57,7 +70,9 @@ class Qemu(EmulatedBoard):
             return
         for _ in range(PORT_ATTEMPTS):
             port = _free_port()
-            self._start(f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on")
+            # The board starts when somebody listens, so that its prompt is not lost.
+            wait = "on" if self.drops_early_input else "off"
+            self._start(f"tcp:127.0.0.1:{port},server=on,wait={wait},nodelay=on")
             if self._listens(port):
                 self.url = f"socket://127.0.0.1:{port}"
                 return
@@ -93,6 +108,20 @@ class Qemu(EmulatedBoard):
         message = self.process.stdout.read().decode(errors="replace").strip()
         self.stop()
         return message
+
+    def failure(self):
+        """Return the last line that QEMU has printed, if it has exited; else None.
+
+        A board that waits for somebody to listen only gets its devices then, so that QEMU may refuse them late.
+        """
+        if self.process is None:
+            return None
+        try:
+            self.process.wait(EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+        said = self.process.stdout.read().decode(errors="replace").strip().splitlines()
+        return f"QEMU exited: {said[-1]}" if said else "QEMU exited"
 
     def _terminal(self):
         """Return the path of the pseudo-terminal, which QEMU prints in its first line."""

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 
-from board_list import chip, port_of
+from board_list import chip, port_of, runs_in_qemu
 from emulators import RP2040_BOARDS, emulator_of
 
 
@@ -29,9 +29,10 @@ def objection(board, port, emulate):
         return (
             None if board in RP2040_BOARDS else f"the RP2040 emulator cannot run {board}: set BOARD= to one of {known}"
         )
-    is_real = port_of(board) == "rp2"
+    is_real = not runs_in_qemu(board)
     if is_real and not port:
-        emulated = f", or run make emulate BOARD={board}" if chip(board) == "rp2040" else ""
+        has_emulator = port_of(board) == "rp2" and chip(board) == "rp2040"
+        emulated = f", or run make emulate BOARD={board}" if has_emulator else ""
         return f"{board} does not run under QEMU: set PORT= to the serial port of a real one{emulated}"
     if port and not is_real:
         return f"{board} runs under QEMU and has no serial port: omit PORT="

@@ -56,6 +56,8 @@ SPECIAL = {
     "read_primask": lambda rd: (0xF3EF, 0x8010 | _register(rd) << 8),  # mrs rd, PRIMASK
     "read_ipsr": lambda rd: (0xF3EF, 0x8005 | _register(rd) << 8),  # mrs rd, IPSR
     "barrier": lambda: (0xF3BF, 0x8F5F),  # dmb
+    "complete_accesses": lambda: (0xF3BF, 0x8F4F),  # dsb
+    "fetch_again": lambda: (0xF3BF, 0x8F6F),  # isb
     "load_next": lambda rd, rn: (0xC800 | _register(rn) << 8 | 1 << _register(rd),),  # ldmia rn!, {rd}
     "store_four": lambda rn: (0xC078 | _register(rn) << 8,),  # stmia rn!, {r3-r6}
     "load_spilled": lambda rd, word: (0x9800 | _register(rd) << 8 | word.value,),  # ldr rd, [sp, 4 * word]

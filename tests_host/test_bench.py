@@ -128,6 +128,10 @@ def figures():
             'retain("crash log", 4096), asked for again': 24444,
             'release("crash log")': 23333,
         },
+        "the same calls on two ports": {
+            "BOARD": {"free(alloc(1))": 1234, "free(alloc(8))": 1290},
+            "OTHER": {"free(alloc(1))": 1222, "free(alloc(8))": 1278},
+        },
         "owners": {
             "find(addr)": 4444,
             "free_at(addr)": 4555,

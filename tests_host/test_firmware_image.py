@@ -1,12 +1,17 @@
-"""The firmware of each board stays out of the memory that physmem allocates: checked in the ELF file."""
+"""The firmware of each board stays out of the memory that physmem allocates: checked in the ELF file.
+
+Firmware for the chips of ports/stm32 is built, and tested here, only if MicroPython's source tree is a checkout with
+lib/stm32lib (MICROPYTHON_DIR). The port's firmware for QEMU is always tested.
+"""
 
 import re
 
 import pytest
 
-from board_list import boards_of, chip, mpy_cross_option
+from board_list import boards_of, chip, mpy_cross_option, port_of, runs_in_qemu
 from emulated_board import ROOT, memory_map
-from harness.firmware_image import Uf2, faults, image_of, is_armv6m, wide_instructions
+from harness.firmware_image import Uf2, faults, image_of, is_armv6m, overlap, wide_instructions
+from harness.stm32_port import has_chip_headers, port
 
 REGION = ("sram", 0x2000, 0x1000, 256, "DMA")
 BLOCK = ("micropython", 0x1000, 0x1000)
@@ -29,14 +34,19 @@ def image(board):
 
 
 def each_of(*ports):
-    """Parametrize a test by the boards of *ports*: one worker runs all tests of a board, and reads its image once."""
-    boards = [pytest.param(board, marks=pytest.mark.xdist_group(f"image-{board}")) for board in boards_of(*ports)]
+    """Parametrize a test by the boards of *ports* that have firmware: one worker runs all tests of a board, and reads
+    its image once."""
+    built = [
+        board for board in boards_of(*ports) if port_of(board) != "stm32" or runs_in_qemu(board) or has_chip_headers()
+    ]
+    boards = [pytest.param(board, marks=pytest.mark.xdist_group(f"image-{board}")) for board in built]
     return pytest.mark.parametrize("board", boards, scope="module")
 
 
-all_boards = each_of("qemu", "rp2")
+all_boards = each_of("qemu", "rp2", "stm32")
 qemu_boards = each_of("qemu")
 rp2_boards = each_of("rp2")
+stm32_boards = each_of("stm32")
 
 
 @all_boards
@@ -58,6 +68,7 @@ def test_records_lie_in_memory_that_nothing_else_uses(image, board_map):
 @all_boards
 @pytest.mark.parametrize("place", [".data", ".bss", "gc_heap", "stack", "sram"])
 def test_records_in_memory_that_is_used_are_found(image, board_map, place):
+    place = board_map["REGIONS"][0][0] if place == "sram" else place
     name, base, size = next(part[:3] for part in [*image.parts, *board_map["REGIONS"]] if part[0] == place)
     records = ("records", base + size - 64, 192)
     found = faults(image.parts, [*board_map["REGIONS"], records], board_map["OCCUPIED"])
@@ -133,6 +144,67 @@ def test_boot_stage_and_spin_lock_are_linked_in(image):
 def test_spin_lock_is_one_that_the_sdk_lets_claim(board_map):
     number = (board_map["SPIN_LOCK"] - 0xD0000100) / 4  # SIO_BASE + SPINLOCK0; RP2040 datasheet, 2.3.1.7
     assert number in range(24, 32)  # PICO_SPINLOCK_ID_CLAIM_FREE_FIRST and _LAST; erratum RP2350-E2 affects none
+
+
+@stm32_boards
+def test_heap_of_the_stm32_port_lies_between_bss_and_the_end_in_the_map(image, board_map):
+    start = next(base for name, base, _ in image.parts if name == "gc_heap")
+    assert image.value("_ebss") == start < image.gc_heap_end
+    assert image.gc_heap_end == board_map["GC_HEAP_END"] <= image.value("_heap_end")
+    assert image.callers["gc_init"] == {"stm32_main"}
+
+
+@stm32_boards
+def test_nothing_uses_the_lowest_bytes_of_the_stack(image, board_map):
+    """The port's stack ends a few bytes below a page, and an occupied block consists of whole pages."""
+    records = ("records", *board_map["RETAINED_RECORDS"])
+    heap = next(part for part in image.parts if part[0] == "gc_heap")
+    used = [*board_map["REGIONS"], records, heap]
+    assert image.lowest_of_stack[2] == 8
+    assert [part[0] for part in used if overlap(image.lowest_of_stack, part)] == []
+    assert image.initial_stack == image.value("_estack")
+
+
+@stm32_boards
+def test_boot_stage_of_the_stm32_port_is_called_once(board, image):
+    """At the end of mp_init(): from there, or from this project's board.c, which is called there."""
+    has_board_file = (ROOT / "boards" / board / "board.c").exists()
+    assert image.callers["physmem_boot_stage"] == ({"physmem_board_start"} if has_board_file else {"mp_init"})
+    assert image.callers["physmem_board_start"] == ({"mp_init"} if has_board_file else set())
+
+
+@stm32_boards
+def test_stm32_image_and_its_files_do_not_overlap(board, image, board_map):
+    """The image starts with the vectors at the start of the flash, and leaves out the file system between its parts."""
+    _, base, *_ = next(block for block in board_map["OCCUPIED"] if block[0] == "firmware")
+    assert image.flash_start == base
+    if port(board).has_internal_files():
+        start = image.value("_micropy_hw_internal_flash_storage_start")
+        files = ("files", start, image.value("_micropy_hw_internal_flash_storage_end") - start)
+        loaded = [(f"load image {i}", at, len(data)) for i, (at, _, data) in enumerate(image.segments)]
+        assert files[2] > 0
+        assert [part[0] for part in loaded if overlap(part, files)] == []
+
+
+@stm32_boards
+def test_sdram_is_switched_on_if_the_map_has_some(image, board_map):
+    """And not tested at each start, which would write to it."""
+    has_sdram = any("EXTERNAL" in words.split() for *_, words in board_map["REGIONS"])
+    assert image.callers["sdram_init"] == ({"stm32_main"} if has_sdram else set())
+    assert image.callers["sdram_test"] == set()
+
+
+@stm32_boards
+def test_memory_that_is_to_be_uncached_is_made_so(board, image):
+    """board.c gives the MPU the constants for: execute never, full access, TEX 1, C 0, B 0, 2 ** (SIZE + 1) bytes, on.
+
+    Source: Armv7-M manual, B3.5.8 and B3.5.9.
+    """
+    for _, base, size in port(board).uncached():
+        attributes = 1 << 28 | 3 << 24 | 1 << 19 | (size.bit_length() - 2) << 1 | 1
+        code = image.disassembly("physmem_board_start")
+        numbers = {int(found, 0) for line in code for found in re.findall(r"(?:#|\.word\s+)(0x[0-9a-f]+|\d+)", line)}
+        assert {base, attributes} <= numbers
 
 
 @rp2_boards

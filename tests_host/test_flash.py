@@ -10,9 +10,10 @@ import sys
 
 import pytest
 
-import flash
+import flash_rp2
 import repl
 from emulated_board import ROOT
+from flash_error import FlashError
 
 RP2040 = "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n"
 RP2350 = "UF2 Bootloader v1.0\r\nModel: Raspberry Pi RP2350\r\nBoard-ID: RP2350\r\n"
@@ -44,13 +45,13 @@ def mount(tmp_path):
 
 
 def flashed(uf2, *folders):
-    return flash.flash(uf2, folders=lambda: list(folders))
+    return flash_rp2.flash(uf2, folders=lambda: list(folders))
 
 
 def refusal(uf2, *folders):
     """Return the message of flash, which must write nothing."""
     before = [sorted(folder.iterdir()) for folder in folders]
-    with pytest.raises(flash.FlashError) as error:
+    with pytest.raises(FlashError) as error:
         flashed(uf2, *folders)
     assert [sorted(folder.iterdir()) for folder in folders] == before
     return str(error.value)
@@ -95,27 +96,27 @@ def test_drive_that_is_not_mounted_is_named(tmp_path, uf2):
     labels = tmp_path / "by-label"
     labels.mkdir()
     (labels / "RPI-RP2").write_text("")
-    assert f"udisksctl mount -b {labels}/RPI-RP2" in flash.no_drive(uf2, "RPI-RP2", labels)
-    assert "udisksctl" not in flash.no_drive(uf2, "RP2350", labels)
+    assert f"udisksctl mount -b {labels}/RPI-RP2" in flash_rp2.no_drive(uf2, "RPI-RP2", labels)
+    assert "udisksctl" not in flash_rp2.no_drive(uf2, "RP2350", labels)
 
 
 def test_drive_that_appears_late_is_waited_for(uf2, mount):
     answers = [[], [], [mount("RPI-RP2", RP2040)]]
-    assert flash.wait_for_drive("RPI-RP2", 10, lambda: answers.pop(0)) is not None
+    assert flash_rp2.wait_for_drive("RPI-RP2", 10, lambda: answers.pop(0)) is not None
     assert answers == []
 
 
 def test_drive_that_does_not_appear_is_given_up():
-    assert flash.wait_for_drive("RPI-RP2", 0.3, list) is None
+    assert flash_rp2.wait_for_drive("RPI-RP2", 0.3, list) is None
 
 
 def test_mounted_folders_are_those_of_linux_and_the_customary_ones(tmp_path):
     (tmp_path / "Volumes" / "RP2350").mkdir(parents=True)
     mounts = tmp_path / "mounts"
     mounts.write_text("sysfs /sys sysfs rw 0 0\n/dev/sdb1 /media/some\\040one/RPI-RP2 vfat rw 0 0\n")
-    found = {str(path) for path in flash.mounted_folders(mounts, [f"{tmp_path}/Volumes/*"])}
+    found = {str(path) for path in flash_rp2.mounted_folders(mounts, [f"{tmp_path}/Volumes/*"])}
     assert found == {"/sys", "/media/some one/RPI-RP2", f"{tmp_path}/Volumes/RP2350"}
-    assert flash.mounted_folders(tmp_path / "absent", []) == []
+    assert flash_rp2.mounted_folders(tmp_path / "absent", []) == []
 
 
 def test_full_drive_is_reported(uf2, mount, monkeypatch):
@@ -124,7 +125,7 @@ def test_full_drive_is_reported(uf2, mount, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(flash.os, "fsync", full)
+    monkeypatch.setattr(flash_rp2.os, "fsync", full)
     with pytest.raises(OSError):
         flashed(uf2, pico)
 
@@ -136,7 +137,7 @@ def test_chip_that_restarts_before_the_drive_is_told_so_is_no_error(uf2, mount, 
         shutil.rmtree(pico)
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(flash.os, "fsync", restart)
+    monkeypatch.setattr(flash_rp2.os, "fsync", restart)
     assert flashed(uf2, pico) == pico
 
 
@@ -151,11 +152,15 @@ def run(script, *arguments):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("flash.py", "MPS2_AN385"), "MPS2_AN385 cannot be flashed"),
+        (("flash.py", "MPS2_AN385"), "MPS2_AN385 cannot be flashed because its firmware runs under QEMU"),
+        (("flash.py", "NETDUINO_PLUS_2"), "NETDUINO_PLUS_2 cannot be flashed because its firmware runs under QEMU"),
+        (("flash.py", "RPI_PICO", "--programmer=dfu"), "omit PROGRAMMER="),
         (("flash.py", "RPI_PICO", "/dev/absent"), "the board at /dev/absent did not enter BOOTSEL mode"),
         (("repl.py", "RPI_PICO"), "make emulate BOARD=RPI_PICO"),
         (("repl.py", "RPI_PICO2"), "set PORT= to the serial port of a real one."),
+        (("repl.py", "PYBV11"), "set PORT= to the serial port of a real one."),
         (("repl.py", "MPS2_AN385", "/dev/ttyACM0"), "omit PORT="),
+        (("repl.py", "NETDUINO_PLUS_2", "/dev/ttyACM0"), "omit PORT="),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(arguments, sentence):
@@ -165,9 +170,10 @@ def test_what_cannot_be_is_said_in_a_sentence(arguments, sentence):
     assert sentence in said
 
 
-def test_repl_goes_to_the_port_that_was_given(monkeypatch):
+@pytest.mark.parametrize("board", ["RPI_PICO2", "PYBV11"])
+def test_repl_goes_to_the_port_that_was_given(monkeypatch, board):
     calls = []
     monkeypatch.setattr(repl.signal, "signal", lambda *_: None)
     monkeypatch.setattr(repl.subprocess, "call", lambda command: calls.append(command) or 0)
-    assert repl.main("RPI_PICO2", "/dev/ttyACM7") == 0
+    assert repl.main(board, "/dev/ttyACM7") == 0
     assert calls[0][2:] == ["mpremote", "connect", "/dev/ttyACM7", "resume", "repl"]

@@ -1,6 +1,8 @@
 """The harness for tests_target tells a test that passes from one that fails, hangs or brings its runner down."""
 
+import os
 import socket
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -119,6 +121,33 @@ def test_a_fault_that_comes_with_the_acceptance():
                 line.sendall(b"OKHardFault" + runners.FAULT + b"\r\nR0: 00000000\r\n")
                 with pytest.raises(RuntimeError, match="processor fault:\nHardFault"):
                     console.execute("fail()", seconds=5, fault=runners.FAULT)
+
+
+def test_workers_may_compile_a_file_at_the_same_time(tmp_path, monkeypatch):
+    """What another worker has put in place meanwhile stays there; what was compiled from an older source goes."""
+    board = runners.QemuBoard("MPS2_AN385")
+    (tmp_path / "build" / "mpy-cross").mkdir(parents=True)
+    (tmp_path / "build" / "mpy-cross" / "mpy-cross").write_text("")
+    (tmp_path / "build" / board.name).mkdir()
+    monkeypatch.setattr(runners, "ROOT", tmp_path)
+    source = tmp_path / "test_of_harness.py"
+    source.write_text(SOURCE)
+
+    def compile_beside_another(command, **_):
+        calls.append(command)
+        compiled = command[command.index("-o") + 1]
+        compiled.write_bytes(b"compiled")
+        if len(calls) == 1:
+            others.append(board._compile(source))
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(runners.subprocess, "run", compile_beside_another)
+    monkeypatch.setattr(Path, "unlink", lambda path, missing_ok=False: removed.append(path.name) or os.unlink(path))
+    calls, others, removed = [], [], []
+    output = board._compile(source)
+    assert (len(calls), others, removed) == (2, [output], [])
+    source.write_text("")
+    assert board._compile(source) != output and removed == [output.name]
 
 
 def test_modules_that_a_file_needs(tmp_path):

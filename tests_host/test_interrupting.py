@@ -7,7 +7,8 @@ import zlib
 
 import pytest
 
-from qemu import QEMU_MACHINES, Qemu
+from board_list import boards_of
+from qemu import Qemu
 from harness.console import END, INTERRUPT, PROMPT, Console
 from harness.ticks import TICKS
 from mpremote.transport_serial import SerialTransport
@@ -59,7 +60,7 @@ def receive(n, wait):
 pytestmark = pytest.mark.xdist_group("interrupting")
 
 
-@pytest.fixture(scope="module", params=QEMU_MACHINES)
+@pytest.fixture(scope="module", params=boards_of("qemu"))
 def emulator(request):
     with Qemu(request.param) as emulator:
         yield emulator

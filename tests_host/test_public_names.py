@@ -81,6 +81,9 @@ METHODS = {
     "AllocatedFrames": {
         "free": "",
         "fill": "byte",
+        "clean": "offset nbytes",
+        "invalidate": "offset nbytes",
+        "for_device": "",
         "resize": "n * zero",
         "resize_by_bytes": "nbytes * zero",
         "as_allocated_frame": "",
@@ -126,6 +129,8 @@ DEFAULTS = (
     ("allocate_frames_at", "unknown", False),
     ("allocate_frames_by_bytes_deferred", "unknown", False),
     ("AllocatedFrames.fill", "byte", 0),
+    ("AllocatedFrames.clean", "offset", 0),
+    ("AllocatedFrames.invalidate", "nbytes", None),
     ("AllocatedFrames.resize", "zero", False),
     ("dma_ring", "zero", False),
     ("retain", "zero", False),

@@ -5,8 +5,10 @@ Start-up code and MicroPython do not touch it, and physmem touches only the reco
 
 import pytest
 
+from board_list import port_of
 from emulated_board import BOOT_SECONDS, memory_map
 from qemu import QEMU_MACHINES, Qemu
+from harness.firmware_image import image_of
 
 # Runs on the board: fill everything except the magic of each record, which stays 0 so that there are no records.
 FILL = """
@@ -33,13 +35,21 @@ resets = max([int.from_bytes(memory[i + 4 : i + 8], "little") for i in (0, 64) i
 print(changed, resets, physmem.retained(), physmem.quarantined(), physmem.dropped(), physmem.check())
 """
 
-# A pattern where start-up code does write: in the GC heap, which is part of .bss.
+# A pattern where start-up code does write. The GC heap of ports/qemu is part of .bss; that of ports/stm32 is not, but a
+# timer's handle is, and nothing uses it.
 FILL_HEAP = """
 import uctypes
 pattern = b"pattern in the heap " * 50
 block = bytearray(pattern)
 print(uctypes.addressof(block))
 """
+FILL_HANDLE = """
+import uctypes
+pattern = b"pattern in the handle " * 2
+uctypes.bytearray_at({0}, len(pattern))[:] = pattern
+print({0})
+"""
+UNUSED_HANDLE = "TIM5_Handle"
 
 AIRCR_RESET = "import machine; machine.mem32[0xE000ED0C] = 0x05FA0004"
 
@@ -71,7 +81,7 @@ def look(transport):
     return int(changed), int(resets), lists
 
 
-def test_it_is_a_page_of_whole_records(board):
+def test_it_is_a_number_of_whole_records(board):
     base, size = memory_map(board)["RETAINED_RECORDS"]
     assert base % 64 == 0 and size % 64 == 0 and size >= 3 * 64
     assert base + size <= 0x40000000  # addresses up to there are small integers
@@ -90,11 +100,13 @@ def test_nothing_touches_it_over_a_reset(transport):
     assert look(transport) == (0, resets + 3, lists)
 
 
-def test_start_up_code_touches_what_it_initializes(transport):
+def test_start_up_code_touches_what_it_initializes(board, transport):
     """The test above relies on this: the reset is a system reset, and its changes are seen."""
-    address = int(transport.exec(FILL_HEAP))
-    before = transport.exec(f"print(bytes(uctypes.bytearray_at({address}, 1000)) == pattern)")
-    assert before.strip() == b"True"
+    fill = FILL_HANDLE.format(image_of(board).value(UNUSED_HANDLE)) if port_of(board) == "stm32" else FILL_HEAP
+    address = int(transport.exec(fill))
+    bytes_there = f"bytes(uctypes.bytearray_at({address}, len(pattern)))"
+    assert transport.exec(f"print({bytes_there} == pattern)").strip() == b"True"
+    size = int(transport.exec("print(len(pattern))"))
     reset_system(transport)
-    after = transport.exec(f"import uctypes; print(bytes(uctypes.bytearray_at({address}, 1000)).count(b'pattern'))")
+    after = transport.exec(f"import uctypes; print(bytes(uctypes.bytearray_at({address}, {size})).count(b'pattern'))")
     assert int(after) == 0

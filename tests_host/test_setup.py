@@ -8,6 +8,7 @@ import tarfile
 
 import pytest
 
+import board_list
 from emulated_board import ROOT
 
 VERSION = "1.25.0+ds-1"
@@ -378,6 +379,27 @@ def test_make_refuses_a_wrong_checkout(tmp_path):
         ["make", "-C", ROOT, "own_micropython", f"MICROPYTHON_DIR={tmp_path}"], capture_output=True, text=True
     )
     assert done.returncode != 0 and "is not a MicroPython checkout" in sentence(done.stderr)
+
+
+def test_stm32_boards_need_a_checkout_with_drivers(tmp_path):
+    """An empty lib/stm32lib is one that git has not filled."""
+    drivers = tmp_path / "lib" / "stm32lib"
+    drivers.mkdir(parents=True)
+    status, output = run("check_checkout.sh", "stm32lib", tmp_path, "PYBV11")
+    said = sentence(output)
+    assert status == 1 and said.startswith("physmem: PYBV11 needs ST's drivers") and str(drivers) in said
+    assert "git submodule update --init lib/stm32lib" in said and "MICROPYTHON_DIR" in said
+    (drivers / "CMSIS").mkdir()
+    assert run("check_checkout.sh", "stm32lib", tmp_path, "PYBV11") == (0, "")
+
+
+def test_board_of_no_port_is_named(tmp_path, monkeypatch):
+    """A configuration that leaves out firmware/PORT/board.mk."""
+    (tmp_path / "MINE").mkdir()
+    (tmp_path / "MINE" / "mpconfigboard.mk").write_text("MCU_SERIES = f4\n")
+    monkeypatch.setattr(board_list, "BOARDS", tmp_path)
+    with pytest.raises(ValueError, match="boards/MINE includes no firmware/PORT/board.mk"):
+        board_list.boards_of("stm32")
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from qemu import QEMU_MACHINES, Qemu
+from board_list import boards_of
+from qemu import Qemu
 from harness.ticks import TICKS
 
 RESETS = 20
@@ -26,7 +27,7 @@ print(ticks, timer)
 pytestmark = pytest.mark.xdist_group("timers")
 
 
-@pytest.fixture(scope="module", params=QEMU_MACHINES)
+@pytest.fixture(scope="module", params=boards_of("qemu"))
 def transport(request):
     with Qemu(request.param) as emulator:
         transport = emulator.connect()

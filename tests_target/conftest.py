@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import target_files
+from harness import memory_plans, target_files
+
+sys.path.append(str(memory_plans.write().parent))
 
 ROOT = Path(__file__).resolve().parent.parent
 FRESH_FOLDERS = [ROOT / "lib", ROOT / "firmware", ROOT / "boards" / "UNIX", ROOT / "tests_target"]

@@ -27,12 +27,11 @@ def meets(frame, phase, n, align, boundary, low, high):
 
 
 def requests(first, frames):
-    """Return, for each phase, a list of ``(n, align, boundary, low, high, places)`` of all combinations.
+    """Generate ``(phase, rows)``, for each phase a list of all tuples ``(n, align, boundary, low, high, places)``.
 
     Bit i of `places` says that n frames starting at the i-th of the 16 meet the request, if they are free. A boundary
     below n is left out: no frames could respect it, and the library rejects it as SizeMismatch.
     """
-    table = []
     for phase in PHASES:
         rows = []
         for n in COUNTS:
@@ -49,5 +48,4 @@ def requests(first, frames):
                                 if meets(first + i, phase, n, align, boundary, begin, end):
                                     places |= 1 << i
                             rows.append((n, align, boundary, begin, end, places))
-        table.append((phase, rows))
-    return table
+        yield phase, rows

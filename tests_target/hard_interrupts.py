@@ -3,7 +3,7 @@
 On QEMU's boards, with the QEMU options below, a step is one instruction: 64 ns on the clock of machine.Timer. ports/rp2
 has no hard timers. There a step is a clock cycle, and the interrupt comes from a DMA channel that has finished its
 transfers: one transfer per cycle, or one per request of a pacing timer for the periodic interrupt (RP2040 datasheet,
-2.5). `once` needs no heap.
+2.5). On ports/stm32 it comes from the timer TIM3. `once` needs no heap.
 """
 
 import sys
@@ -28,7 +28,9 @@ def last_before(comes_before):
     still comes before the call, while it no longer does STRIDE later.
 
     ``comes_before(steps)`` makes the call, interrupted after so many steps, and says whether that was before the call.
-    After 0 steps it is on every machine: the interrupt is requested before `once` has returned.
+    After 0 steps it is on every machine: the interrupt is requested before `once` has returned. The caller must check
+    that it comes before the call there, too: MicroPython's cache of lookups may have made this search slower by some 77
+    instructions for each name that is displaced from it.
     """
     steps = 0
     assert comes_before(steps)
@@ -81,6 +83,66 @@ if sys.platform == "rp2":
         _channel.ctrl = 0
         _channel.active(False)
         mem32[INTERRUPT_STATUS] = 1 << _channel.channel  # an abort may raise it (RP2040 datasheet, RP2040-E13)
+
+elif sys.platform == "pyboard":
+    # pyb.Timer calls back in the interrupt. But what its init writes to QEMU's model of a timer (the prescaler, the
+    # counter, the event register) makes each interrupt late by the time since the start, which QEMU's
+    # hw/timer/stm32f2xx_timer.c adds twice. If nothing but the reload register is written, the interrupt is exact, and
+    # a tick is a nanosecond.
+    from machine import mem8, mem32
+    from physmem_board import TIM3_BASE
+    from pyb import Timer
+
+    # RM0090, 18.4. The sums are made here because they take heap, and the handler has none.
+    CONTROL, INTERRUPT_ENABLE, RELOAD = TIM3_BASE, TIM3_BASE + 0x0C, TIM3_BASE + 0x2C
+    TIM3_PRIORITY = 0xE000E400 + 29  # of interrupt 29: Armv7-M ARM, B3.4.9
+    PRIORITY = 0xD0  # of the port's other timers
+    NS_PER_STEP = 1 << 6
+    LEAST_TICKS = 2
+    LONG = 0x3FFFFFFF
+    # The port's own timer interrupts a thousand times a second, which would move what is counted in steps. So it is
+    # quiet between `once` and its interrupt. (Armv7-M ARM, B3.3.3; the port has 7 there.)
+    SYSTICK_CONTROL, SYSTICK_QUIET, SYSTICK_ON = 0xE000E010, 5, 7
+
+    _timer = Timer(3)
+    _callback = [None]
+    _ticks = [0]  # of a period; 0 for once
+
+    def _call(timer):
+        mem32[INTERRUPT_ENABLE] = 0
+        mem32[RELOAD] = LONG  # QEMU has set out for the end of another period, which must not come after the next start
+        mem32[SYSTICK_CONTROL] = SYSTICK_ON
+        _callback[0](timer)
+        if _ticks[0]:
+            _start(_ticks[0])
+
+    def _start(ticks):
+        mem32[CONTROL] = 1
+        mem32[INTERRUPT_ENABLE] = 1
+        mem32[RELOAD] = ticks
+
+    mem8[TIM3_PRIORITY] = PRIORITY
+    mem32[CONTROL] = 1
+    _timer.callback(_call)  # enables the interrupt
+    mem32[INTERRUPT_ENABLE] = 0
+
+    def once(steps, callback):
+        """Call ``callback(object)`` in a hard interrupt, `steps` steps from now."""
+        _ticks[0] = 0
+        _callback[0] = callback
+        mem32[SYSTICK_CONTROL] = SYSTICK_QUIET
+        _start(LEAST_TICKS + steps * NS_PER_STEP)
+
+    def every(steps, callback):
+        """Do the same periodically until `stop`, every `steps` steps; at least 500."""
+        _ticks[0] = steps * NS_PER_STEP
+        _callback[0] = callback
+        _start(_ticks[0])
+
+    def stop():
+        """Stop all interrupts."""
+        _ticks[0] = 0
+        mem32[INTERRUPT_ENABLE] = 0
 
 else:
     from machine import Timer

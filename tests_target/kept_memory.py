@@ -113,3 +113,8 @@ def pattern(nbytes, seed):
 def used(physmem):
     """Return the number of frames in use in all regions that are not reserved."""
     return physmem.stats()[None]["used"]
+
+
+def names_of(physmem):
+    """Return the names that are retained, by address."""
+    return [row.name for row in physmem.retained()]

@@ -7,6 +7,7 @@ no address is predicted: any place that meets the request is right.
 
 DEFAULT_FRAME_SIZE = 4096  # of regions made for unknown addresses; from the docstring of allocate_frames_at
 _TOKENS = 255
+_DMA, _CACHED = 1, 4  # attributes of regions
 
 
 class ModelAllocation:
@@ -163,6 +164,14 @@ class Model:
             and not found.attrs & forbid
             and region in (None, found.name)
         ]
+
+    @staticmethod
+    def favoured(able, require, prefer, forbid):
+        """Return those of the regions `able` that a request must use: for DMA those that are not CACHED, unless it
+        speaks of CACHED itself; of these, those that have all of `prefer`. What there is none of does not count."""
+        if require & _DMA and not (require | prefer | forbid) & _CACHED:
+            able = [region for region in able if not region.attrs & _CACHED] or able
+        return [region for region in able if region.attrs & prefer == prefer] or able
 
     def refusal(self, size, align=0, boundary=0, low=0, high=None, require=0, prefer=0, forbid=0):
         """Return the code of a request that is a mistake in any set of regions, or None."""

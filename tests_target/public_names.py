@@ -10,7 +10,7 @@ FUNCTIONS = (
 )
 CLASSES = "Region AllocatedFrames DeferredAllocAction PhysMemError"
 CONSTANTS = (
-    "DMA FAST CACHED EXTERNAL RETAINED SHARED RESERVED ATTRIBUTES CACHE_LINE STOP"
+    "DMA FAST CACHED EXTERNAL RETAINED SHARED RESERVED CACHE_LINE STOP"
     " ALLOCATED MAPPED UNMAPPED FREED MOVED"
     " OUT_OF_MEMORY ZERO_ALLOCATION ALLOCATION_TOO_LARGE UNALIGNED_ADDRESS ADDRESS_OUT_OF_RANGE NOT_ALLOCATED"
     " ADDRESS_NOT_FREE NOT_PERMITTED direct_calls"
@@ -19,7 +19,7 @@ TABLE = (FUNCTIONS + " " + CLASSES + " " + CONSTANTS).split()
 
 # Looked up each time: what changes, what has the name of a builtin, and the vocabulary, whose modules are loaded when
 # you first name a part of them.
-CHANGING = ["booted", "early_heap", "map"]
+CHANGING = ["ATTRIBUTES", "booted", "early_heap", "map"]
 _VOCABULARY = (
     "BuddyAllocator AllocatorStats OrderStats KernelError"
     " PhysAddr PageFrame PageOrder PAGE_SIZE PAGE_SHIFT MIN_ORDER MAX_ORDER MAX_BLOCK_PAGES MAX_BLOCK_SIZE"
@@ -50,7 +50,7 @@ FIRST_USE = {
     "map": "physmem_map",
 }
 ABSENT = sorted(set(FIRST_USE.values()) | set(MODULES_OF_VOCABULARY))
-ABSENT += ["physmem_records", "physmem_tiers", "physmem_guard", "physmem_poison"]
+ABSENT += ["physmem_cache", "physmem_records", "physmem_tiers", "physmem_guard", "physmem_poison"]
 """The modules that take no heap before you use them. Those about retained frames are there from the start if a reset
 has left any."""
 

@@ -329,8 +329,8 @@ class RandomOperations:
             expect(code is None, *(("refused with", code, "although", able[0].name, "has a place") + request))
             region = model.named(frames.region.name)
             expect(region in able, *(("granted in", region.name) + request))
-            favoured = [found for found in able if found.attrs & prefer == prefer]
-            expect(not favoured or region in favoured, *(("not what `prefer` names:", region.name) + request))
+            favoured = model.favoured(able, require, prefer, forbid)
+            expect(region in favoured, *(("there is a better region than", region.name) + request))
             count = count_in(region)
             expect(region.meets(frames.first, count, **constraints), *((frames,) + request))
             self.enter(frames, region, frames.first, count, keywords.get("owner"), nbytes, "zero" in keywords)
@@ -661,8 +661,8 @@ class RandomOperations:
             return
         expect(code is None, "scattered", n, keywords, code, "although", able[0].name, "has so many")
         region = self.model.named(pieces[0].region.name)
-        favoured = [found for found in able if found.attrs & prefer == prefer]
-        expect(region in (favoured or able), "scattered", n, keywords, "in", region.name)
+        favoured = self.model.favoured(able, require, prefer, forbid)
+        expect(region in favoured, "scattered", n, keywords, "in", region.name)
         expect(sum([frames.count for frames in pieces]) == n, "scattered", n, pieces)
         expect(len(pieces) == region.fewest_runs(n), "scattered", n, "in", len(pieces), "runs", region.free_runs())
         for frames in pieces:

@@ -4,7 +4,8 @@ import sys
 
 import micropython
 
-QUEUE = 8 if sys.platform == "rp2" else 4  # calls that can wait at most: MICROPY_SCHEDULER_DEPTH of the port
+# Calls that can wait at most: MICROPY_SCHEDULER_DEPTH of the port.
+QUEUE = 8 if sys.platform in ("rp2", "pyboard") else 4
 
 
 def run_scheduled():

@@ -4,20 +4,23 @@ import gc
 import sys
 
 
-IS_FAST = sys.platform not in ("qemu", "rp2")
-IS_SLOW = sys.platform == "rp2"  # a twentieth as fast as a board under QEMU, with a fourth of its heap
+IS_BOARD = sys.platform in ("qemu", "rp2", "pyboard")  # "pyboard" is ports/stm32
+IS_FAST = not IS_BOARD
+IS_SLOW = sys.platform == "rp2"  # a twentieth as fast as a board under QEMU
+HAS_SMALL_HEAP = sys.platform in ("rp2", "pyboard")  # a fourth of that of the MPS2 boards, or less
 
 
 def scaled(many, few, fewest=None):
-    """Return how often to try: `many` times on a PC, `few` on a board, `fewest` on a slow one if it is given."""
+    """Return how often to try: `many` times on a PC, `few` on a board, `fewest` on one with a small heap if it is
+    given."""
     if IS_FAST:
         return many
-    return fewest if IS_SLOW and fewest is not None else few
+    return fewest if HAS_SMALL_HEAP and fewest is not None else few
 
 
 def sample(items, few):
-    """Return all items of a sequence as a list; on a slow board every `few`-th, starting with the first."""
-    return [items[i] for i in range(0, len(items), few if IS_SLOW else 1)]
+    """Return all items of a sequence as a list; on a board with a small heap every `few`-th from the first on."""
+    return [items[i] for i in range(0, len(items), few if HAS_SMALL_HEAP else 1)]
 
 
 def raises(exception_type, function, *arguments, code=None, **keywords):
@@ -38,7 +41,7 @@ def fresh_physmem():
     for name in list(sys.modules):
         if name.startswith("physmem") and name != "physmem_board":
             del sys.modules[name]
-    if IS_SLOW:
+    if HAS_SMALL_HEAP:
         from scheduled import forget_scheduled  # programs on other boards bring this file without that one
 
         forget_scheduled()
@@ -50,6 +53,15 @@ def fresh_physmem():
     # What `boot` does first: there are tests that make regions and have no board.
     physmem_state.use_spin_lock(getattr(physmem_board, "SPIN_LOCK", 0))
     return physmem
+
+
+def interrupts_are_masked():
+    """Return whether interrupts are masked on this board, and leave them as they are."""
+    import machine
+
+    before = machine.disable_irq()
+    machine.enable_irq(before)
+    return not before if sys.platform == "pyboard" else bool(before)  # ports/stm32 returns whether they were enabled
 
 
 def spare_owners():

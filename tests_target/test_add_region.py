@@ -201,7 +201,7 @@ def test_without_heap():
 
 
 def test_random_regions_come_and_go():
-    """The order of requests is always that of a sort by purposes, size and address, in one and the same list."""
+    """The order of requests is always that of a sort by purposes, cache, size and address, in one and the same list."""
     physmem = system()
     module = sys.modules["physmem_system"]
     by_merit = module.by_merit
@@ -224,8 +224,9 @@ def test_random_regions_come_and_go():
             if not region.attrs & physmem.RESERVED:
                 bits = region.attrs & purposes
                 merits = sum([(bits >> i) & 1 for i in range(7)])
-                wanted.append((merits, region.end - region.base, region.base))
-        assert [(region.base) for region in by_merit] == [base for _, _, base in sorted(wanted)], turn
+                uncached = not region.attrs & physmem.CACHED
+                wanted.append((merits, uncached, region.end - region.base, region.base))
+        assert [(region.base) for region in by_merit] == [base for _, _, _, base in sorted(wanted)], turn
         assert module.by_merit is by_merit
         assert sorted([name for name in names(physmem) if name[0] == "r" and name != "registers"]) == sorted(added)
     assert physmem.check() == []

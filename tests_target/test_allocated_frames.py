@@ -200,9 +200,9 @@ def test_views_are_the_memory():
     for region in physmem.regions():
         if region.attrs & physmem.RESERVED:
             continue
-        with physmem.allocate_frames(2, region=region) as frames:
+        with physmem.allocate_frames(4, region=region) as frames:
             one, two = frames.view, frames.view
-            assert len(one) == len(two) == frames.nbytes == 2 * region.frame_size
+            assert len(one) == len(two) == frames.nbytes == 4 * region.frame_size
             pattern = bytes([i * 7 & 255 for i in range(256)])
             one[0:256] = pattern
             one[-256:] = pattern
@@ -211,7 +211,7 @@ def test_views_are_the_memory():
             two[1] = 0xA5
             assert one[1] == 0xA5
             addr = frames.addr
-        with physmem.allocate_frames_at(addr, 2) as again:
+        with physmem.allocate_frames_at(addr, 4) as again:
             assert again.view[1] == 0xA5  # nothing touches the memory in between
 
 

@@ -11,10 +11,11 @@ import micropython
 import public_names
 from call_places import HANDLER, LOCKED, OTHER_CORE, PROGRAM, SCHEDULED, WORKS, World, expected
 from scheduled import run_scheduled
+from support import IS_BOARD
 
 TIMEOUT = 600
+QEMU = ("-icount", "shift=6,sleep=off")  # as hard_interrupts needs it
 
-IS_BOARD = sys.platform in ("qemu", "rp2")
 if IS_BOARD:
     import hard_interrupts
 if sys.platform == "rp2":

@@ -165,11 +165,12 @@ def test_regions_and_addresses_over_the_heap_after_init():
 
 
 def test_without_the_structure():
-    """Where the structure is not found, regions over live objects are refused all the same."""
+    """Where the structure is not found, a region over a module of the library is refused all the same."""
     physmem = fresh_physmem()
-    module, _, live = collector()
+    module, _, _ = collector()
     module._areas = lambda address, live: []
-    refused(physmem, addressof(live) & -FRAME, physmem.init, [("wrong", addressof(live) & -FRAME, 1024, FRAME)])
+    base = id(physmem) & -FRAME
+    refused(physmem, base, physmem.init, [("wrong", base, 1024, FRAME)])
 
 
 def test_memory_that_physmem_holds():

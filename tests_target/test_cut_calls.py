@@ -11,10 +11,10 @@ import physmem_engine as engine
 import viper_engine
 import physmem_state
 from array import array
-from hard_interrupts import LEAST_DURING, MARGIN, STEP, last_before
+from hard_interrupts import LEAST_DURING, MARGIN, STEP, STRIDE, last_before
 from uctypes import addressof, bytearray_at
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
+ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "NETDUINO_PLUS_2", "RPI_PICO")
 TIMEOUT = 300
 QEMU = ("-icount", "shift=6,sleep=off")
 
@@ -102,6 +102,8 @@ class Scene:
         before, after = self.rows(self.before), self.rows(expected)
         counts = [0, 0, 0]
         steps = last_before(lambda steps: self.interrupt_after(steps, make, arguments) == BEFORE)
+        while self.interrupt_after(steps, make, arguments) != BEFORE:
+            steps -= STRIDE
         states = set()
         rows = set()
         cut = array("I", self.before)

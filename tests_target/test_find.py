@@ -8,7 +8,7 @@ from debug_system import DebugSystem
 from kept_memory import FRAME as KEPT
 from kept_memory import one_region, without_records
 from snapshot import of_region, of_system
-from support import InHandler, fresh_physmem, raises
+from support import IS_BOARD, InHandler, fresh_physmem, raises
 from uctypes import addressof
 
 FRAME = 64
@@ -276,7 +276,7 @@ def test_before_there_is_a_system_and_in_handlers():
     raises(physmem.PhysMemError, physmem.free_at, 0, code="NotInitialized")
     physmem = system()
     frames = physmem.allocate_frames(1, region="sram")
-    if sys.platform not in ("qemu", "rp2"):  # whose raw calls ask the processor
+    if not IS_BOARD:  # whose raw calls ask the processor
         with InHandler():
             raises(physmem.PhysMemError, physmem.free_at, frames.addr, code="NotPermitted")
     assert frames.free() == 1 and physmem.check() == []

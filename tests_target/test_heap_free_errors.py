@@ -11,10 +11,9 @@ from kept_memory import FRAME as KEPT
 from kept_memory import KeptMachine
 from owner_calls import every_method
 from snapshot import of_system
-from support import InHandler, fresh_physmem, spare_owners
+from support import IS_BOARD, InHandler, fresh_physmem, spare_owners
 
 MICROPYTHON = sys.implementation.name == "micropython"
-IS_BOARD = sys.platform in ("qemu", "rp2")
 FRAME = 4096
 SRAM = 0x20100000
 HIGH = 0xC0000000  # no small integer

@@ -6,7 +6,7 @@ import sys
 import micropython
 import physmem_board
 from snapshot import of_system
-from support import fresh_physmem, raises
+from support import fresh_physmem, raises, scaled
 from two_regions import FRAME, SRAM, two_regions
 
 PSRAM = 0x21000000
@@ -407,10 +407,12 @@ def test_retain_goes_through_it():
     """A hook that frees makes room for frames that survive resets. A hook that itself retains does not disturb the
     request."""
 
+    frame_size = scaled(FRAME, FRAME, 1024)
+
     class Board:
-        REGIONS = (("sram", None, FRAMES * FRAME, FRAME, "DMA RETAINED"),)
+        REGIONS = (("sram", None, FRAMES * frame_size, frame_size, "DMA RETAINED"),)
         OCCUPIED = ()
-        RETAINED_RECORDS = (None, FRAME)
+        RETAINED_RECORDS = (None, 4096)
 
     physmem = fresh_physmem()
     physmem.boot(Board)
@@ -418,8 +420,8 @@ def test_retain_goes_through_it():
     cache = physmem.allocate_frames(FRAMES)
     hook = Hook(lambda: False)
     physmem.on_exhausted(hook)
-    raises(MemoryError, physmem.retain, "log", 2 * FRAME)
-    assert hook.calls == [(None, 2 * FRAME)] and physmem.retained() == []
+    raises(MemoryError, physmem.retain, "log", 2 * frame_size)
+    assert hook.calls == [(None, 2 * frame_size)] and physmem.retained() == []
 
     def shrink():
         cache.free()
@@ -427,11 +429,11 @@ def test_retain_goes_through_it():
         return True
 
     hook.act = shrink
-    log = physmem.retain("log", 2 * FRAME)
-    assert hook.calls == [(None, 2 * FRAME)] * 2
+    log = physmem.retain("log", 2 * frame_size)
+    assert hook.calls == [(None, 2 * frame_size)] * 2
     assert (log.name, log.first, log.count, log.fresh) == ("log", 1, 2, True)
-    assert [(kept.name, kept.nbytes) for kept in physmem.retained()] == [("other", 1), ("log", 2 * FRAME)]
-    assert physmem.retain("log", 2 * FRAME) is log
+    assert [(kept.name, kept.nbytes) for kept in physmem.retained()] == [("other", 1), ("log", 2 * frame_size)]
+    assert physmem.retain("log", 2 * frame_size) is log
     assert physmem.check() == []
 
 

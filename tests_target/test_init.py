@@ -155,10 +155,10 @@ def test_random_cases():
 
 
 def test_a_hundred_of_each():
-    """100 free regions (Theseus' index panics from 33 on) and 100 reserved ranges, in no order; 40 each with little
+    """100 free regions (Theseus' index panics from 33 on) and 100 reserved ranges, in no order; 34 each with little
     heap."""
     physmem = fresh_physmem()
-    count = scaled(100, 100, 40)
+    count = scaled(100, 100, 34)
     order = [(37 * i) % count for i in range(count)]
     free = [(BASE + 8 * PAGE * i, 4 * PAGE) for i in order]
     reserved = [(BASE + 8 * PAGE * i, PAGE) for i in order]

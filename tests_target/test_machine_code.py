@@ -15,11 +15,11 @@ import physmem_state
 import physmem_thumb as thumb  # a fresh one: the engine keeps its functions, not the module
 from physmem_state import STATE_LOCK, STATE_VERSION
 from random_numbers import RandomNumbers
-from support import fresh_physmem, raises, sample, scaled
+from support import fresh_physmem, interrupts_are_masked, raises, sample, scaled
 import viper_engine
 from uctypes import addressof, bytes_at
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "RPI_PICO")
+ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "NETDUINO_PLUS_2", "RPI_PICO")
 TIMEOUT = 300
 
 # One board tries every bitmap. The others run the same instructions and try a third of them, a slow one fewer.
@@ -340,13 +340,6 @@ def new_state(shared):
     state = physmem_state.new_state(64, 0)
     state[STATE_LOCK] = lock_word(shared, STAND_IN)
     return state
-
-
-def interrupts_are_masked():
-    """Return whether interrupts are masked: machine.disable_irq() says what they were. Leave them unchanged."""
-    before = machine.disable_irq()
-    machine.enable_irq(before)
-    return bool(before)
 
 
 def test_interrupts_are_as_before_each_call():

@@ -1,13 +1,11 @@
-"""Which region a request goes to, exactly: an independent statement of the rule, and brute force for the rest.
+"""Which region a request goes to, exactly: request_order.py has the rule, and brute force does the rest.
 
-The rule considers the regions that have everything required and nothing forbidden. Those that have everything preferred
-come first. Of these, the ones with the fewest merits (DMA, FAST, RETAINED, SHARED) come first, so that a request that
-could go anywhere leaves scarce memory alone. Of equals, the smaller in bytes comes first, then the one with the lower
-address. Regions are tried in this order. The frames are the lowest in the first region that has a place.
+Regions are tried in the order of the rule. The frames are the lowest in the first region that has a place.
 """
 
 from places import places
 from random_numbers import RandomNumbers
+from request_order import in_order
 from support import fresh_physmem, raises, sample, scaled
 
 BASE = 0x60000000  # a big integer on 32-bit boards
@@ -24,13 +22,6 @@ class Wanted:
         self.attributes = attributes  # names
         self.free = [True] * frames
 
-    def merits(self):
-        return sum([name in ("DMA", "FAST", "RETAINED", "SHARED") for name in self.attributes])
-
-    def suits(self, require, forbid):
-        has = self.attributes
-        return all(name in has for name in require) and not any(name in has for name in forbid)
-
     def entry(self, physmem):
         attrs = 0
         for name in self.attributes:
@@ -44,20 +35,6 @@ class Wanted:
         return None
 
 
-def in_order(regions, require, prefer, forbid):
-    """Return the regions that suit, in the order of the rule."""
-    suitable = [region for region in regions if region.suits(require, forbid)]
-    return sorted(
-        suitable,
-        key=lambda region: (
-            not region.suits(prefer, ()),
-            region.merits(),
-            region.frames * region.frame_size,
-            region.base,
-        ),
-    )
-
-
 def value_of(physmem, names):
     value = 0
     for name in names:
@@ -67,26 +44,37 @@ def value_of(physmem, names):
 
 ATTRIBUTES = ((), ("DMA",), ("FAST",), ("DMA", "FAST"), ("DMA", "EXTERNAL"), ("SHARED", "RETAINED", "DMA"))
 ASKED = ((), ("DMA",), ("FAST",), ("DMA", "FAST"), ("EXTERNAL",))
-REQUESTS = [
-    (require, prefer, forbid)
-    for require in ASKED
-    for prefer in ASKED
-    for forbid in ASKED
-    if not any(name in forbid for name in require + prefer)
-]
+
+# The same about caches.
+ATTRIBUTES_OF_CACHED = (("DMA",), ("DMA", "CACHED"), ("DMA", "FAST"), ("DMA", "FAST", "CACHED"), ("CACHED",))
+ASKED_OF_CACHED = ((), ("DMA",), ("FAST",), ("CACHED",), ("DMA", "FAST"), ("DMA", "CACHED"))
 
 
-def systems():
-    """Generate all systems of three regions with each of ATTRIBUTES, of three and of four frames, scaled for boards.
+def requests(asked):
+    """Return each ``(require, prefer, forbid)`` of what is `asked`, except for those that contradict themselves."""
+    return [
+        (require, prefer, forbid)
+        for require in asked
+        for prefer in asked
+        for forbid in asked
+        if not any(name in forbid for name in require + prefer)
+    ]
+
+
+REQUESTS = requests(ASKED)
+
+
+def systems(attributes, every):
+    """Generate every so many of all systems of three regions with each of `attributes`, of three and of four frames.
 
     The regions are not in the order of their addresses.
     """
     number = 0
-    for first in ATTRIBUTES:
-        for second in ATTRIBUTES:
-            for third in ATTRIBUTES:
+    for first in attributes:
+        for second in attributes:
+            for third in attributes:
                 number += 1
-                if number % scaled(1, 29, 73) == 0:
+                if number % every == 0:
                     yield [
                         Wanted("a", BASE + 0x8000, 3, 256, first),
                         Wanted("b", BASE + 0x10000, 4, 256, second),
@@ -96,12 +84,22 @@ def systems():
 
 def test_every_request_uses_the_regions_in_order():
     """Make each request one frame at a time until none is left: all of the first region, all of the next, and so on."""
+    use_up(systems(ATTRIBUTES, scaled(1, 29, 73)), REQUESTS)
+
+
+def test_dma_uses_cached_memory_last():
+    """The same in systems some of whose regions are CACHED, for requests that speak of that and others that do not."""
+    use_up(systems(ATTRIBUTES_OF_CACHED, scaled(6, 31, 62)), requests(ASKED_OF_CACHED))
+
+
+def use_up(systems, requests):
+    """Make each of the `requests` in each of the `systems`."""
     cases = 0
-    for regions in systems():
+    for regions in systems:
         physmem = fresh_physmem()
         physmem.init([region.entry(physmem) for region in regions])
         calls = (physmem.allocate_frames, physmem.allocate_frames_by_bytes)
-        for require, prefer, forbid in REQUESTS:
+        for require, prefer, forbid in requests:
             keywords = {}
             for name, asked in (("require", require), ("prefer", prefer), ("forbid", forbid)):
                 if asked:
@@ -207,12 +205,12 @@ def test_attributes_together_with_addresses():
 
 
 def test_rings():
-    """A ring is in memory that DMA reaches, fast if possible, at a multiple of its size.
+    """A ring is in memory that DMA reaches, not CACHED and fast if possible, at a multiple of its size.
 
     When that is full, it is in other memory that DMA reaches; never in memory that DMA does not reach.
     """
     sizes = [1 << i for i in range(5, 14)]
-    for attributes in sample(ATTRIBUTES, 3):
+    for attributes in sample(ATTRIBUTES, 3) + sample(ATTRIBUTES_OF_CACHED, 3):
         for frame_size in scaled((32, 1024), (512,)):
             physmem = fresh_physmem()
             regions = [

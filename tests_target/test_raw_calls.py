@@ -13,7 +13,7 @@ import physmem
 from array import array
 from random_numbers import RandomNumbers
 from scheduled import run_scheduled
-from support import raises, scaled
+from support import IS_BOARD, raises, scaled
 
 TIMEOUT = 300
 
@@ -266,12 +266,9 @@ def test_a_bound_call_keeps_the_metadata_of_its_region():
             assert [call(0), call(256)] == [physmem.NOT_ALLOCATED, physmem.ADDRESS_OUT_OF_RANGE]
 
 
-BOARDS = ("qemu", "rp2")
-
-
 def test_which_calls():
     """On the boards the raw calls jump into the machine code; elsewhere they are closures."""
-    assert sys.modules["physmem_engine"].calls_are_direct is (sys.platform in BOARDS)
+    assert sys.modules["physmem_engine"].calls_are_direct is IS_BOARD
 
 
 class Unusual(int):
@@ -361,7 +358,7 @@ def test_numbers_of_arguments():
         for count in range(30):
             if count != right:
                 raises(TypeError, call, *([1] * count))
-        if sys.platform in BOARDS:  # MicroPython ignores what is named in a call of a viper function
+        if IS_BOARD:  # MicroPython ignores what is named in a call of a viper function
             for named in ({"n": 1}, {"frame": 1}, {"frame": 1, "n": 1}, {"n": 1, "align_frames": 1}):
                 for count in range(right + 1):
                     raises(TypeError, call, *([1] * count), **named)

@@ -1,15 +1,12 @@
 """allocate_scattered(): as few runs as there are, of one region, all or none."""
 
-import sys
-
 from random_numbers import RandomNumbers
 from snapshot import of_system
-from support import IS_FAST, InHandler, fresh_physmem, raises, scaled
+from support import IS_BOARD, IS_FAST, InHandler, fresh_physmem, raises, scaled
 
 FRAME = 64
 SRAM = 0x20100000
 PSRAM = 0x60000000
-IS_BOARD = sys.platform in ("qemu", "rp2")
 MOST = 10 if IS_FAST else 6  # frames of the maps that are all tried
 
 

@@ -119,7 +119,7 @@ def test_the_system_s_statistics():
     physmem.init(
         [
             ("sram", BASE, sizes["sram"], PAGE, "DMA"),
-            ("lines", 2 * BASE, sizes["lines"], 32),
+            ("lines", 8 * BASE, sizes["lines"], 32),
             ("psram", 6 * BASE, sizes["psram"], PAGE, "EXTERNAL"),
         ],
         [("registers", 4 * BASE, 4 * PAGE)],

@@ -169,6 +169,9 @@ OBJECTS = (
     ("AllocatedFrames.resize", "n:frames * zero:bool"),
     ("AllocatedFrames.resize_by_bytes", "nbytes * zero:bool"),
     ("AllocatedFrames.fill", "byte?"),
+    ("AllocatedFrames.clean", "offset:part_offset? nbytes:part_nbytes?"),
+    ("AllocatedFrames.invalidate", "offset:part_offset? nbytes:part_nbytes?"),
+    ("AllocatedFrames.for_device", ""),
     ("MappedFrames.unmap", ""),
     ("Scope.keep", "frames:kept?"),
     ("DeferredAllocAction.commit", ""),
@@ -381,6 +384,8 @@ def kinds(w):
         "split_place": ("int", _NEGATIVE + ((5, VALUE), (HUGE, VALUE)), (1, 2)),
         "other": ("", ((w.elsewhere, VALUE),), ()),
         "byte": ("int", _NEGATIVE + ((256, VALUE), (HUGE, VALUE)), (0, 255)),
+        "part_offset": ("int", _NEGATIVE + ((4 * FRAME + 1, VALUE), (HUGE, VALUE)), (0, 3 * FRAME)),
+        "part_nbytes": ("none int", _NEGATIVE + ((4 * FRAME + 1, VALUE), (HUGE, VALUE)), (None, FRAME)),
         "kept": ("none", ((w.held, VALUE),), ()),
         # Values of the vocabulary.
         "address": ("int", _NEGATIVE + ((HUGE, VALUE),), (PAGE, 1, p.PhysAddr(PAGE))),

@@ -1,4 +1,5 @@
-"""Run the benchmarks of benchmarks/on_board on MPS2_AN385 under QEMU, with exact instruction counts."""
+"""Run the benchmarks of benchmarks/on_board under QEMU, with exact instruction counts: on MPS2_AN385, and a few of them
+on NETDUINO_PLUS_2, which runs the same machine code."""
 
 import ast
 import base64
@@ -11,6 +12,9 @@ from qemu import Qemu
 BOARD = "MPS2_AN385"
 COUNTING = ("-icount", "shift=10,sleep=off")
 """QEMU options that make each instruction take 1,024 ns of emulated time, and waiting none."""
+STM32_BOARD = "NETDUINO_PLUS_2"
+COUNTING_STM32 = ("-icount", "shift=0,sleep=off")
+"""The same with 1 ns an instruction: its millisecond timer then interrupts once in a million instructions."""
 
 TESTS = ROOT / "tests_target"
 SOURCES = {
@@ -18,6 +22,7 @@ SOURCES = {
     for path in (
         *sorted((ROOT / "benchmarks" / "on_board").glob("*.py")),
         TESTS / "random_numbers.py",
+        TESTS / "scheduled.py",
         TESTS / "support.py",
     )
 }

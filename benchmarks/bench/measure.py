@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from bench import footprint
-from bench.board import BOARD, BenchBoard, compile_modules, run
+from bench.board import BOARD, COUNTING, COUNTING_STM32, STM32_BOARD, BenchBoard, compile_modules, run
 from bench.firmware import BenchFirmware
 from bench.trace import TracedBoard
 from emulated_board import ROOT, memory_map
@@ -198,6 +198,17 @@ def _memory():
     return {"RAM by frames of a region": regions, "bytes of heap of the modules that the first Region loads": modules}
 
 
+def _on_both_ports():
+    """Count the same calls on a board of ports/qemu and on one of ports/stm32, whose timer counts."""
+    figures = {}
+    for name, counting in ((BOARD, COUNTING), (STM32_BOARD, COUNTING_STM32)):
+        figures[name] = {}
+        for call, arguments in (("raw_calls.pairs", [FRAMES]), ("object_calls.pairs", [])):
+            with BenchBoard(counting, name) as board:
+                figures[name] |= board.run(call, *arguments)
+    return {"the same calls on two ports": figures}
+
+
 def _footprint(board, kind):
     """Measure what a firmware takes at its prompt: *kind* is "stock" or "with physmem"."""
     count = footprint.pico if board == footprint.PICO else footprint.mps2
@@ -224,6 +235,7 @@ def tasks(firmware):
         "closures": lambda: {"raw calls that are closures": run("closures.pairs", FRAMES)},
         "objects": lambda: {"objects": run("object_calls.pairs")},
         "retained, mapped and deferred": lambda: {"life of frames": run("lifecycle_calls.calls")},
+        "ports/stm32": _on_both_ports,
         "boot": lambda: {"life of frames": run("lifecycle_calls.boot")},
         "owners": lambda: {"owners": run("lifecycle_calls.owners")},
     }

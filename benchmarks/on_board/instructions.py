@@ -1,13 +1,19 @@
-"""Count instructions exactly, on MPS2_AN385 under ``qemu-system-arm -icount shift=10,sleep=off``.
+"""Count instructions exactly, under ``qemu-system-arm -icount``: on MPS2_AN385 with ``shift=10,sleep=off``, on
+NETDUINO_PLUS_2 with ``shift=0,sleep=off``.
 
-With that option every instruction takes 1,024 ns of emulated time. The counter of the FPGA I/O block ticks every 40 ns,
-which is 25.6 times an instruction, so the ticks between two readings give the exact number of instructions between
-them. Source: Arm DAI 0385, FPGA system control and I/O; QEMU docs/devel/tcg-icount.rst.
+With the first option every instruction takes 1,024 ns of emulated time. The counter of the FPGA I/O block ticks every
+40 ns, which is 25.6 times an instruction, so the ticks between two readings give the exact number of instructions
+between them. Source: Arm DAI 0385, FPGA system control and I/O; QEMU docs/devel/tcg-icount.rst.
+
+With the second every instruction takes 1 ns, and QEMU's TIM2 counts nanoseconds. Source: ST RM0090, 18.4.10; QEMU
+hw/arm/stm32f405_soc.c (the timers' clock of 1 GHz).
 
 A count covers a whole statement of a bytecode function whose operands are local variables: the loads, the call, the
 called code, and the handling of the result. The readings cost the same around a statement as around nothing, so a count
 around nothing is subtracted.
 """
+
+import sys
 
 import micropython
 from machine import mem32
@@ -15,24 +21,36 @@ from micropython import const
 
 _COUNTER = const(0x40028018)
 _PRESCALER = const(0x4002801C)
+_TIM2_COUNT = const(0x40000024)
 _MASK = const((1 << 30) - 1)  # fits a small integer; a larger one would need heap during the count
-
-mem32[_PRESCALER] = 0
 
 answer = [None]
 """The result of the last statement that `of_call`, `of_call_2` or `of_call_0` counted."""
 
 
-@micropython.viper
-def now() -> int:
-    """Return the ticks of the counter, 30 bits."""
-    return ptr32(_COUNTER)[0] & _MASK
+if sys.platform == "pyboard":
 
+    @micropython.viper
+    def now() -> int:
+        """Return the ticks of TIM2, 30 bits."""
+        return ptr32(_TIM2_COUNT)[0] & _MASK
 
-def _instructions(start, middle, end):
-    """Return the instructions from `middle` to `end` minus those from `start` to `middle`: ticks / 25.6, rounded."""
-    empty = (((middle - start) & _MASK) * 10 + 128) // 256
-    return (((end - middle) & _MASK) * 10 + 128) // 256 - empty
+    def _instructions(start, middle, end):
+        """Return the instructions from `middle` to `end` minus those from `start` to `middle`."""
+        return ((end - middle) & _MASK) - ((middle - start) & _MASK)
+
+else:
+    mem32[_PRESCALER] = 0
+
+    @micropython.viper
+    def now() -> int:
+        """Return the ticks of the FPGA's counter, 30 bits."""
+        return ptr32(_COUNTER)[0] & _MASK
+
+    def _instructions(start, middle, end):
+        """Return the instructions from `middle` to `end` minus those from `start` to `middle`: ticks / 25.6."""
+        empty = (((middle - start) & _MASK) * 10 + 128) // 256
+        return (((end - middle) & _MASK) * 10 + 128) // 256 - empty
 
 
 def of_call_0(call, now=now):

@@ -27,6 +27,16 @@ def empty_pairs(sizes, frames, attrs):
     return [second(of_pair, region.alloc, region.free, n) for n in sizes]
 
 
+def pairs(frames):
+    """Return {statement: instructions} of a call together with its free, in an empty region of `frames` frames."""
+    counts = {}
+    for attrs, where in ((0, ""), (SHARED, ", SHARED")):
+        region = maps.new_region(frames, attrs)
+        for n in (1, 8, 32, 64, 2048):
+            counts["free(alloc(%d))%s" % (n, where)] = second(of_pair, region.alloc, region.free, n)
+    return counts
+
+
 def heap_used():
     """Return the bytes of heap that raw calls of every kind use. The heap is locked: a call that needs any raises."""
     region = maps.new_region(FRAMES)

@@ -1,4 +1,4 @@
-"""What is called beside `serve`: parts of a longer critical section, and memory that is filled."""
+"""What is called beside `serve`: parts of a longer critical section, memory that is filled, and a barrier."""
 
 
 def unlock(end):
@@ -135,3 +135,12 @@ def store():
     sub(r2, 32)
     bne(NEXT)
     label(END)
+
+
+def wait_for_memory():
+    """``synchronize()``. All accesses to memory and to registers are complete before the next instruction is fetched.
+
+    DMB, which `barrier` is, only puts them in order: a device is started by another access, which may come sooner.
+    """
+    complete_accesses()
+    fetch_again()

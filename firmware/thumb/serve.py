@@ -70,3 +70,8 @@ def in_interrupt():
 @micropython.asm_thumb
 def fill(r0, r1, r2, r3):
     store()
+
+
+@micropython.asm_thumb
+def synchronize():
+    wait_for_memory()

@@ -8,6 +8,8 @@ import socket
 import time
 from urllib.parse import urlparse
 
+from emulated_board import FRIENDLY_PROMPT
+
 SECONDS = 60
 """How long to wait for expected output."""
 
@@ -64,6 +66,8 @@ class Console:
 
     def enter_raw_repl(self, seconds=SECONDS):
         """Enter the raw REPL from the prompt of a freshly reset board, which need not have printed it yet."""
+        if self._emulator.drops_early_input:
+            self.read_until(FRIENDLY_PROMPT, seconds)
         self.send(b"\x01")
         self._emulator.attend()
         self.read_until(PROMPT, seconds)

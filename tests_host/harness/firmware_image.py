@@ -73,6 +73,11 @@ class FirmwareImage:
         words = {int.from_bytes(code[offset : offset + 4], "little") for offset in aligned}
         return sorted(word for word in words if word in within)
 
+    def disassembly(self, function):
+        """Return the lines of objdump's disassembly of *function*."""
+        command = ["arm-none-eabi-objdump", "-d", "--no-show-raw-insn", f"--disassemble={function}", self.path]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
     @functools.cached_property
     def callers(self):
         """Return {function: functions that branch to it, directly or through a veneer of the linker}."""
@@ -118,9 +123,67 @@ class Rp2Image(FirmwareImage):
                 self.parts.append(("gc_heap in PSRAM", _PSRAM[0], self.psram_gc_end - _PSRAM[0]))
 
 
+class Stm32Image(FirmwareImage):
+    """The firmware image of a board of ports/stm32, whose GC heap lies between the arguments of main.c's gc_init."""
+
+    _ETHERNET = ".eth_buffers"
+
+    def __init__(self, path):
+        super().__init__(path)
+        # The vectors come first in flash; start-up code may copy them to RAM.
+        self.flash_start, _, vectors = min(self.segments)
+        self.initial_stack = int.from_bytes(vectors[:4], "little")
+        # The section starts with a gap; the port's script has the driver's memory at a fixed address behind it.
+        section = next((part for part in self.parts if part[0] == self._ETHERNET), None)
+        if section:
+            self.parts.remove(section)
+            if "eth_dma" in self.symbols:
+                self.parts.append((self._ETHERNET, self.value("eth_dma"), self.size("eth_dma")))
+        start, self.gc_heap_end = self.arguments("gc_init", 2)
+        self.parts.append(("gc_heap", start, self.gc_heap_end - start))
+        # The block of the stack may start a little above `_sstack`: test_nothing_uses_the_lowest_bytes_of_the_stack.
+        reserve = self.value("_estack_reserve")
+        bottom = self.value("_sstack")
+        self.lowest_of_stack = ("the stack's lowest bytes", bottom, reserve)
+        self.parts.append(("stack", bottom + reserve, self.value("_estack") - bottom - reserve))
+
+    def arguments(self, callee, number):
+        """Return the first *number* arguments of the one call of *callee*: constants that its caller has in registers.
+
+        Follows constants from line to line of the disassembly. Raise ValueError if an argument is something else.
+        """
+        (caller,) = self.callers[callee]
+        registers = {}
+        for line in self.disassembly(caller):
+            if re.search(rf"\tbl\s.*<(?:__)?{callee}(?:_veneer)?>", line):
+                break
+            if re.search(r"\tblx?\s", line):
+                for name in ("r0", "r1", "r2", "r3", "ip"):  # Arm's procedure call standard: a call may change these
+                    registers.pop(name, None)
+            elif written := re.search(
+                r"\t(\w+)[\w.]*\s+(r\d+|ip|lr)\b,? ?([^@;]*)(?:[@;] \(?(?:0x)?([0-9a-f]+) <)?", line
+            ):
+                operation, register, operand, address = written.groups()
+                if operation.startswith(("str", "cmp", "tst", "cb", "push")):
+                    continue
+                registers[register] = self._constant(operation, operand.strip(), address, registers)
+        found = [registers.get(f"r{i}") for i in range(number)]
+        if None in found:
+            raise ValueError(f"{caller} does not have the arguments of {callee} as constants: {found}")
+        return found
+
+    def _constant(self, operation, operand, address, registers):
+        """Return what a register has after an instruction of the disassembly; None if that is not a constant."""
+        if operation == "ldr" and address:
+            return self.words(int(address, 16), 1)[0]
+        if operation in ("mov", "movs", "movw"):
+            return int(operand[1:], 0) if operand.startswith("#") else registers.get(operand)
+        return None
+
+
 def image_of(board):
     """Return the firmware image of *board*."""
-    return {"qemu": QemuImage, "rp2": Rp2Image}[port_of(board)](firmware(board))
+    return {"qemu": QemuImage, "rp2": Rp2Image, "stm32": Stm32Image}[port_of(board)](firmware(board))
 
 
 class Uf2:

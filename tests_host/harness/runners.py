@@ -9,17 +9,20 @@ import hashlib
 import os
 import re
 import selectors
+import struct
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from board_list import mpy_cross_option
-from emulated_board import BOOT_SECONDS, ROOT, firmware
+from mpremote.romfs import VfsRomWriter
+
+from board_list import mpy_cross_option, port_of
+from emulated_board import BOOT_SECONDS, ROOT, firmware, memory_map
 from emulators import RP2040_BOARDS
 from pico import Pico
-from qemu import QEMU_MACHINES, Qemu
-from harness import imports, target_files
+from qemu import QEMU_MACHINES, Qemu, qemu_version
+from harness import imports, memory_plans, target_files
 from harness.console import Console
 
 RESULT = "physmem-test-result"
@@ -27,6 +30,10 @@ RESULT = "physmem-test-result"
 FAULT = b" exception caught:"
 """Text that the port prints on a processor fault."""
 READY = b"ready"
+MORE_HEAP = {False: (0x20020000, 0x10000), True: (0x10000000, 0x10000)}
+"""Whether QEMU is 8.0 or later -> (address, bytes) of memory that its netduinoplus2 has besides the 128 KiB of the
+memory plan: then the CCM, which the board has too; before, memory that no chip has there. The tests take more heap than
+the board has left. See boards/NETDUINO_PLUS_2/board.c."""
 RECEIVE = """
 def receive(name, size):
     import micropython, sys
@@ -97,10 +104,11 @@ class UnixPort(Runner):
         self.stop()
         if not self.program.exists():
             raise RuntimeError("the unix port is not built: run make build")
+        path = [".frozen", file.path.parent, target_files.FOLDER, memory_plans.write().parent]
         self._process = subprocess.Popen(
             [self.program, "-c", "import runner; runner.serve()"],
             cwd=self.program.parent,
-            env=dict(os.environ, MICROPYPATH=f".frozen:{file.path.parent}:{target_files.FOLDER}"),
+            env=dict(os.environ, MICROPYPATH=":".join(map(str, path))),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -191,7 +199,8 @@ class Board(Runner):
             if compiler.returncode:
                 raise RuntimeError(f"{path.name} does not compile:\n{compiler.stderr}")
             for outdated in output.parent.glob(f"{path.stem}-{'?' * 16}.mpy"):
-                outdated.unlink(missing_ok=True)
+                if outdated != output:  # that is another worker's, who may be about to read it
+                    outdated.unlink(missing_ok=True)
             compiled.replace(output)  # at once: another worker may look for it
         return output
 
@@ -212,6 +221,50 @@ class QemuBoard(Board):
         files = {f"{path.stem}.mpy": str(self._compile(path)) for path in [target_files.FOLDER / "runner.py", *paths]}
         self._execute(f"for name, path in {files}.items():\n    uploaded_files.add(name, read(path))")
         self._execute("from runner import run")
+
+
+class Stm32Board(Board):
+    """A board of ports/stm32 under QEMU.
+
+    All files are in one ROMFS, which QEMU puts into the flash behind the firmware: bytecode and constants are used
+    where they are, so that the small heap holds neither files nor code.
+    """
+
+    def __init__(self, name):
+        super().__init__(name)
+        self._image = None
+        plan = memory_map(name)
+        self._base = plan["TESTS_BASE"]
+        self._room = plan["MORE_HEAP"] - self._base
+
+    def _emulator_for(self, file):
+        if self._image is None:
+            self._image = self._flash_image()
+        loader = f"loader,file={str(self._image).replace(',', ',,')},addr={self._base},force-raw=on"
+        return Qemu(self.name, options=("-device", loader, *file.options))
+
+    def _flash_image(self):
+        """Fill the upper half of the flash: write that file and return its path. A hash of the content is its name."""
+        writer = VfsRomWriter()
+        paths = [target_files.FOLDER / "runner.py", *target_files.helper_modules()]
+        for path in [*paths, *(file.path for file in target_files.test_files())]:
+            writer.mkfile(f"{path.stem}.mpy", self._compile(path).read_bytes())
+        more_heap = struct.pack("<4I", *MORE_HEAP[qemu_version() >= (8,)], 0, 0)
+        files = writer.finalise()
+        if len(files) > self._room:
+            raise RuntimeError(f"the tests take {len(files)} bytes of the {self._room} in the upper half of the flash")
+        content = files.ljust(self._room, b"\xff") + more_heap
+        image = ROOT / "build" / self.name / "tests" / f"romfs-{hashlib.sha256(content).hexdigest()[:16]}.bin"
+        if not image.exists():
+            with tempfile.NamedTemporaryFile(dir=image.parent, delete=False) as file:
+                file.write(content)
+            Path(file.name).replace(image)  # at once: another worker may look for it
+        return image
+
+    def _upload(self, paths):
+        memory = f"bytearray_at({self._base}, {self._room})"
+        self._execute(f"import vfs, sys\nfrom uctypes import bytearray_at\nvfs.mount(vfs.VfsRom({memory}), '/tests')")
+        self._execute("sys.path.append('/tests')\nfrom runner import run")
 
 
 class Rp2040Board(Board):
@@ -250,5 +303,5 @@ class Rp2040Board(Board):
 
 def all_runners():
     """Return {name: runner} of every runner, not yet started."""
-    boards = {name: QemuBoard(name) for name in QEMU_MACHINES} | {name: Rp2040Board(name) for name in RP2040_BOARDS}
-    return {"UNIX": UnixPort("UNIX")} | boards
+    boards = {name: Stm32Board(name) if port_of(name) == "stm32" else QemuBoard(name) for name in QEMU_MACHINES}
+    return {"UNIX": UnixPort("UNIX")} | boards | {name: Rp2040Board(name) for name in RP2040_BOARDS}

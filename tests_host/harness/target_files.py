@@ -13,6 +13,8 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import memory_plans
+
 FOLDER = Path(__file__).resolve().parents[2] / "tests_target"
 VIPER_ENGINE = FOLDER.parent / "build" / "thumb" / "viper_engine.py"
 HARNESS = ("conftest", "host_files", "runner", "uploaded_files")
@@ -67,8 +69,8 @@ def test_files():
 def helper_modules():
     """Return the paths of the modules that test files may import.
 
-    One of them is the whole engine under another name, as the firmware of boards leaves out the viper code that the
-    assembler replaces: scripts/expand_thumb.py makes it.
+    Two of them are made. One is the whole engine under another name, as the firmware of boards leaves out the viper
+    code that the assembler replaces: scripts/expand_thumb.py makes it. The other has the memory plans of all boards.
     """
     modules = [path for path in sorted(FOLDER.glob("*.py")) if not path.stem.startswith("test_")]
-    return [path for path in modules if path.stem not in HARNESS] + [VIPER_ENGINE]
+    return [path for path in modules if path.stem not in HARNESS] + [VIPER_ENGINE, memory_plans.write()]

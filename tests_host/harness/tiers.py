@@ -23,8 +23,9 @@ TIERS = (TEST, CHECK, ALL)
 
 UNIX = "UNIX"
 AN385, AN500, AN505 = "MPS2_AN385", "MPS2_AN500", "MPS2_AN505"
+NETDUINO = "NETDUINO_PLUS_2"
 PICO = "RPI_PICO"
-RUNNERS = (CPYTHON, UNIX, AN385, AN500, AN505, PICO)
+RUNNERS = (CPYTHON, UNIX, AN385, AN500, AN505, NETDUINO, PICO)
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ KINDS = (
         RUNNERS,
         (
             "test_boot",
+            "test_cache_registers",
             "test_collector",
             "test_debug_interrupts",
             "test_deep_interrupts",
@@ -65,8 +67,9 @@ KINDS = (
     ),
     Kind(
         "of the processor, longer",
-        "The same, but they take three minutes of the Pico, whose interrupts and resets other files cover.",
-        (CPYTHON, UNIX, AN385, AN500, AN505),
+        "The same, but they take half a minute of each MPS2 board and three of the Pico, whose interrupts other files "
+        "cover. A Cortex-M3 and a Cortex-M4 show it.",
+        (CPYTHON, UNIX, AN385, NETDUINO),
         ("test_cut_calls", "test_deferred_in_handlers", "test_interrupted_calls"),
     ),
     Kind(
@@ -82,10 +85,10 @@ KINDS = (
         ("test_frame_range", "test_ruvix_types", "test_seed_example", "test_theseus_scenarios"),
     ),
     Kind(
-        "of many sizes",
-        "The number of frames decides how long it takes, and the unix port has most.",
+        "of many cases",
+        "The number of frames or of regions decides how long it takes, and the unix port has most.",
         (CPYTHON, AN385),
-        ("test_largest_free",),
+        ("test_largest_free", "test_merits"),
     ),
     Kind(
         "of the library",
@@ -119,6 +122,7 @@ AMOUNTS = {
     "tests_host/test_resets.py::test_resets[MPS2_AN385]": Amount("{:,} resets", 60, 1000),
     "tests_host/test_resets.py::test_resets[MPS2_AN500]": Amount("{} resets", 30, 60),
     "tests_host/test_resets.py::test_resets[MPS2_AN505]": Amount("{} resets", 30, 60),
+    "tests_host/test_resets.py::test_resets[NETDUINO_PLUS_2]": Amount("{} resets", 30, 90),
     "tests_host/test_model.py::test_every_sequence_of_operations_agrees_with_the_model": Amount(
         "{} sequences of 40 operations", 60, 250
     ),

@@ -1,0 +1,2 @@
+#include "boards/NUCLEO_F767ZI/mpconfigboard.h"
+#include "physmem_mpconfigboard.h"

@@ -1,0 +1,2 @@
+include boards/NUCLEO_F767ZI/mpconfigboard.mk
+include $(BOARD_DIR)/../../firmware/stm32/board.mk

@@ -1,0 +1,2 @@
+#include "boards/NUCLEO_H743ZI/mpconfigboard.h"
+#include "physmem_mpconfigboard.h"
