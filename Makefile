@@ -10,8 +10,6 @@ STM32_BOARDS := $(call boards_with,/firmware/stm32/board)
 STM32_QEMU_BOARDS := $(call boards_with,/firmware/stm32/stand_ins/)
 STM32_CHIP_BOARDS := $(filter-out $(STM32_QEMU_BOARDS),$(STM32_BOARDS))
 QEMU_BOARDS := $(MPS2_BOARDS) $(STM32_QEMU_BOARDS)
-# Boards that the RP2040 emulator can run.
-EMULATED_BOARDS := $(call boards_with,PICO_PLATFORM rp2040)
 BOARDS := $(MPS2_BOARDS) $(RP2_BOARDS) $(STM32_BOARDS)
 
 MICROPYTHON_VERSION := 1.25.0+ds-1
@@ -37,16 +35,18 @@ PYTEST := $(PYTHON) -m pytest --dist loadgroup --no-loadscope-reorder
 module = PYTHONPATH=$(CURDIR)/scripts:$(CURDIR)/benchmarks:$(CURDIR)/tests_host $(1) -m
 MPY_CROSS := $(BUILD)/mpy-cross/mpy-cross
 UNIX := $(BUILD)/UNIX/micropython
+# A board of each chip with two cores, and their emulators.
+BOTH_CHIPS := $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/RPI_PICO2/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.ready
 # The last file built for each board; firmware.elf lies beside each firmware.uf2.
 QEMU_FIRMWARE := $(QEMU_BOARDS:%=$(BUILD)/%/firmware.elf)
 RP2_FIRMWARE := $(RP2_BOARDS:%=$(BUILD)/%/firmware.uf2)
 of_board = $(filter $(BUILD)/$(BOARD)/%,$(1))
-# For a BOARD that QEMU does not run: its firmware and its emulator.
-EMULATED_FIRMWARE := $(EMULATED_BOARDS:%=$(BUILD)/%/firmware.uf2)
 # MicroPython's own boards, without physmem, for the bench.
 STOCK_FIRMWARE := $(BUILD)/stock/MPS2_AN385/firmware.elf $(BUILD)/stock/RPI_PICO/firmware.uf2
 BENCH_NEEDS := $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/NETDUINO_PLUS_2/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(STOCK_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready
-EMULATOR = $(if $(filter $(BOARD),$(EMULATED_BOARDS)),$(BUILD)/rp2040/.ready)
+HEAP_NEEDS := $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/PIMORONI_PICO_PLUS2/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.ready $(BUILD)/venv/.ready
+# The emulator of an rp2 BOARD.
+EMULATOR = $(if $(filter $(BOARD),$(RP2_BOARDS)),$(BUILD)/$(if $(filter $(BOARD),$(call boards_with,PICO_PLATFORM rp2040)),rp2040,rp2350)/.ready)
 
 ifneq ($(words $(CURDIR)),1)
 $(error physmem: the path of this folder contains a space, and MicroPython's makefiles cannot handle that: move the folder to a path without spaces)
@@ -89,9 +89,9 @@ export MICROPYTHON_DIR
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-run: $(call of_board,$(QEMU_FIRMWARE) $(EMULATED_FIRMWARE)) $(EMULATOR) $(BUILD)/venv/.ready ## boot BOARD (MPS2_AN385) in an emulator and run the demonstration
-	$(if $(filter $(BOARD),$(QEMU_BOARDS) $(EMULATED_BOARDS)),,$(error physmem: there is no emulator for $(BOARD): set BOARD= to one of $(QEMU_BOARDS) $(EMULATED_BOARDS), or run make flash BOARD=$(BOARD) to use a real board))
-	@$(PYTHON) scripts/run.py $(BOARD)
+run: $(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE)) $(EMULATOR) $(BUILD)/venv/.ready ## boot BOARD (MPS2_AN385) in an emulator and run the demonstration; a board with PSRAM also with PSRAM=0, 2M or 4M
+	$(if $(filter $(BOARD),$(QEMU_BOARDS) $(RP2_BOARDS)),,$(error physmem: there is no emulator for $(BOARD): set BOARD= to one of $(QEMU_BOARDS) $(RP2_BOARDS), or run make flash BOARD=$(BOARD) to use a real board))
+	@$(PYTHON) scripts/run.py $(BOARD) $(PSRAM:%=--psram=%)
 
 test: build ## build everything, then run the tests on the host, the unix port and each board
 	@$(PYTEST) $(PYTEST_ARGS) --tier test
@@ -106,12 +106,12 @@ durations: build ## run both tiers and write how long each group of tests takes,
 tiers-table: $(BUILD)/venv/.ready ## write which tests run where into CONTRIBUTING.md
 	@$(call module,$(PYTHON)) harness.tiers_table
 
-repl: $(if $(PORT),,$(call of_board,$(QEMU_FIRMWARE))) $(BUILD)/venv/.ready ## boot BOARD (MPS2_AN385) under QEMU and open mpremote's REPL; with PORT=/dev/ttyACM0, open it on the real board there
-	@$(PYTHON) scripts/repl.py $(BOARD) $(PORT)
+repl: $(if $(PORT),,$(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE)) $(EMULATOR)) $(BUILD)/venv/.ready ## boot BOARD (MPS2_AN385) in an emulator and open mpremote's REPL; with PORT=/dev/ttyACM0, open it on the real board there; PSRAM= as for run
+	@$(PYTHON) scripts/repl.py $(BOARD) $(PORT) $(PSRAM:%=--psram=%)
 
-emulate: $(call of_board,$(EMULATED_FIRMWARE)) $(EMULATOR) $(BUILD)/venv/.ready ## run the .uf2 file of BOARD=RPI_PICO in the RP2040 emulator and open mpremote's REPL there
-	$(if $(filter $(BOARD),$(EMULATED_BOARDS)),,$(error physmem: the RP2040 emulator cannot run $(BOARD): set BOARD= to one of $(EMULATED_BOARDS)))
-	@$(PYTHON) scripts/repl.py $(BOARD) --emulate
+emulate: $(call of_board,$(RP2_FIRMWARE)) $(EMULATOR) $(BUILD)/venv/.ready ## make repl without PORT, for RP2040 and RP2350 boards: run the .uf2 file that you would flash
+	$(if $(filter $(BOARD),$(RP2_BOARDS)),,$(error physmem: no emulator can run the .uf2 file of $(BOARD): set BOARD= to one of $(RP2_BOARDS)))
+	@$(PYTHON) scripts/repl.py $(BOARD) $(PSRAM:%=--psram=%)
 
 firmware: $(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE) $(STM32_BOARDS:%=$(BUILD)/%/firmware.elf)) ## build only the firmware of BOARD: build/BOARD/firmware.elf, and firmware.uf2 for RP2040 and RP2350 boards, firmware.dfu for STM32 boards
 	@echo $(subst $(CURDIR)/,,$<)
@@ -122,7 +122,7 @@ flash: $(call of_board,$(RP2_FIRMWARE) $(STM32_CHIP_BOARDS:%=$(BUILD)/%/firmware
 unix: $(UNIX) ## open the REPL of MicroPython's unix port with physmem built in
 	@$(UNIX)
 
-build: $(UNIX) $(QEMU_FIRMWARE) $(RP2_FIRMWARE) $(STM32_CHIP_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## build the unix port and the firmware of each board
+build: $(UNIX) $(QEMU_FIRMWARE) $(RP2_FIRMWARE) $(STM32_CHIP_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.ready $(BUILD)/venv/.ready ## build the unix port and the firmware of each board
 
 bench: $(BENCH_NEEDS) ## count what each call costs, write docs/bench.md, and fail if a figure has grown by more than 2 %
 	@$(call module,$(PYTHON)) bench.main
@@ -130,7 +130,7 @@ bench: $(BENCH_NEEDS) ## count what each call costs, write docs/bench.md, and fa
 bench-accept: $(BENCH_NEEDS) ## run the bench and make its figures the baseline for later runs
 	@$(call module,$(PYTHON)) bench.main --accept
 
-bench-heap: $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## count what garbage collections cost with and without PSRAM in the heap, and write docs/gc_heap.md
+bench-heap: $(HEAP_NEEDS) ## count what garbage collections cost with and without PSRAM in the heap, and write docs/gc_heap.md
 	@$(call module,$(PYTHON)) studies.gc_heap
 
 adversary: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## search for the bitmaps that cost most, and write docs/worst_case.md
@@ -139,13 +139,13 @@ adversary: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/venv/.ready ## search for t
 placement: $(BUILD)/venv/.ready ## compare placement policies, and write the figures and the plot of docs/placement.md
 	@$(call module,$(PYTHON)) studies.placement
 
-two-cores: $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## count what a raw call costs with the lock of two cores, for docs/two_cores.md
+two-cores: $(BOTH_CHIPS) $(BUILD)/venv/.ready ## count what a raw call costs with the lock of two cores, for docs/two_cores.md
 	@$(call module,$(PYTHON)) studies.two_cores
 
-stack-depth: $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## count how deep in calls a program on the Pico may be when an interrupt comes, for docs/lifecycle.md
+stack-depth: $(BOTH_CHIPS) $(BUILD)/venv/.ready ## count how deep in calls a program on a Pico or Pico 2 may be when an interrupt comes, for docs/lifecycle.md
 	@$(call module,$(PYTHON)) studies.stack_depth
 
-studies-test: $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## test what make placement and make bench-heap wrote
+studies-test: $(HEAP_NEEDS) ## test what make placement and make bench-heap wrote
 	@$(PYTHON) -m pytest benchmarks/studies
 
 boards-page: $(RP2_FIRMWARE) $(STM32_CHIP_FIRMWARE) $(BUILD)/venv/.ready ## write what each flashable board has in memory into docs/boards.md
@@ -157,7 +157,7 @@ call-places-page: $(BUILD)/venv/.ready ## write what each call does in each plac
 soak: $(UNIX) $(BUILD)/venv/.ready ## compare 10,000,000 random calls on the unix port with a model; or set OPERATIONS=number or CHUNK=number
 	@$(call module,$(PYTHON)) campaigns.soak $(OPERATIONS:%=--operations %) $(CHUNK:%=--chunk %)
 
-storm: $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready ## allocate by object in a timer handler 300,000 times while the program does the same, on two boards; or set CALLS=number
+storm: $(BUILD)/MPS2_AN385/firmware.elf $(BOTH_CHIPS) $(BUILD)/venv/.ready ## allocate by object in a timer handler 300,000 times while the program does the same, on three boards; or set CALLS=number
 	@$(call module,$(PYTHON)) campaigns.storm $(CALLS:%=--calls %)
 
 mutation: $(BUILD)/mutation/venv/.ready ## make every small change to the engine, see whether its tests notice, and write docs/mutation.md
@@ -203,8 +203,12 @@ $(BUILD)/architecture/.ready: scripts/install_from_npm.sh | packages
 	@scripts/install_from_npm.sh @hpcc-js/wasm-graphviz $(GRAPHVIZ_VERSION) $(BUILD)/architecture $(BUILD)/architecture.log
 	@touch $@
 
-$(BUILD)/rp2040/.ready: $(wildcard emulators/rp2040/boot_rom/*) emulators/rp2040/package.json emulators/rp2040/build.sh | packages
+$(BUILD)/rp2040/.ready: $(wildcard emulators/rp2040/boot_rom/*) emulators/launch_core_1.S emulators/rp2040/package.json emulators/rp2040/build.sh | packages
 	@emulators/rp2040/build.sh $(BUILD)
+	@touch $@
+
+$(BUILD)/rp2350/.ready: emulators/launch_core_1.S $(wildcard emulators/rp2350/boot_rom/* emulators/rp2350/*.[ch]) emulators/rp2350/build.sh $(BUILD)/venv/.ready | packages
+	@emulators/rp2350/build.sh $(BUILD)
 	@touch $@
 
 $(BUILD)/micropython/.ready: | packages

@@ -9,7 +9,7 @@ import physmem
 log = physmem.retain("crash log", 4096, prefer="FAST")
 print("retain('crash log') -> %d bytes at %#x, fresh: %s" % (log.nbytes, log.addr, log.fresh))
 if log.fresh:
-    text = b"the display did not respond"
+    text = b"the display did not respond\0"  # behind it is whatever was in the memory before
     log.view[: len(text)] = text
     camera = physmem.dma_ring(4096).map()
     print("camera ring         -> %#x, mapped: hardware owns it" % camera.addr)

@@ -4,6 +4,7 @@ physmem_allocate loads it when a request first fails while there is heap.
 """
 
 import physmem_errors as errors
+import physmem_system
 from physmem_overview import attribute_names
 from physmem_region import Region, end_frame_before, first_frame_from
 from physmem_system import by_merit, suits
@@ -11,7 +12,7 @@ from physmem_system import by_merit, suits
 
 def why_no_region_suits(require, forbid, region):
     """Return a sentence: no region has these attributes and is `region`."""
-    names = ", ".join([found.name for found in by_merit])
+    names = ", ".join([found.name for found in by_merit]) + physmem_system.what_is_missing
     if isinstance(region, str) and not [found for found in by_merit if suits(found, region)]:
         return "there is no region {} to allocate from; there are {}".format(region, names)
     if isinstance(region, Region) and region not in by_merit:
@@ -19,10 +20,12 @@ def why_no_region_suits(require, forbid, region):
             "region {} is not one that the system allocates from: use its raw calls, or add_region(); there are {}"
         )
         return sentence.format(region.name, names)
-    return "no region suits: require {}, forbid {}, region {}; physmem.map() shows what there is".format(
+    return "no region suits: require {}, forbid {}, region {}; there are {}{}".format(
         attribute_names(require) or "nothing",
         attribute_names(forbid) or "nothing",
         getattr(region, "name", region) or "any",
+        ", ".join(["%s: %s" % (found.name, attribute_names(found.attrs)) for found in by_merit]),
+        physmem_system.what_is_missing,
     )
 
 

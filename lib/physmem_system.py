@@ -1,8 +1,8 @@
 """The system: its regions, and what is in them.
 
 physmem_allocate asks the regions for frames. The other modules use these names of this one: `by_merit`, `each_region`,
-`region_at`, `reserved_region`, `suits`, `expect_initialized`, `add_check`, `remove_check`, and the flags `early` and
-`booted`.
+`region_at`, `reserved_region`, `suits`, `expect_initialized`, `add_check`, `remove_check`, `what_is_missing`,
+and the flags `early` and `booted`.
 
 How regions come into being stands in physmem_setup, which `boot` and the others load and which they drop when they are
 done. What is asked seldom stands in physmem_overview.
@@ -132,7 +132,7 @@ def region(name):
             _setup("the region of memory that the firmware occupies").make_occupied()
             return region(name)
     try:
-        names = ", ".join([found.name for found in _regions] + [block[0] for block in _blocks])
+        names = ", ".join([found.name for found in _regions] + [block[0] for block in _blocks]) + what_is_missing
     except MemoryError:
         names = ""  # without heap there is no message either
     errors.mistake("InvalidArgument", "there is no region of the name {!r}; there are {}", name, names)
@@ -189,6 +189,11 @@ def remove_check(find):
         if other is not find:
             left += (other,)
     _checks = left
+
+
+# What the memory plan has and the board lacks: behind "; ", for the end of an error about a region that is not there.
+# Set by firmware that compares the two, such as firmware/rp2/physmem_boot_psram.py.
+what_is_missing = ""
 
 
 def reset_peak():

@@ -23,7 +23,7 @@ RUNNERS = {
     "CPython": (PROGRAM, SCHEDULED),
     "unix port": (PROGRAM, LOCKED, SCHEDULED),
     "boards under QEMU, each": (PROGRAM, LOCKED, SCHEDULED, HANDLER),
-    "RPI_PICO": call_places.PLACES,
+    "RPI_PICO or RPI_PICO2, with PIMORONI_PICO_PLUS2": call_places.PLACES,
 }
 
 

@@ -1,7 +1,7 @@
-"""repl.py BOARD [PORT] [--emulate]: open mpremote's REPL on a board. Press Ctrl-] to leave.
+"""repl.py BOARD [PORT] [--psram=SIZE]: open mpremote's REPL on a board. Press Ctrl-] to leave.
 
 With PORT, such as /dev/ttyACM0, open the REPL on the board at that serial port. Without PORT, boot the board's firmware
-under QEMU and open the REPL there; with --emulate, run its .uf2 file in the RP2040 emulator instead.
+in its emulator, QEMU or this project's, and open the REPL there. SIZE of an emulated board's PSRAM: 0, 2M, 4M or 8M.
 """
 
 import argparse
@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 
-from board_list import chip, port_of, runs_in_qemu
-from emulators import RP2040_BOARDS, emulator_of
+import psram_chips
+from board_list import runs_in_qemu
+from emulators import EMULATED_BOARDS, emulator_of, notice
+from rp2_emulator import RP2_BOARDS
 
 
 def mpremote(address):
@@ -22,33 +24,27 @@ def mpremote(address):
     return subprocess.call([sys.executable, "-m", "mpremote", "connect", address, "resume", "repl"])
 
 
-def objection(board, port, emulate):
+def objection(board, port, psram):
     """Return why that REPL cannot be opened on *board*, and what to do; None if it can."""
-    if emulate:
-        known = " ".join(RP2040_BOARDS)
-        return (
-            None if board in RP2040_BOARDS else f"the RP2040 emulator cannot run {board}: set BOARD= to one of {known}"
-        )
-    is_real = not runs_in_qemu(board)
-    if is_real and not port:
-        has_emulator = port_of(board) == "rp2" and chip(board) == "rp2040"
-        emulated = f", or run make emulate BOARD={board}" if has_emulator else ""
-        return f"{board} does not run under QEMU: set PORT= to the serial port of a real one{emulated}"
-    if port and not is_real:
+    if port and psram is not None:
+        return f"PSRAM= is for an emulated board, and PORT={port} for a real one: omit one of them"
+    if port and runs_in_qemu(board):
         return f"{board} runs under QEMU and has no serial port: omit PORT="
-    return None
+    if not port and board not in EMULATED_BOARDS:
+        return f"there is no emulator for {board}: set PORT= to the serial port of a real one"
+    return psram_chips.objection(board, psram)
 
 
-def main(board, port=None, emulate=False):
-    problem = objection(board, port, emulate)
+def main(board, port=None, psram=None):
+    problem = objection(board, port, psram)
     if problem:
         return f"physmem: {problem}."
     if port:
         return mpremote(port)
-    if emulate:
-        print(f"boards/{board} in the RP2040 emulator; this is not a real board.")
+    if board in RP2_BOARDS:
+        print(notice(board))
     try:
-        with emulator_of(board, interactive=True) as emulator:
+        with emulator_of(board, interactive=True, psram=psram_chips.SIZES.get(psram)) as emulator:
             return mpremote(emulator.url)
     except RuntimeError as error:
         return f"physmem: {error}."
@@ -58,5 +54,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("board")
     parser.add_argument("port", nargs="?")
-    parser.add_argument("--emulate", action="store_true")
+    parser.add_argument("--psram")
     sys.exit(main(**vars(parser.parse_args())))

@@ -1,18 +1,22 @@
-"""run.py BOARD: boot the board's firmware in an emulator and run the examples on it through mpremote.
+"""run.py BOARD [--psram=SIZE]: boot the board's firmware in an emulator and run the examples on it through mpremote.
 
-First runs examples/demonstration.py, then examples/crash_log.py, which resets the board, then crash_log.py again.
+First runs examples/demonstration.py, and examples/dma_ring.py if the board has an RP2040 or RP2350. Then runs
+examples/crash_log.py, which resets the board, and crash_log.py again.
 """
 
+import argparse
 import signal
 import sys
 
 from mpremote.transport import TransportError
 
+import psram_chips
 from emulated_board import ROOT
-from emulators import emulator_of
-from qemu import QEMU_MACHINES
+from emulators import EMULATED_BOARDS, emulator_of, notice
+from rp2_emulator import RP2_BOARDS
 
 DEMONSTRATION = ROOT / "examples" / "demonstration.py"
+DMA_RING = ROOT / "examples" / "dma_ring.py"
 CRASH_LOG = ROOT / "examples" / "crash_log.py"
 PROMPT = b"\r\n>>> "
 SECONDS_OF_SILENCE = 60
@@ -24,17 +28,25 @@ def show(data):
     sys.stdout.flush()
 
 
-def main(board):
-    where = (
-        "qemu-system-arm, machine " + QEMU_MACHINES[board]
-        if board in QEMU_MACHINES
-        else "this project's RP2040 emulator, emulators/rp2040"
-    )
-    print(f"Booting boards/{board} under {where}\n")
+def objection(board, psram):
+    """Return why *board* cannot be emulated, and what to do; None if it can."""
+    if board not in EMULATED_BOARDS:
+        return f"there is no emulator for {board}: set BOARD= to one of {' '.join(EMULATED_BOARDS)}"
+    return psram_chips.objection(board, psram)
+
+
+def main(board, psram=None):
+    problem = objection(board, psram)
+    if problem:
+        return f"physmem: {problem}."
+    print(f"Booting boards/{board}. {notice(board)}.\n")
     try:
-        with emulator_of(board) as emulator:
+        with emulator_of(board, psram=psram_chips.SIZES.get(psram)) as emulator:
             transport = emulator.connect()
             _, error = transport.exec_raw(DEMONSTRATION.read_bytes(), SECONDS_OF_SILENCE, show)
+            if not error and board in RP2_BOARDS:
+                print("\n--- A DMA channel writes to a ring " + "-" * 70, flush=True)
+                _, error = transport.exec_raw(DMA_RING.read_bytes(), SECONDS_OF_SILENCE, show)
             if not error:
                 print("\n--- A crash log that survives a system reset " + "-" * 60)
                 transport.exec_raw_no_follow(CRASH_LOG.read_bytes())
@@ -51,7 +63,10 @@ def main(board):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so that closing the reader of a pipe ends this program quietly
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("board")
+    parser.add_argument("--psram")
     try:
-        sys.exit(main(*sys.argv[1:]))
+        sys.exit(main(**vars(parser.parse_args())))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from emulators import RP2040_BOARDS
-from qemu import QEMU_MACHINES
+from emulators import EMULATED_BOARDS
+from psram_chips import PSRAM_BOARDS
+from rp2_emulator import RP2_BOARDS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -128,14 +129,28 @@ def test_samples_are_found():
     assert {runner for sample in SAMPLES for runner in sample.runners} == set(RUNNERS)
 
 
-@pytest.mark.parametrize("board", (*QEMU_MACHINES, *RP2040_BOARDS))
-def test_examples(board):
-    """What `make run` does: examples/demonstration.py, and crash_log.py before and after a reset."""
-    command = [sys.executable, ROOT / "scripts" / "run.py", board]
+def demonstrated(*arguments):
+    """Return what scripts/run.py prints, having checked that nothing failed."""
+    command = [sys.executable, ROOT / "scripts" / "run.py", *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=4 * SECONDS)
     assert done.returncode == 0, done.stdout
     assert "check: nothing is wrong" in done.stdout
     assert done.stdout.rstrip().endswith("used besides the log and the records: 0 frames")
+    return done.stdout
+
+
+@pytest.mark.parametrize("board", EMULATED_BOARDS)
+def test_examples(board):
+    """What `make run` does: examples/demonstration.py, dma_ring.py, and crash_log.py before and after a reset."""
+    output = demonstrated(board)
+    assert "not a real board" in output.splitlines()[0]
+    assert ("it holds the last 4096 bytes" in output) == (board in RP2_BOARDS)
+
+
+def test_examples_without_psram():
+    """What `make run PSRAM=0` does. Lines of the tables of statistics start with the name of a region."""
+    assert "\npsram " in demonstrated(PSRAM_BOARDS[0])
+    assert "\npsram " not in demonstrated(PSRAM_BOARDS[0], "--psram=0")
 
 
 LINK = re.compile(r"\]\(([^):]*)\)")

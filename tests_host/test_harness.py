@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import rp2_emulator
 
 from harness import imports, runners, target_files
 from harness.console import Console
@@ -35,7 +36,7 @@ def test_after_hang():
 FAULT_SOURCE = """
 from machine import mem32
 
-ONLY = ("MPS2_AN385", "RPI_PICO")
+NEEDS = ("machine code",)
 
 def test_fault():
     mem32[0xFFFFFFF0] = 0
@@ -45,7 +46,7 @@ def test_after_fault():
 """
 
 
-@pytest.fixture(scope="module", params=["UNIX", "MPS2_AN385", "RPI_PICO"])
+@pytest.fixture(scope="module", params=["UNIX", "MPS2_AN385", "RPI_PICO", "RPI_PICO2"])
 def runner(request):
     runner = runners.all_runners()[request.param]
     yield runner
@@ -75,6 +76,26 @@ def test_reading_a_file(file, faulty_file):
     assert file.is_for("UNIX") and faulty_file.is_for("MPS2_AN385") and not faulty_file.is_for("UNIX")
 
 
+def test_what_a_file_needs(tmp_path):
+    """A runner must have all of it. A word that nobody knows is an error."""
+    path = tmp_path / "test_of_needs.py"
+    for needed, has, has_not in (
+        ("'two cores',", ["RPI_PICO", "RPI_PICO2", "PIMORONI_PICO_PLUS2"], ["CPYTHON", "UNIX", "MPS2_AN505"]),
+        ("'threads',", ["CPYTHON", "RPI_PICO2"], ["UNIX", "MPS2_AN385", "NETDUINO_PLUS_2"]),
+        ("'hard interrupts',", ["MPS2_AN385", "NETDUINO_PLUS_2", "RPI_PICO2"], ["CPYTHON", "UNIX"]),
+        ("'PSRAM', 'rp2.DMA'", ["PIMORONI_PICO_PLUS2"], ["CPYTHON", "RPI_PICO2", "RPI_PICO", "MPS2_AN505"]),
+        ("", ["CPYTHON", "UNIX", "MPS2_AN500", "RPI_PICO2"], ["SPARKFUN_PROMICRO_RP2350"]),
+    ):
+        path.write_text(f"NEEDS = ({needed})\n")
+        target_files._read.cache_clear()
+        file = target_files.read(path)
+        assert [runner for runner in has + has_not if file.is_for(runner)] == has
+    path.write_text("NEEDS = ('dma',)\n")
+    target_files._read.cache_clear()
+    with pytest.raises(ValueError, match="'dma'.*'rp2.DMA'"):
+        target_files.read(path).is_for("RPI_PICO")
+
+
 def test_results(runner, file):
     assert runner.run(file, "test_pass") == (True, "seen\n")
     passed, output = runner.run(file, "test_fail")
@@ -99,7 +120,14 @@ def test_next_file_finds_a_new_machine(runner, file, tmp_path):
     assert runner.run(target_files.read(other), "test_pass") == (True, "seen\n")
 
 
-@pytest.mark.parametrize(("name", "message"), [("MPS2_AN385", "processor fault"), ("RPI_PICO", "HardFault of core 0")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("MPS2_AN385", "processor fault"),
+        ("RPI_PICO", "HardFault of core 0"),
+        ("RPI_PICO2", "HardFault of core 0"),
+    ],
+)
 def test_fault(faulty_file, name, message):
     board = runners.all_runners()[name]
     try:
@@ -109,6 +137,17 @@ def test_fault(faulty_file, name, message):
             board.run(faulty_file, "test_after_fault")
     finally:
         board.stop()
+
+
+@pytest.mark.parametrize("name", ["RPI_PICO", "RPI_PICO2"])
+def test_an_emulator_that_does_not_start(name, file, tmp_path, monkeypatch):
+    (tmp_path / "firmware.uf2").write_bytes(b"nothing")
+    monkeypatch.setattr(rp2_emulator, "firmware", lambda board: tmp_path / "firmware.elf")
+    board = runners.all_runners()[name]
+    with pytest.raises(runners.RunnerDown, match="went down in test_pass .* exited at once: .*not a .uf2 file"):
+        board.run(file, "test_pass")
+    with pytest.raises(runners.RunnerDown, match="not run: .*not a .uf2 file"):
+        board.run(file, "test_fail")
 
 
 def test_a_fault_that_comes_with_the_acceptance():

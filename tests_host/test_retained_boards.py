@@ -7,7 +7,8 @@ import pytest
 
 from board_list import port_of
 from emulated_board import BOOT_SECONDS, memory_map
-from qemu import QEMU_MACHINES, Qemu
+from emulators import emulator_of
+from qemu import QEMU_MACHINES
 from harness.firmware_image import image_of
 
 # Runs on the board: fill everything except the magic of each record, which stays 0 so that there are no records.
@@ -35,41 +36,50 @@ resets = max([int.from_bytes(memory[i + 4 : i + 8], "little") for i in (0, 64) i
 print(changed, resets, physmem.retained(), physmem.quarantined(), physmem.dropped(), physmem.check())
 """
 
-# A pattern where start-up code does write. The GC heap of ports/qemu is part of .bss; that of ports/stm32 is not, but a
-# timer's handle is, and nothing uses it.
+# A pattern where start-up code does write. The GC heap of ports/qemu is part of .bss. Those of ports/stm32 and of
+# ports/rp2 are not, but the end of a variable that nothing uses is: of a timer's handle, of the USB endpoints' states.
 FILL_HEAP = """
 import uctypes
 pattern = b"pattern in the heap " * 50
 block = bytearray(pattern)
 print(uctypes.addressof(block))
 """
-FILL_HANDLE = """
+FILL_VARIABLE = """
 import uctypes
-pattern = b"pattern in the handle " * 2
-uctypes.bytearray_at({0}, len(pattern))[:] = pattern
-print({0})
+pattern = b"pattern in a variable " * 2
+address = {} - len(pattern)
+uctypes.bytearray_at(address, len(pattern))[:] = pattern
+print(address)
 """
-UNUSED_HANDLE = "TIM5_Handle"
+UNUSED_VARIABLES = {"stm32": "TIM5_Handle", "rp2": "hw_endpoints"}
 
 AIRCR_RESET = "import machine; machine.mem32[0xE000ED0C] = 0x05FA0004"
+SYSTEM_RESETS = {"rp2": "import machine; machine.reset()"}  # SYSRESETREQ of the RP2350 leaves the peripherals alone
+
+BOARDS = (*QEMU_MACHINES, "RPI_PICO", "RPI_PICO2")
 
 
-@pytest.fixture(scope="module", params=QEMU_MACHINES)
+@pytest.fixture(scope="module", params=BOARDS)
 def board(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
 def transport(board):
-    with Qemu(board) as emulator:
+    with emulator_of(board) as emulator:
         transport = emulator.connect()
         yield transport
         transport.close()
 
 
-def reset_system(transport):
-    """Reset the processor and its peripherals, and enter the raw REPL afterwards."""
-    transport.exec_raw_no_follow(AIRCR_RESET)
+@pytest.fixture
+def reset_system(board, transport):
+    """Return what resets the processor and its peripherals, and enters the raw REPL afterwards."""
+    return lambda: _reset_system(transport, SYSTEM_RESETS.get(port_of(board), AIRCR_RESET))
+
+
+def _reset_system(transport, source):
+    transport.exec_raw_no_follow(source)
     banner = transport.read_until(1, b">>> ", timeout=BOOT_SECONDS)
     assert b"MicroPython" in banner, banner
     transport.enter_raw_repl(soft_reset=False, timeout_overall=BOOT_SECONDS)
@@ -88,25 +98,28 @@ def test_it_is_a_number_of_whole_records(board):
     assert all("RETAINED" in region[4].split() for region in memory_map(board)["REGIONS"])
 
 
-def test_nothing_touches_it_over_a_reset(transport):
+def test_nothing_touches_it_over_a_reset(transport, reset_system):
     transport.exec(FILL)
     changed, resets, lists = look(transport)
     assert (changed, lists) == (0, "[] [] [] []")
-    reset_system(transport)
+    reset_system()
     assert look(transport) == (0, resets + 1, lists)
     transport.enter_raw_repl(soft_reset=True)
     assert look(transport) == (0, resets + 2, lists)
-    reset_system(transport)
+    reset_system()
     assert look(transport) == (0, resets + 3, lists)
 
 
-def test_start_up_code_touches_what_it_initializes(board, transport):
+def test_start_up_code_touches_what_it_initializes(board, transport, reset_system):
     """The test above relies on this: the reset is a system reset, and its changes are seen."""
-    fill = FILL_HANDLE.format(image_of(board).value(UNUSED_HANDLE)) if port_of(board) == "stm32" else FILL_HEAP
+    fill = FILL_HEAP
+    if variable := UNUSED_VARIABLES.get(port_of(board)):
+        image = image_of(board)
+        fill = FILL_VARIABLE.format(image.value(variable) + image.size(variable))
     address = int(transport.exec(fill))
     bytes_there = f"bytes(uctypes.bytearray_at({address}, len(pattern)))"
     assert transport.exec(f"print({bytes_there} == pattern)").strip() == b"True"
     size = int(transport.exec("print(len(pattern))"))
-    reset_system(transport)
+    reset_system()
     after = transport.exec(f"import uctypes; print(bytes(uctypes.bytearray_at({address}, {size})).count(b'pattern'))")
     assert int(after) == 0

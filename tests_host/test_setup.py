@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import tarfile
 
@@ -10,6 +11,7 @@ import pytest
 
 import board_list
 from emulated_board import ROOT
+from rp2_emulator import RP2_BOARDS
 
 VERSION = "1.25.0+ds-1"
 ARCHIVE = "micropython_1.25.0+ds.orig.tar.xz"
@@ -464,9 +466,40 @@ def test_make_knows_the_boards_of_the_folders_and_no_others(goal):
 
 
 def test_make_runs_no_board_that_has_no_emulator():
-    done = make("-n", "run", "BOARD=RPI_PICO2")
-    assert done.returncode != 0 and "make flash BOARD=RPI_PICO2" in done.stderr
+    done = make("-n", "run", "BOARD=PYBV11")
+    assert done.returncode != 0 and "make flash BOARD=PYBV11" in done.stderr
     assert "build.sh" not in done.stdout
+
+
+@pytest.mark.parametrize("board", ["MPS2_AN385", "NETDUINO_PLUS_2", "PYBV11"])
+def test_make_emulates_no_board_that_has_no_uf2_file(board):
+    done = make("-n", "emulate", f"BOARD={board}")
+    assert (
+        done.returncode != 0 and f"the .uf2 file of {board}: set BOARD= to one of PIMORONI_PICO_PLUS2 " in done.stderr
+    )
+
+
+CHANGED = [f"--what-if={path}/build.sh" for path in ("scripts", "emulators/rp2040", "emulators/rp2350")]
+
+
+def built(done):
+    """Return what the dry run *done* of make would build of firmware and emulators."""
+    return re.findall(r"^(?:scripts/build\.sh (?!mpy-cross)|emulators/)(\w+)", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("goal", ["run", "repl", "emulate"])
+@pytest.mark.parametrize("board", RP2_BOARDS)
+def test_make_builds_the_firmware_of_the_board_and_the_emulator_of_its_chip(goal, board):
+    script = "run.py" if goal == "run" else "repl.py"
+    done = make("-n", *CHANGED, goal, f"BOARD={board}")
+    assert built(done) == [board, board_list.chip(board)]
+    assert re.search(rf"scripts/{script} {board} *$", done.stdout, re.MULTILINE)
+    done = make("-n", goal, f"BOARD={board}", "PSRAM=2M")
+    assert re.search(rf"scripts/{script} {board} +--psram=2M$", done.stdout, re.MULTILINE)
+
+
+def test_make_builds_nothing_for_the_repl_of_a_real_board():
+    assert built(make("-n", *CHANGED, "repl", "BOARD=RPI_PICO2", "PORT=/dev/ttyACM0")) == []
 
 
 @pytest.fixture

@@ -8,13 +8,15 @@ from functools import cache
 
 import pytest
 
-from emulated_board import ROOT
-from emulators import RP2040_BOARDS
+from emulated_board import ROOT, memory_map
 from harness import durations, target_files, tiers, tiers_table
 from harness.runners import all_runners
 from qemu import QEMU_MACHINES
 
-BOARDS = (*QEMU_MACHINES, *RP2040_BOARDS)
+WITH_THEIR_OWN_MACHINE_CODE = tuple(QEMU_MACHINES)
+"""The RP2350 has the core of MPS2_AN505, and the Pico the machine code of MPS2_AN385."""
+ONE_OF_EACH_CHIP = (*QEMU_MACHINES, "RPI_PICO", "RPI_PICO2")
+COPY = "SPARKFUN_PROMICRO_RP2350"
 pytestmark = pytest.mark.xdist_group("tiers")
 
 
@@ -79,11 +81,31 @@ def test_each_file_runs_on_each_of_its_runners():
         assert any(name.startswith(on_targets(runner, file.path.stem)) for runner in tiers.RUNNERS for name in test)
 
 
-@pytest.mark.parametrize("board", BOARDS)
-def test_each_board_boots_in_make_test(board):
+@pytest.mark.parametrize("board", ONE_OF_EACH_CHIP)
+def test_each_chip_boots_in_make_test(board):
     test = collected(tiers.TEST)
-    for file in ("test_boot", "test_raw_calls", "test_machine_code", "test_retained", "test_random_operations"):
+    for file in ("test_boot", "test_raw_calls", "test_random_operations"):
         assert any(name.startswith(on_targets(board, file)) for name in test), file
+
+
+@pytest.mark.parametrize("board", WITH_THEIR_OWN_MACHINE_CODE)
+def test_each_core_runs_its_machine_code_in_make_test(board):
+    assert any(name.startswith(on_targets(board, "test_machine_code")) for name in collected(tiers.TEST))
+
+
+@pytest.mark.parametrize(("board", "tier"), [("PIMORONI_PICO_PLUS2", tiers.TEST), (COPY, tiers.CHECK)])
+def test_boards_with_psram_boot_and_use_it(board, tier):
+    for file in ("test_boot", "test_psram"):
+        assert any(name.startswith(on_targets(board, file)) for name in collected(tier)), file
+
+
+def test_boards_of_few_files_have_the_memory_plan_of_another():
+    """What they do not run, a board with the same plan runs."""
+    for board in target_files.FEW_FILES:
+        plan, other = memory_map(board), memory_map("PIMORONI_PICO_PLUS2")
+        assert {name: value for name, value in plan.items() if name.isupper() and name != "NAME"} == {
+            name: value for name, value in other.items() if name.isupper() and name != "NAME"
+        }
 
 
 def test_the_page_has_the_table():
@@ -119,10 +141,8 @@ def test_the_longest_starts_first(monkeypatch):
 def test_pytest_starts_them_in_that_order():
     """The order is kept over the whole collection, and the tests of a group stay together."""
     recorded = durations.read(tiers.TEST)
-    firsts = [name.partition("[")[2].partition("]")[0] for name in collected(tiers.TEST)]
-    groups = [
-        "-".join(name.split("-")[:2]) for name in firsts if name.split("-")[0] in tiers.RUNNERS and name.count("-") > 1
-    ]
+    ids = [name.partition("::test_on_target[")[2] for name in collected(tiers.TEST)]
+    groups = ["-".join(name.split("-")[:2]) for name in ids if name]
     in_order = list(dict.fromkeys(groups))
     assert len(in_order) > 100
     assert groups == [group for group in in_order for _ in range(groups.count(group))]

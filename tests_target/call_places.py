@@ -36,6 +36,18 @@ WORKS = "works"
 NOT_PERMITTED = -8
 IS_64_BIT = sys.maxsize >= 1 << 32
 
+# Whether the memory plan has records, and `turn`: 0 for the SHARED region, 1 for the other.
+WORLDS = ((True, 0), (True, 1), (False, 0), (False, 1))
+
+
+def worlds():
+    """Return which of WORLDS this runner tries. The boards of ports/rp2 are slow, and share them."""
+    if sys.platform == "rp2":
+        from physmem_board import NAME
+
+        return (WORLDS[1], WORLDS[2]) if NAME == "PIMORONI_PICO_PLUS2" else (WORLDS[0], WORLDS[3])
+    return WORLDS
+
 
 def expected(kind, place, is_shared, has_two_cores, is_64_bit=IS_64_BIT):
     """Return what a call does: WORKS, the code of a PhysMemError, or the negative code of a raw call."""
@@ -298,14 +310,13 @@ def rows(has_records, turn, place):
     return [row for row in found if place != OTHER_CORE or row[0] not in NOT_ON_THE_OTHER_CORE]
 
 
-def count(place, has_two_cores, is_64_bit=IS_64_BIT):
-    """Return how many cells the table has in that place, and how many of them are refused."""
+def count(place, has_two_cores, is_64_bit=IS_64_BIT, tried=WORLDS):
+    """Return how many cells the table has in that place in the worlds that are tried, and how many are refused."""
     cells = refused = 0
-    for has_records in (True, False):
-        for turn in range(2):
-            for row in rows(has_records, turn, place):
-                cells += 1
-                refused += expected(row[1], place, not turn, has_two_cores, is_64_bit) != WORKS
+    for has_records, turn in tried:
+        for row in rows(has_records, turn, place):
+            cells += 1
+            refused += expected(row[1], place, not turn, has_two_cores, is_64_bit) != WORKS
     return cells, refused
 
 
@@ -321,7 +332,9 @@ class World:
         import physmem_board
 
         self.renew()
-        _, base, _, frame, _ = physmem_board.REGIONS[0]
+        _, base, size, frame, _ = physmem_board.REGIONS[0]
+        while 2 * FRAMES * frame + 8 * RECORD > size:
+            frame //= 2
         at = [None if base is None else base + FRAMES * frame * i for i in range(3)]
 
         class Plan:

@@ -1,9 +1,9 @@
 """Allocating calls by object in a hard timer handler, 5,000 times a second of the board's time, while the program makes
 the same calls and lets the garbage collector run.
 
-QEMU's boards run 250 million instructions a second here, 50,000 from one call of the handler to the next. On the Pico
-an operation takes longer than a 5,000th of a second; there the handler is called that long after it has returned, so
-that the program gets on as well.
+QEMU's boards run 250 million instructions a second here, 50,000 from one call of the handler to the next. On an
+RP2040 or RP2350 an operation takes longer than a 5,000th of a second; there the handler is called that long after it
+has returned, so that the program gets on as well.
 
 The handler works in the region "sram", which is SHARED. "psram" beside it is not, and comes first in every search: the
 handler must be refused there, by name, by address and when it frees what the program holds.
@@ -20,9 +20,10 @@ from support import IS_SLOW, fresh_physmem, spare_owners
 
 PERIOD = 25000 if IS_SLOW else 3125  # steps of hard_interrupts: a 5,000th of a second
 SPARES = 32
-BASE = REGIONS[0][1]
-FRAME = REGIONS[0][3]
-FRAMES = 31  # of each of the two regions: the memory of the smallest board
+_, BASE, _MEMORY, FRAME, _ = REGIONS[0]
+FRAMES = 31  # of each of the two regions
+while 2 * FRAMES * FRAME > _MEMORY:
+    FRAME //= 2
 MOST = 6  # frames of an owner
 LIVE = 5  # owners that either of the two holds at most
 COLLECT = 100  # one operation of the program in so many is a collection

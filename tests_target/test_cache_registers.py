@@ -16,12 +16,12 @@ from physmem_board import NAME
 from support import fresh_physmem
 from uctypes import addressof, bytes_at
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "NETDUINO_PLUS_2", "RPI_PICO")
+NEEDS = ("hard interrupts",)
 QEMU = ("-icount", "shift=6,sleep=off")
 
 CCR = 0xE000ED14
 DATA_CACHE_ON = 1 << 16
-IS_ARMV6M = NAME == "RPI_PICO"
+IS_ARMV6M = sys.implementation._mpy >> 10 == 4  # MicroPython's documentation, ".mpy files": armv6m
 
 
 def cache_module():

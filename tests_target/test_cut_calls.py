@@ -14,7 +14,7 @@ from array import array
 from hard_interrupts import LEAST_DURING, MARGIN, STEP, STRIDE, last_before
 from uctypes import addressof, bytearray_at
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "NETDUINO_PLUS_2", "RPI_PICO")
+NEEDS = ("hard interrupts",)
 TIMEOUT = 300
 QEMU = ("-icount", "shift=6,sleep=off")
 

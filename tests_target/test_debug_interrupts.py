@@ -7,7 +7,7 @@ import hard_interrupts
 from debug_system import DebugSystem
 from random_numbers import RandomNumbers
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "NETDUINO_PLUS_2", "RPI_PICO")
+NEEDS = ("hard interrupts",)
 TIMEOUT = 180
 QEMU = ("-icount", "shift=6,sleep=off")
 

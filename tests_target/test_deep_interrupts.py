@@ -6,7 +6,7 @@ from deep_calls import can, deep, deepest, wide
 from scheduled import run_scheduled
 from support import fresh_physmem
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "NETDUINO_PLUS_2", "RPI_PICO")
+NEEDS = ("hard interrupts",)
 TIMEOUT = 120
 QEMU = ("-icount", "shift=6,sleep=off")
 

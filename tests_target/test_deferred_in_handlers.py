@@ -13,7 +13,7 @@ from random_numbers import RandomNumbers
 from scheduled import QUEUE, fill_queue, run_scheduled
 from support import fresh_physmem, scaled, spare_owners
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "NETDUINO_PLUS_2", "RPI_PICO")
+NEEDS = ("hard interrupts",)
 TIMEOUT = 300
 QEMU = ("-icount", "shift=6,sleep=off")
 

@@ -1,8 +1,8 @@
-"""The RP2040's DMA in rings and frames of physmem: it wraps where the ring ends, and nowhere else.
+"""DMA in rings and frames of physmem, on an RP2040 or RP2350: it wraps where the ring ends, and nowhere else.
 
 The DMA wraps a ring by keeping the lower bits of the address. Its ring is the 2**n bytes around the address that start
 at a multiple of 2**n, wherever the memory you meant starts. Source: RP2040 datasheet 2.5.1.3 (ring size), 2.5.2.1
-(chaining), 2.5.3 (interrupts).
+(chaining), 2.5.3 (interrupts); RP2350 datasheet 12.6.2, 12.6.5, 12.6.8.
 """
 
 import time
@@ -10,44 +10,24 @@ from array import array
 
 import physmem
 import rp2
+from dma_transfers import AT_ONCE, AT_TIMER0, MILLISECONDS, WORDS, control, copy, pattern
+from machine import mem32
+from physmem_board import DMA_TIMER0
 from support import raises
 
-ONLY = ("RPI_PICO",)
+NEEDS = ("rp2.DMA",)
 
 _CANARY = 0xA5
-_SIZES = (1024, 2048, 4096, 8192)
-_MILLISECONDS = 500
-
-
-def pattern(nbytes, seed):
-    """Return bytes that neither repeat with the period of any ring nor equal the canary."""
-    data = bytearray(nbytes)
-    for i in range(nbytes):
-        data[i] = (i * 7 + (i >> 8) * 13 + seed) % 163
-    return data
-
-
-def wait(channel):
-    """Wait until the channel has finished."""
-    begin = time.ticks_ms()
-    while channel.active():
-        assert time.ticks_diff(time.ticks_ms(), begin) < _MILLISECONDS, "the DMA does not finish"
-
-
-def log2(n):
-    power = 0
-    while 1 << power < n:
-        power += 1
-    return power
+_FRAME = physmem.region("sram").frame_size
+_SIZES = tuple([_FRAME * quarters // 4 for quarters in (1, 4, 8, 16, 32)])  # a ring may be smaller than a frame
+_CYCLES = 20000 << 8  # that a paced transfer takes, so that there is a meanwhile
 
 
 def filled_region():
     """Fill a whole region with canaries. Return the region."""
     region = physmem.region("sram")
-    whole = physmem.allocate_frames(region.frames)
-    view = whole.view
-    for i in range(len(view)):
-        view[i] = _CANARY
+    whole = physmem.allocate_frames(region.frames, region="sram")
+    whole.view[:] = bytes([_CANARY]) * whole.nbytes
     whole.free()
     return region
 
@@ -74,13 +54,7 @@ def changed_outside(region, begin, nbytes):
 
 def write_in_ring(addr, nbytes, source, count):
     """Let the DMA write `count` bytes of the source to `addr`, wrapping the address at `nbytes`."""
-    channel = rp2.DMA()
-    try:
-        control = channel.pack_ctrl(size=0, inc_read=True, inc_write=True, ring_sel=True, ring_size=log2(nbytes))
-        channel.config(read=source, write=addr, count=count, ctrl=control, trigger=True)
-        wait(channel)
-    finally:
-        channel.close()
+    copy(source, addr, count, ring=nbytes, ring_sel=True)
 
 
 def last_lap(source, count, nbytes):
@@ -95,11 +69,11 @@ def test_write_ring():
     """After more than three laps the ring holds what the last lap wrote, and no byte outside it has changed."""
     for nbytes in _SIZES:
         region = filled_region()
-        before = physmem.allocate_frames(1)  # so that no ring starts where the region does
+        before = physmem.allocate_frames(1, region="sram")  # so that no ring starts where the region does
         ring = physmem.dma_ring(nbytes)
         assert ring.addr % nbytes == 0 and ring.addr > before.addr
         count = 3 * nbytes + nbytes // 3
-        source = pattern(count, nbytes >> 10)
+        source = pattern(count, nbytes // _SIZES[0])
         ring.map()
         write_in_ring(ring.addr, nbytes, source, count)
         ring.unmap()
@@ -111,17 +85,15 @@ def test_write_ring():
 
 def test_read_ring():
     """A ring on the reading side delivers the content of the ring, over and over."""
-    nbytes = 1024
-    with physmem.allocate_frames(1) as before, physmem.dma_ring(nbytes) as ring, physmem.allocate_frames(4) as target:
+    nbytes = _FRAME
+    # The target must not follow the ring: a DMA that does not wrap would then read what it has just written.
+    before, target = [physmem.allocate_frames(n, region="sram") for n in (1, 4)]
+    with before, target, physmem.dma_ring(nbytes) as ring:
         content = pattern(nbytes, 3)
         ring.view[:] = content
         before.view[:] = bytes([_CANARY]) * before.nbytes
         count = 3 * nbytes + 100
-        channel = rp2.DMA()
-        control = channel.pack_ctrl(size=0, inc_read=True, inc_write=True, ring_sel=False, ring_size=log2(nbytes))
-        channel.config(read=ring.addr, write=target.addr, count=count, ctrl=control, trigger=True)
-        wait(channel)
-        channel.close()
+        copy(ring.addr, target.addr, count, ring=nbytes, ring_sel=False)
         for i in range(0, count, nbytes):
             n = min(nbytes, count - i)
             assert target.view[i : i + n] == content[:n], i
@@ -131,10 +103,10 @@ def test_read_ring():
 
 def test_a_ring_that_is_not_aligned_is_found():
     """The canaries detect a DMA that wraps elsewhere. With frames that are not a ring, it does."""
-    nbytes = 2048
+    nbytes = 2 * _FRAME
     region = filled_region()
-    before = physmem.allocate_frames(1)
-    frames = physmem.allocate_frames(2)
+    before = physmem.allocate_frames(1, region="sram")
+    frames = physmem.allocate_frames(2, region="sram")
     assert frames.addr % nbytes
     source = pattern(4 * nbytes, 1)
     write_in_ring(frames.addr, nbytes, source, len(source))
@@ -149,7 +121,7 @@ def test_chained_frames():
 
     Meanwhile hardware owns the frames and they cannot be freed. An interrupt reports the end.
     """
-    frames = [physmem.allocate_frames(1) for _ in range(3)]
+    frames = [physmem.allocate_frames(1, region="sram") for _ in range(3)]
     content = pattern(frames[0].nbytes, 5)
     frames[0].view[:] = content
     for other in frames[1:]:
@@ -161,24 +133,21 @@ def test_chained_frames():
     def ended(channel):
         ends[0] += 1
 
-    # One word every 20,000 cycles, so that the transfer takes a while: TIMER0 = X << 16 | Y, its TREQ_SEL is 59.
-    from machine import mem32
-
-    mem32[0x50000420] = 1 << 16 | 20000
-    control = second.pack_ctrl(size=2, treq_sel=63, irq_quiet=False)
-    second.config(read=frames[1].addr, write=frames[2].addr, count=words, ctrl=control)
+    mem32[DMA_TIMER0] = 1 << 16 | _CYCLES // words  # X << 16 | Y
+    fields = control(second, size=WORDS, treq_sel=AT_ONCE, irq_quiet=False)
+    second.config(read=frames[1].addr, write=frames[2].addr, count=words, ctrl=fields)
     second.irq(ended, hard=True)
     for mapped in frames:
         mapped.map()
-    control = first.pack_ctrl(size=2, treq_sel=59, chain_to=second.channel)
-    first.config(read=frames[0].addr, write=frames[1].addr, count=words, ctrl=control, trigger=True)
+    fields = control(first, size=WORDS, treq_sel=AT_TIMER0, chain_to=second)
+    first.config(read=frames[0].addr, write=frames[1].addr, count=words, ctrl=fields, trigger=True)
     assert first.active()
     for mapped in frames:
         raises(physmem.PhysMemError, mapped.free, code="NotPermitted")
     assert first.active() and ends[0] == 0, "the transfer was over too soon to prove anything"
     begin = time.ticks_ms()
     while not ends[0]:
-        assert time.ticks_diff(time.ticks_ms(), begin) < _MILLISECONDS, "no interrupt has come"
+        assert time.ticks_diff(time.ticks_ms(), begin) < MILLISECONDS, "no interrupt has come"
     assert not first.active() and not second.active()
     first.close()
     second.close()

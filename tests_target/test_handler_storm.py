@@ -3,7 +3,7 @@
 import handler_storm
 from support import scaled
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "NETDUINO_PLUS_2", "RPI_PICO")
+NEEDS = ("hard interrupts",)
 TIMEOUT = 300
 QEMU = ("-icount", "shift=2,sleep=off")
 

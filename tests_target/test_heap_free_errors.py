@@ -23,7 +23,7 @@ UNKNOWN = 0x70000000
 WIDE, WIDER = 1 << 32, 1 << 70
 WIDE_AND_1, MINUS_WIDER, GIB = WIDE + 1, -WIDER, 1 << 30  # made before the heap is locked
 HIGH_AND_1, HIGH_AND_8 = HIGH + 1, HIGH + 8 * FRAME
-NEEDS = "NotPermitted"  # of what needs heap
+NEEDS_HEAP = "NotPermitted"
 
 
 class Locked:
@@ -88,7 +88,7 @@ def test_sizes():
         locked.expect(code, lambda: p.allocate_frames_deferred(value, SRAM))  # noqa: B023
         locked.expect(code, lambda: p.allocate_frames_by_bytes_deferred(value, SRAM))  # noqa: B023
         locked.expect(code, lambda: p.dma_ring(value))  # noqa: B023
-        locked.expect((code, NEEDS), lambda: p.allocate_scattered(value))  # noqa: B023
+        locked.expect((code, NEEDS_HEAP), lambda: p.allocate_scattered(value))  # noqa: B023
     for value in (None, "3", 1.5, [], physmem):
         locked.expect(TypeError, lambda: p.allocate_frames(value))  # noqa: B023
         locked.expect(TypeError, lambda: p.allocate_frames_by_bytes(value))  # noqa: B023
@@ -96,17 +96,17 @@ def test_sizes():
         locked.expect(TypeError, lambda: p.allocate_frames_at(SRAM, value))  # noqa: B023
         locked.expect(TypeError, lambda: p.allocate_frames_by_bytes_at(SRAM, value))  # noqa: B023
         locked.expect(TypeError, lambda: p.dma_ring(value))  # noqa: B023
-        locked.expect((TypeError, NEEDS), lambda: p.allocate_scattered(value))  # noqa: B023
+        locked.expect((TypeError, NEEDS_HEAP), lambda: p.allocate_scattered(value))  # noqa: B023
     for value in (1 << 29, (1 << 30) - 1, 1 << 30, WIDE, WIDER, WIDE + 1):
         locked.expect(MemoryError, lambda: p.allocate_frames(value))  # noqa: B023
-        locked.expect((MemoryError, NEEDS), lambda: p.allocate_frames_by_bytes(value))  # noqa: B023
+        locked.expect((MemoryError, NEEDS_HEAP), lambda: p.allocate_frames_by_bytes(value))  # noqa: B023
         locked.expect(MemoryError, lambda: p.allocate_frames_deferred(value))  # noqa: B023
         locked.expect(MemoryError, lambda: p.allocate_frames(value, low=SRAM))  # noqa: B023
-        locked.expect(("SizeMismatch", NEEDS), lambda: p.allocate_frames(value, boundary=FRAME))  # noqa: B023
+        locked.expect(("SizeMismatch", NEEDS_HEAP), lambda: p.allocate_frames(value, boundary=FRAME))  # noqa: B023
         locked.expect("AddressOutOfRange", lambda: p.allocate_frames_at(SRAM, value))  # noqa: B023
         locked.expect("AddressOutOfRange", lambda: p.allocate_frames_at(HIGH, value))  # noqa: B023
-        locked.expect(("AddressOutOfRange", NEEDS), lambda: p.allocate_frames_by_bytes_at(SRAM, value))  # noqa: B023
-        locked.expect((MemoryError, "UnalignedAddress", NEEDS), lambda: p.dma_ring(value))  # noqa: B023
+        locked.expect(("AddressOutOfRange", NEEDS_HEAP), lambda: p.allocate_frames_by_bytes_at(SRAM, value))  # noqa: B023
+        locked.expect((MemoryError, "UnalignedAddress", NEEDS_HEAP), lambda: p.dma_ring(value))  # noqa: B023
     assert locked.calls > 100
 
 
@@ -115,12 +115,12 @@ def test_constraints():
     locked = Locked(physmem)
     p = physmem
     for value in (-1, 3, FRAME + 1, (1 << 31) + 1, WIDER + 1):
-        code = ("UnalignedAddress", NEEDS) if value > 1 << 29 else "UnalignedAddress"
+        code = ("UnalignedAddress", NEEDS_HEAP) if value > 1 << 29 else "UnalignedAddress"
         locked.expect(code, lambda: p.allocate_frames(1, align=value))  # noqa: B023
         locked.expect(code, lambda: p.allocate_frames(1, boundary=value))  # noqa: B023
         locked.expect(code, lambda: p.allocate_frames_by_bytes_deferred(1, align=value))  # noqa: B023
     for value in (1 << 31, WIDE, WIDER):
-        locked.expect((MemoryError, NEEDS), lambda: p.allocate_frames(1, align=value, region="sram"))  # noqa: B023
+        locked.expect((MemoryError, NEEDS_HEAP), lambda: p.allocate_frames(1, align=value, region="sram"))  # noqa: B023
     for value in (None, "3", 1.5, []):
         for call in (
             lambda: p.allocate_frames(1, align=value),  # noqa: B023
@@ -156,8 +156,8 @@ def test_constraints():
         locked.expect(TypeError, lambda: p.allocate_frames_at(SRAM, 1, unknown=value))  # noqa: B023
         locked.expect(TypeError, lambda: p.allocate_frames_at(SRAM, 1, zero=value))  # noqa: B023
     # Words need heap, wrong ones too.
-    locked.expect(("InvalidArgument", NEEDS), lambda: p.allocate_frames(1, require="FST"))
-    locked.expect(("InvalidArgument", NEEDS), lambda: p.allocate_frames(1, prefer="DMA fast"))
+    locked.expect(("InvalidArgument", NEEDS_HEAP), lambda: p.allocate_frames(1, require="FST"))
+    locked.expect(("InvalidArgument", NEEDS_HEAP), lambda: p.allocate_frames(1, prefer="DMA fast"))
     locked.expect("InvalidArgument", lambda: p.allocate_frames(1, region="nowhere"))
     locked.expect("InvalidArgument", lambda: p.allocate_frames(1, require=p.CACHED))
     locked.expect("InvalidArgument", lambda: p.allocate_frames(1, require=3, forbid=1))
@@ -193,10 +193,10 @@ def test_addresses():
     past = REGISTERS + 3 * FRAME
     locked.expect("AddressOutOfRange", lambda: p.allocate_frames_at(past, 2))
     if MICROPYTHON:
-        locked.expect(NEEDS, lambda: p.allocate_frames_at(UNKNOWN, 1, unknown=True))
-        locked.expect(NEEDS, lambda: p.allocate_frames_by_bytes_at(UNKNOWN, 1, unknown=True))
-        locked.expect(NEEDS, lambda: p.allocate_frames_deferred(1, UNKNOWN, unknown=True))
-        locked.expect(NEEDS, lambda: p.allocate_frames_at(past, 2, unknown=True))
+        locked.expect(NEEDS_HEAP, lambda: p.allocate_frames_at(UNKNOWN, 1, unknown=True))
+        locked.expect(NEEDS_HEAP, lambda: p.allocate_frames_by_bytes_at(UNKNOWN, 1, unknown=True))
+        locked.expect(NEEDS_HEAP, lambda: p.allocate_frames_deferred(1, UNKNOWN, unknown=True))
+        locked.expect(NEEDS_HEAP, lambda: p.allocate_frames_at(past, 2, unknown=True))
     assert held.free() == far.free() == 2
 
 
@@ -224,9 +224,9 @@ def test_exhaustion():
         lambda: sram.resize_by_bytes(16 * FRAME + 1),
     ):
         locked.expect(MemoryError, call)
-    locked.expect((MemoryError, NEEDS), lambda: p.allocate_scattered(1))
-    locked.expect((MemoryError, NEEDS), lambda: sram.resize_by_bytes(WIDER))
-    locked.expect((MemoryError, NEEDS), lambda: sram.resize_by_bytes(GIB))
+    locked.expect((MemoryError, NEEDS_HEAP), lambda: p.allocate_scattered(1))
+    locked.expect((MemoryError, NEEDS_HEAP), lambda: sram.resize_by_bytes(WIDER))
+    locked.expect((MemoryError, NEEDS_HEAP), lambda: sram.resize_by_bytes(GIB))
     sram.free()
     if not MICROPYTHON:
         return
@@ -351,15 +351,15 @@ def test_owners():
             locked.expect(code, lambda: whole.resize_by_bytes(value))  # noqa: B023
         locked.expect(MemoryError, lambda: whole.resize(9))  # noqa: B023
         if MICROPYTHON:
-            locked.expect(NEEDS, lambda: whole.view)  # noqa: B023
-            locked.expect(NEEDS, lambda: whole.range)  # noqa: B023
-            locked.expect(NEEDS, lambda: iter(whole))  # noqa: B023
-            locked.expect(NEEDS, two.as_allocated_frame)
+            locked.expect(NEEDS_HEAP, lambda: whole.view)  # noqa: B023
+            locked.expect(NEEDS_HEAP, lambda: whole.range)  # noqa: B023
+            locked.expect(NEEDS_HEAP, lambda: iter(whole))  # noqa: B023
+            locked.expect(NEEDS_HEAP, two.as_allocated_frame)
             single = list(two)[0]
-            locked.expect(NEEDS, lambda: single.view)  # noqa: B023
+            locked.expect(NEEDS_HEAP, lambda: single.view)  # noqa: B023
             if base == HIGH and sys.maxsize < 1 << 32:
-                locked.expect(NEEDS, lambda: whole.addr)  # noqa: B023
-                locked.expect(NEEDS, lambda: single.addr)  # noqa: B023
+                locked.expect(NEEDS_HEAP, lambda: whole.addr)  # noqa: B023
+                locked.expect(NEEDS_HEAP, lambda: single.addr)  # noqa: B023
             locked.expect(None, lambda: single.nbytes and None)  # noqa: B023
         locked.expect(None, lambda: whole.nbytes and whole.capacity and whole.count and None)  # noqa: B023
         whole.map()
@@ -430,7 +430,7 @@ def test_what_needs_heap():
         lambda: p.free_at(SRAM),
         lambda: p.free_at(HIGH),
     ):
-        locked.expect(NEEDS, call)
+        locked.expect(NEEDS_HEAP, call)
     with open_scope as scope:
         inside = p.allocate_frames(2)
         for call in (
@@ -441,10 +441,10 @@ def test_what_needs_heap():
             scope.keep,
             lambda: scope.keep(inside),
         ):
-            locked.expect((NEEDS, MemoryError), call)
+            locked.expect((NEEDS_HEAP, MemoryError), call)
         locked.expect("NotPermitted", lambda: scope.__enter__())
         for value in (3, "x", 1.5):
-            locked.expect((TypeError, NEEDS), lambda: scope.keep(value))  # noqa: B023
+            locked.expect((TypeError, NEEDS_HEAP), lambda: scope.keep(value))  # noqa: B023
     locked.expect("NotPermitted", scope.keep)
     assert not inside and p.region("high").used_frames == 0 and frames.free() == 2
 
@@ -457,7 +457,7 @@ def test_hooks():
         locked.expect(TypeError, lambda: physmem.on_exhausted(value))  # noqa: B023
     locked.expect(None, lambda: physmem.on_exhausted(None) and None)
     for value in (None, 3, "x"):
-        locked.expect((TypeError, NEEDS), lambda: physmem.inspect_then_allocate(value))  # noqa: B023
+        locked.expect((TypeError, NEEDS_HEAP), lambda: physmem.inspect_then_allocate(value))  # noqa: B023
 
 
 def test_before_there_is_a_system():
@@ -491,7 +491,7 @@ def test_before_there_is_a_system():
     finally:
         micropython.heap_unlock()
     assert texts == [None] * len(calls), [str(text) for text in texts]
-    assert not [code for code in codes if code not in ("NotInitialized", NEEDS)], codes
+    assert not [code for code in codes if code not in ("NotInitialized", NEEDS_HEAP)], codes
 
 
 def test_retained():
@@ -512,17 +512,17 @@ def test_retained():
         (-1, "InvalidArgument"),
         (301, "SizeMismatch"),
         (-WIDER, "InvalidArgument"),
-        (WIDER, ("SizeMismatch", NEEDS)),
+        (WIDER, ("SizeMismatch", NEEDS_HEAP)),
     ):
         locked.expect(code, lambda: p.retain("log", nbytes))  # noqa: B023
     behind = log.addr + KEPT
     locked.expect("InvalidArgument", lambda: p.retain("log", 300, low=behind))
     locked.expect("InvalidArgument", lambda: p.retain("log", 300, require=p.FAST))
-    locked.expect(("InvalidArgument", NEEDS), lambda: p.retain("log", 300, require="FAST"))
+    locked.expect(("InvalidArgument", NEEDS_HEAP), lambda: p.retain("log", 300, require="FAST"))
     locked.expect(TypeError, lambda: p.retain("log", None))
     locked.expect(TypeError, lambda: p.retain("new", 1, zero=3))
     too_many = 33 * KEPT
-    locked.expect((MemoryError, NEEDS), lambda: p.retain("new", GIB))
+    locked.expect((MemoryError, NEEDS_HEAP), lambda: p.retain("new", GIB))
     locked.expect(MemoryError, lambda: p.retain("new", too_many))
     locked.expect("NotAllocated", lambda: p.release("nobody"))
     locked.expect("NotPermitted", lambda: p.release("mapped"))
@@ -536,7 +536,7 @@ def test_retained():
         locked.expect("NotPermitted", call)
     if MICROPYTHON:
         for call in (p.retained, p.quarantined, p.dropped, lambda: log.name):
-            locked.expect(NEEDS, call)
+            locked.expect(NEEDS_HEAP, call)
         p.retain("last", 1)
         locked.expect(MemoryError, lambda: p.retain("one more", 1))
         plain = p.allocate_frames(1)

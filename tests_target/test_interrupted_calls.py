@@ -15,7 +15,7 @@ from hard_interrupts import LEAST_DURING, MARGIN, STEP, STRIDE, last_before
 from support import interrupts_are_masked
 from uctypes import addressof
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "NETDUINO_PLUS_2", "RPI_PICO")
+NEEDS = ("hard interrupts",)
 TIMEOUT = 300
 QEMU = ("-icount", "shift=6,sleep=off")
 

@@ -12,7 +12,7 @@ from hard_interrupts import LEAST_DURING, MARGIN, STEP, last_before
 from random_numbers import RandomNumbers
 from support import scaled
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505", "NETDUINO_PLUS_2", "RPI_PICO")
+NEEDS = ("hard interrupts",)
 TIMEOUT = 180
 QEMU = ("-icount", "shift=6,sleep=off")
 

@@ -12,7 +12,7 @@ import time
 from support import fresh_physmem, raises, scaled
 from two_regions import two_regions
 
-ONLY = ("CPYTHON", "RPI_PICO")
+NEEDS = ("threads",)
 NAME = "physmem_pretended"
 # They are loaded when they are first used, and remember nothing.
 MODULES = ("physmem_find", "physmem_overview", "physmem_map", "physmem_runs", "physmem_requests", "physmem_plan")

@@ -4,8 +4,7 @@ import gc
 
 from physmem import BuddyAllocator, PhysAddr
 
-# The Pico has no 144,380 bytes of heap in one piece beside physmem and the tests.
-ONLY = ("CPYTHON", "UNIX", "MPS2_AN385", "MPS2_AN500", "MPS2_AN505")
+NEEDS = ("a large heap",)  # 144,380 bytes of it in one piece
 
 
 def test_defect_03_regions_over_two_gib_lose_no_pages():

@@ -10,7 +10,7 @@ from machine import Timer, mem32
 from physmem_board import FPGAIO_BASE, TIMER_HZ
 from support import raises
 
-ONLY = ("MPS2_AN385", "MPS2_AN500", "MPS2_AN505")
+NEEDS = ("timers of firmware/qemu",)
 TIMEOUT = 60
 QEMU = ("-icount", "shift=6,sleep=off")
 

@@ -10,7 +10,7 @@ import time
 
 from kept_memory import one_region
 
-ONLY = ("RPI_PICO",)
+NEEDS = ("two cores",)
 
 
 def records():

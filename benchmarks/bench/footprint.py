@@ -17,7 +17,7 @@ from bench.board import BOARD, COUNTING, BenchBoard
 from bench.gdb import Recorder
 from emulated_board import ROOT, firmware
 from layers import ORDER
-from pico import Pico
+from rp2_emulator import Rp2Emulator
 from qemu import Qemu
 
 PICO = "RPI_PICO"
@@ -103,7 +103,7 @@ def _reach_the_prompt(board, name):
 
 def pico(name):
     """Return the figures of the Pico's firmware *name*, RPI_PICO or stock/RPI_PICO."""
-    with Pico(name, options=("--unpaced",)) as board:
+    with Rp2Emulator(name, options=("--unpaced",)) as board:
         transport = board.connect()  # the first start makes the file system in flash, the second finds it
         try:
             in_use = _bytes_in_use(transport)
@@ -203,7 +203,7 @@ def pico_stack():
     The caller is a bytecode function. Interrupt handlers are not included.
     """
     figures = {}
-    with Pico(PICO, options=("--unpaced",)) as board:
+    with Rp2Emulator(PICO, options=("--unpaced",)) as board:
         _reach_the_prompt(board, PICO)
         transport = board.connect()
         try:

@@ -23,15 +23,18 @@ def _ticks(call, now=time.ticks_cpu):
     return (end - middle) & _MASK, (middle - start) & _MASK
 
 
+_place = addressof  # of a piece: the larger, the nearer it is to the end of the heap
+
+
 def _fill():
-    """Fill the heap to its end with garbage. Return the piece at the highest address."""
+    """Fill the heap to its end with garbage. Return the piece nearest to the end."""
     gc.disable()
     last = bytearray(1)
     for nbytes in _PIECES:
         try:
             while True:
                 piece = bytearray(nbytes)
-                if addressof(piece) > addressof(last):
+                if _place(piece) > _place(last):
                     last = piece
         except MemoryError:
             pass

@@ -1,17 +1,16 @@
 """gc_heap.py: count what garbage collections cost with and without memory such as PSRAM in the heap.
 
 Runs benchmarks/on_board/gc_collections.py with exact instruction counts, each figure on a freshly reset board: on
-MPS2_AN505 under QEMU, which has the RP2350's core, and on RPI_PICO in the RP2040 emulator. For MPS2_AN505 it builds a
-second firmware. That firmware's collector is configured as the rp2 port does it for RP2350 boards with PSRAM, and it
-can give the heap a share of the board's psram (gc_share.c). Writes gc_heap.json beside this file, and docs/gc_heap.md.
+MPS2_AN505 under QEMU, which has the RP2350's core, and on PIMORONI_PICO_PLUS2 and RPI_PICO in the emulators of their
+chips (gc_heap_rp2.py). For MPS2_AN505 it builds a second firmware. That firmware's collector is configured as the rp2
+port does it for RP2350 boards with PSRAM, and it can give the heap a share of the board's psram (gc_share.c). For
+PIMORONI_PICO_PLUS2 it builds two more, with all of the PSRAM in the heap and with none. Writes gc_heap.json beside this
+file, and docs/gc_heap.md.
 """
 
-import ast
 import re
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 from rich.console import Console
@@ -21,11 +20,19 @@ from bench.gate import json_text
 from emulated_board import ROOT, firmware, memory_map
 from markdown_table import markdown, number
 from memory_map_header import write_if_changed
-from pico import Pico
+from studies import gc_variants
+from studies.gc_heap_rp2 import (
+    RP2040_BOARD,
+    RP2040_HEAPS,
+    RP2350_BOARD,
+    RP2350_HEAPS,
+    build_rp2350,
+    counts_on_rp2040,
+    counts_on_rp2350,
+)
 
 BOARD = "MPS2_AN505"
 SPLIT_HEAP_BOARD = "MPS2_AN505_SPLIT_HEAP"
-BUILD = ROOT / "build" / "gc_heap"
 FIGURES = ROOT / "benchmarks" / "studies" / "gc_heap.json"
 DOCUMENT = ROOT / "docs" / "gc_heap.md"
 COMMAND = "make bench-heap"
@@ -96,31 +103,18 @@ def instructions(ticks):
 def build():
     """Build the firmware with the split heap. Return its path.
 
-    It is built in a folder of links to this project, with one extra board: MPS2_AN505 with the changed configuration,
-    where physmem's psram region lacks the half that the heap can have.
+    It is MPS2_AN505 with the changed configuration, where physmem's psram region lacks the half that the heap can have.
     """
-    project = BUILD / "project"
-    board = project / "boards" / SPLIT_HEAP_BOARD
-    board.mkdir(parents=True, exist_ok=True)
-    links = [(project / name, ROOT / name) for name in ("firmware", "lib", "scripts", f"boards/{BOARD}")]
-    for link, target in (*links, (BUILD / "mpy-cross", ROOT / "build" / "mpy-cross")):
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
-    regions = tuple(
-        (name, base + HALF, size - HALF, *rest) if name == "psram" else (name, base, size, *rest)
-        for name, base, size, *rest in memory_map(BOARD)["REGIONS"]
-    )
-    text = (ROOT / "boards" / BOARD / "physmem_board.py").read_text()
-    write_if_changed(board / "physmem_board.py", f"{text}\nREGIONS = {regions!r}\n")
+    start = next(base for name, base, *_ in memory_map(BOARD)["REGIONS"] if name == "psram")
+    regions = gc_variants.moved_start(BOARD, "psram", start + HALF)
+    board = gc_variants.add_board(SPLIT_HEAP_BOARD, BOARD, REGIONS=regions)
     write_if_changed(
         board / "mpconfigboard.mk",
         f"include $(BOARD_DIR)/../{BOARD}/mpconfigboard.mk\n"
         f"CFLAGS += {PSRAM_CONFIGURATION}\n"
         f"SRC_C += {ROOT}/benchmarks/studies/gc_share.c\n",
     )
-    tree = (ROOT / "build" / "tree").read_text().strip()
-    subprocess.run([project / "scripts" / "build.sh", SPLIT_HEAP_BOARD, tree, BUILD], check=True)
-    return BUILD / SPLIT_HEAP_BOARD / "firmware.elf"
+    return gc_variants.build(SPLIT_HEAP_BOARD) / "firmware.elf"
 
 
 def counts(load, kernel, share):
@@ -140,71 +134,14 @@ def counts(load, kernel, share):
     return counted | {"bytes of the heap": heap, "bytes that live": live}
 
 
-RP2040_BOARD = "RPI_PICO"
-RP2040_HEAPS = {"as the port has it": True, "as it is": False}
-"""Name -> whether the heap ends where the port would end it, instead of where the board's memory plan says."""
-RP2040_LOADS = ("next to nothing", "a list of 1,100 empty lists", "2,000 objects")
-
-# On this board a program marks points in the emulator's count of instructions: see Pico.marks.
-_COUNT_BY_MARKS = """
-import micropython
-@micropython.asm_thumb
-def _mark():
-    data(2, 0xBE50)
-
-def _ticks(call):
-    _mark()
-    _mark()
-    call()
-    _mark()
-"""
+RP2_LOADS = ("next to nothing", "a list of 1,100 empty lists", "2,000 objects")
+"""Those of LOADS that are counted on boards of ports/rp2."""
 
 
-def give_back_what_is_kept(board):
-    """Restart the *board* with one constant of its firmware changed: the end of the heap in gc_init().
-
-    The heap then extends to the port's end, over frames and records. That is harmless as long as none are used.
-    """
-    constants = memory_map(RP2040_BOARD)
-    flash = next(base for name, base, *_ in constants["OCCUPIED"] if name == "firmware")
-    with open(firmware(RP2040_BOARD), "rb") as file:
-        table = ELFFile(file).get_section_by_name(".symtab")
-        symbols = {symbol.name: symbol.entry for symbol in table.iter_symbols()}
-    function = symbols["__wrap_gc_init"]
-    begin = (function["st_value"] & -4) - flash
-    with tempfile.NamedTemporaryFile() as file:
-        board.save_flash(file.name)
-        image = bytearray(Path(file.name).read_bytes())
-        end = constants["GC_HEAP_END"].to_bytes(4, "little")
-        place = image.index(end, begin, begin + function["st_size"])
-        image[place : place + 4] = symbols["__GcHeapEnd"]["st_value"].to_bytes(4, "little")
-        Path(file.name).write_bytes(image)
-        board.load_flash(file.name)
-    board.reset()
-
-
-def counts_on_rp2040(load, heap_is_whole):
-    """Do the same as `counts` on the RP2040, for one of RP2040_HEAPS."""
-    sources = ROOT / "benchmarks" / "on_board"
-    with Pico(RP2040_BOARD, options=("--unpaced",)) as board:
-        if heap_is_whole:
-            give_back_what_is_kept(board)
-        transport = board.connect()
-        try:
-            transport.exec((sources / "gc_loads.py").read_text())
-            transport.exec((sources / "gc_collections.py").read_text() + _COUNT_BY_MARKS)
-            if LOADS[load]:
-                transport.exec(f"make({LOADS[load]!r})")
-            board.reset_statistics()
-            heap, live = ast.literal_eval(transport.exec("print(counts()[1])").decode())
-            marks = [mark["instructions"] for mark in board.marks()]
-        finally:
-            transport.close()
-    counted = {
-        name: (marks[i + 2] - marks[i + 1]) - (marks[i + 1] - marks[i])
-        for name, i in zip(STATEMENTS, range(0, len(marks), 3))
-    }
-    return counted | {"bytes of the heap": heap, "bytes that live": live}
+def with_names(counted):
+    """Return what the functions of gc_heap_rp2 return in the form of `counts`."""
+    count, heap, live = counted
+    return dict(zip(STATEMENTS, count)) | {"bytes of the heap": heap, "bytes that live": live}
 
 
 def compiler(path):
@@ -213,8 +150,13 @@ def compiler(path):
         return ELFFile(file).get_section_by_name(".comment").data().split(b"\0")[0].decode()
 
 
-def measure(split_heap_firmware, progress):
-    """Measure all figures. Return them as a tree of dicts."""
+def build_all_rp2350():
+    """Return {name of RP2350_HEAPS: path of the firmware image, or None for the board's own}."""
+    return {heap: None if nbytes is None else build_rp2350(nbytes) for heap, nbytes in RP2350_HEAPS.items()}
+
+
+def measure(split_heap_firmware, rp2350_images, progress):
+    """Measure all figures. Return them as a tree of dicts. *rp2350_images* is what `build_all_rp2350` returns."""
     compile_modules()
     version = subprocess.run(["qemu-system-arm", "--version"], capture_output=True, text=True, check=True).stdout
     figures = {
@@ -228,12 +170,16 @@ def measure(split_heap_firmware, progress):
             progress(f"{load}; heap: {heap}")
             kernel = firmware(BOARD) if share is None else split_heap_firmware
             figures["loads"][load][heap] = counts(load, kernel, share)
-    figures["rp2040"] = {"compiler": compiler(firmware(RP2040_BOARD)), "loads": {}}
-    for load in RP2040_LOADS:
-        figures["rp2040"]["loads"][load] = {}
-        for heap, is_whole in RP2040_HEAPS.items():
-            progress(f"RP2040; {load}; heap: {heap}")
-            figures["rp2040"]["loads"][load][heap] = counts_on_rp2040(load, is_whole)
+    for chip, board, heaps, count in (
+        ("rp2350", RP2350_BOARD, rp2350_images, counts_on_rp2350),
+        ("rp2040", RP2040_BOARD, RP2040_HEAPS, counts_on_rp2040),
+    ):
+        figures[chip] = {"compiler": compiler(firmware(board)), "loads": {}}
+        for load in RP2_LOADS:
+            figures[chip]["loads"][load] = {}
+            for heap, which in heaps.items():
+                progress(f"{board}; {load}; heap: {heap}")
+                figures[chip]["loads"][load][heap] = with_names(count(LOADS[load], which))
     return figures
 
 
@@ -242,10 +188,10 @@ def milliseconds(count):
     return f"{count / CLOCK_HZ * 1000:,.1f}"
 
 
-def _rp2040_table(figures):
+def _rp2_table(figures, chip):
     """Return a table of loads and heaps against statements."""
     rows = []
-    for load, heaps in figures["rp2040"]["loads"].items():
+    for load, heaps in figures[chip]["loads"].items():
         for heap, counted in heaps.items():
             rows.append([f"{load}; {heap}", *(number(counted[name]) for name in STATEMENTS)])
     return markdown(["what lives; heap", *STATEMENTS.values()], rows)
@@ -298,18 +244,25 @@ def document(figures):
         number(figures["rp2040"]["loads"][nothing][heap]["bytes of the heap"]) for heap in RP2040_HEAPS
     )
     framebuffer_costs = number(added(figures, framebuffer, framebuffer_in_frames, WITHOUT_PSRAM))
+    rp_none, rp_own, rp_all = RP2350_HEAPS
+    rp_sram, rp_one, rp_eight = (
+        number(figures["rp2350"]["loads"][nothing][heap]["bytes of the heap"]) for heap in RP2350_HEAPS
+    )
+    full = [figures["rp2350"]["loads"][objects][heap]["full"] for heap in RP2350_HEAPS]
+    rp_full_none, rp_full_own, rp_full_all = map(number, full)
+    rp_factor_own, rp_factor_all = full[1] / full[0], full[2] / full[0]
     return f"""# What PSRAM in the heap costs
 
 <!-- Written by {COMMAND}: change benchmarks/studies/gc_heap.py, not this file. -->
 
-On a board with 8 MB of PSRAM you can give it to MicroPython's garbage-collected heap, as the port of the RP2350 does,
+On a board with 8 MiB of PSRAM you can give it to MicroPython's garbage-collected heap, as the port of the RP2350 does,
 or keep it for frames. What does the garbage collector cost in either case?
 
 Every figure in the tables is an exact number of **instructions**, not a time and not cycles, counted on MPS2_AN505 as
 {figures["emulator"]} models it: a Cortex-M33, like the RP2350's cores. Compiler: {figures["compiler"]}.
 The figures do not include wait states, caches, and the latency of PSRAM, in which the garbage collector keeps the
-tables for what it has there. None of this has been run on an RP2350. `{COMMAND}` counts all of it again, in a few
-minutes.
+tables for what it has there. [The firmware of a board with PSRAM](#on-an-rp2350-with-psram) was counted too, in the
+emulator of its chip. No figure is from a real chip. `{COMMAND}` counts all of it again, in a few minutes.
 
 ## In short
 
@@ -369,6 +322,29 @@ has 125 KiB: expect more.
 Made by `{COMMAND}`.
 
 {_milliseconds_table(figures)}
+## On an RP2350 with PSRAM
+
+The firmware of the Pimoroni Pico Plus 2 in the emulator of the RP2350, which runs all of it: the port finds the PSRAM
+and adds it to the heap itself. Instructions are exact here too. If you repeat the count, a figure may differ by some
+twenty: when the bytes of the program arrive over USB decides a little of what is in memory. Cycles, the cache and the
+latency of PSRAM are not modelled.
+
+- `{rp_none}`: the heap is in SRAM, {rp_sram} bytes for objects;
+- `{rp_own}`: the .uf2 file as it is shipped. The memory plan adds 1 MiB of PSRAM, which makes
+  {rp_one} bytes for objects;
+- `{rp_all}`: as much as MicroPython's own firmware of the board adds, which makes {rp_eight}.
+
+For the first and the last, the same firmware is built with another PSRAM_GC_END in the memory plan. All three have room
+for {number(WAITING_WITH_PSRAM)} objects that wait. The live object at the end of the heap is in PSRAM if the heap has
+some.
+
+With 2,000 objects alive, a collection of a full heap costs {rp_full_none} instructions without PSRAM,
+{rp_full_own} with 1 MiB ({rp_factor_own:.1f} times as many) and {rp_full_all} with 8 MiB
+({rp_factor_all:.1f} times as many).
+
+Made by `{COMMAND}`.
+
+{_rp2_table(figures, "rp2350")}
 ## On an RP2040
 
 The Pico's firmware, the .uf2 file as it is shipped, in the emulator of the RP2040. The heap is as in the board's memory
@@ -377,7 +353,7 @@ plan, {rp2040_small} bytes for objects, or as the port would have it, {rp2040_wh
 
 Made by `{COMMAND}`.
 
-{_rp2040_table(figures)}
+{_rp2_table(figures, "rp2040")}
 ## In the field
 
 - The second reading of the tables on an RP2350: about 4 ms with 500 kB of SRAM in the heap, about 70 ms with 8 MB of
@@ -397,8 +373,9 @@ frames. [boards.md](boards.md) lists what this project's boards give. Change it 
 def main():
     try:
         split_heap_firmware = build()
+        rp2350_images = build_all_rp2350()
         with Console().status("collections") as status:
-            figures = measure(split_heap_firmware, status.update)
+            figures = measure(split_heap_firmware, rp2350_images, status.update)
     except (OSError, RuntimeError, subprocess.CalledProcessError) as problem:
         return f"physmem: counting the collections failed: {problem}"
     FIGURES.write_text(json_text(figures) + "\n")

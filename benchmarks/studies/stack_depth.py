@@ -1,12 +1,15 @@
-"""Count what calls take of the stack of the Raspberry Pi Pico, and how deep in calls a program there may be when an
-interrupt comes whose handler allocates.
+"""Count what calls take of the stack of core 0 of an RP2040 or an RP2350, and how deep in calls a program there may be
+when an interrupt comes whose handler allocates.
 
-The figures are those of the firmware as built, in this project's RP2040 emulator; docs/lifecycle.md lists them.
+The figures are those of the firmware as built, in this project's emulators, a column for each board; docs/lifecycle.md
+lists them.
 """
 
 import ast
 
 from emulators import emulator_of
+
+BOARDS = ("RPI_PICO", "RPI_PICO2")  # one of each chip
 
 # A DMA channel that has made its transfers, one a cycle, is the interrupt: ports/rp2 has no hard timers. It is started
 # before the calls, and comes when the innermost of them waits.
@@ -17,7 +20,9 @@ from rp2 import DMA
 CYCLES = 300000
 word = array("I", [0])
 channel = DMA()
-control = channel.pack_ctrl(inc_read=False, inc_write=False, irq_quiet=False, treq_sel=0x3F)
+# MicroPython 1.25 has the RP2040's places for what these two are by default, on the RP2350 too.
+own = {"chain_to": channel.channel, "ring_size": 0}
+control = channel.pack_ctrl(inc_read=False, inc_write=False, irq_quiet=False, treq_sel=0x3F, **own)
 channel.config(read=word, write=word)
 def function(n):
     return function(n - 1) if n else micropython.stack_use()
@@ -87,18 +92,25 @@ DEPTHS = {
 }
 
 
-def main():
-    with emulator_of("RPI_PICO", options=("--unpaced",)) as board:
+def figures(name):
+    """Return {what was counted: the figure} of the board *name*."""
+    with emulator_of(name, options=("--unpaced",)) as board:
         transport = board.connect()
         transport.exec(PROGRAM)
-        found = {name: transport.exec(f"call = {call}\nprint(call(2) - call(1))") for name, call in SIZES.items()}
+        found = {row: transport.exec(f"call = {call}\nprint(call(2) - call(1))") for row, call in SIZES.items()}
         found["calls: no handler"] = transport.exec(DEEPEST.format(interrupt="None"))
-        for name, statement in DEPTHS.items():
+        for row, statement in DEPTHS.items():
             transport.exec(INTERRUPT.format(statement=statement))
-            found[name] = transport.exec(DEEPEST.format(interrupt="Interrupt()"))
-        for name, output in found.items():
-            print(f"{name:46} {ast.literal_eval(output.decode()):4}")
+            found[row] = transport.exec(DEEPEST.format(interrupt="Interrupt()"))
         transport.close()
+    return {row: ast.literal_eval(output.decode()) for row, output in found.items()}
+
+
+def main():
+    columns = [figures(name) for name in BOARDS]
+    print(f"{'':46}" + "".join(f"{name:>12}" for name in BOARDS))
+    for row in columns[0]:
+        print(f"{row:46}" + "".join(f"{column[row]:12,}" for column in columns))
 
 
 if __name__ == "__main__":

@@ -85,7 +85,35 @@ def test_the_figures_are_those_of_the_firmware(load):
 
 @pytest.mark.parametrize("heap", gc_heap.RP2040_HEAPS)
 def test_the_figures_of_the_rp2040_are_those_of_the_firmware(heap):
-    counted = gc_heap.counts_on_rp2040(OBJECTS, gc_heap.RP2040_HEAPS[heap])
+    counted = gc_heap.with_names(gc_heap.counts_on_rp2040(gc_heap.LOADS[OBJECTS], gc_heap.RP2040_HEAPS[heap]))
     recorded = FIGURES["rp2040"]
     same_compiler = gc_heap.compiler(firmware(gc_heap.RP2040_BOARD)) == recorded["compiler"]
     assert agree(counted, recorded["loads"][OBJECTS][heap], same_compiler)
+
+
+@pytest.mark.parametrize("load", gc_heap.RP2_LOADS)
+def test_the_figures_of_the_rp2350_are_those_of_the_firmware(load):
+    """For the board's own firmware, which has 1 MiB of PSRAM in the heap."""
+    counted = gc_heap.with_names(gc_heap.counts_on_rp2350(gc_heap.LOADS[load]))
+    recorded = FIGURES["rp2350"]
+    same_compiler = gc_heap.compiler(firmware(gc_heap.RP2350_BOARD)) == recorded["compiler"]
+    (own,) = (heap for heap, nbytes in gc_heap.RP2350_HEAPS.items() if nbytes is None)
+    assert agree(counted, recorded["loads"][load][own], same_compiler)
+
+
+def test_psram_costs_an_rp2350_what_it_costs_the_other_cortex_m33():
+    """The same collector, compiled alike, with tables of 8 MiB more: within a tenth, whichever emulator counts."""
+    for load in gc_heap.RP2_LOADS:
+        none, _, all_of_it = (FIGURES["rp2350"]["loads"][load][heap] for heap in gc_heap.RP2350_HEAPS)
+        for statement in ("full", "end", "free"):
+            other = of(load, gc_heap.WITH_PSRAM, statement) - of(load, gc_heap.WITHOUT_PSRAM, statement)
+            assert all_of_it[statement] - none[statement] == pytest.approx(other, rel=TOLERANCE)
+
+
+def test_psram_in_the_heap_of_an_rp2350_has_the_size_that_its_name_says():
+    """Each 16 bytes of an area of the heap take 2 bits and 1 bit in the collector's tables: MicroPython's py/gc.c."""
+    none, one, all_of_it = (
+        FIGURES["rp2350"]["loads"][NOTHING][heap]["bytes of the heap"] for heap in gc_heap.RP2350_HEAPS
+    )
+    for heap, mebibytes in ((one, 1), (all_of_it, 8)):
+        assert heap - none == pytest.approx(mebibytes * gc_heap.MIB * 128 / 131, abs=256)

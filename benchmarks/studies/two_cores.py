@@ -1,11 +1,12 @@
-"""Count what a raw call costs on the Cortex-M0+ of the Raspberry Pi Pico, with and without the lock of a SHARED region.
+"""Count what a raw call costs on a chip with two cores, with and without the lock of a SHARED region.
 
 Also counts what machine.disable_irq() would cost instead of that lock. The figures are exact instruction counts in this
-project's RP2040 emulator; docs/two_cores.md lists them.
+project's emulators of the RP2040 and the RP2350, a column for each board; docs/two_cores.md lists them.
 """
 
 from emulators import emulator_of
 
+BOARDS = ("RPI_PICO", "RPI_PICO2")  # one of each chip
 CALLS = 4  # only the last is counted: the first ones look up names, which MicroPython then caches
 
 PROGRAM = """
@@ -49,16 +50,26 @@ def count(board, transport, statement):
     return marks[-1] - marks[-2]
 
 
-def main():
-    with emulator_of("RPI_PICO", options=("--unpaced",)) as board:
+def figures(name):
+    """Return the instructions of each of ROWS on the board *name*, in their order."""
+    with emulator_of(name, options=("--unpaced",)) as board:
         transport = board.connect()
         transport.exec(PROGRAM)
         between = count(board, transport, "nothing()")
-        for name, statement in ROWS:
-            if "a thread" in name:
+        counts = []
+        for row, statement in ROWS:
+            if "a thread" in row:
                 transport.exec("_thread.start_new_thread(wait, ())")
-            print(f"{name:46} {count(board, transport, statement) - between:6,}")
+            counts.append(count(board, transport, statement) - between)
         transport.close()
+    return counts
+
+
+def main():
+    columns = [figures(name) for name in BOARDS]
+    print(f"{'instructions':46}" + "".join(f"{name:>12}" for name in BOARDS))
+    for (row, _), *counts in zip(ROWS, *columns):
+        print(f"{row:46}" + "".join(f"{instructions:12,}" for instructions in counts))
 
 
 if __name__ == "__main__":

@@ -40,3 +40,6 @@ PSRAM_GC_END = 0x11100000
 
 # The chip's spin lock 31, which keeps each core out while the other changes something. Erratum E2 does not affect it.
 SPIN_LOCK = 0xD000017C
+
+# TIMER0 of the DMA controller, which paces transfers: requests and cycles, a ratio, 16 bits each. Datasheet, 12.6.10.
+DMA_TIMER0 = 0x50000440

@@ -33,3 +33,6 @@ GC_HEAP_END = 0x20030000
 
 # The chip's spin lock 31, which keeps each core out while the other changes something.
 SPIN_LOCK = 0xD000017C
+
+# TIMER0 of the DMA controller, which paces transfers: requests and cycles, a ratio, 16 bits each. Datasheet, 2.5.7.
+DMA_TIMER0 = 0x50000420

@@ -6,7 +6,8 @@ its boot ROM's source; MicroPython's ports/rp2/memmap_mp_rp2350.ld.
 The scratch banks X and Y (0x20080000 and 0x20081000, 4 KiB each) are fully used: the port's stack of 12 KiB, on which
 core 0 runs, starts at the top of Y and ends 4 KiB below X. The stack of core 1 is in the heap. Between a reset and
 firmware in flash the boot ROM works in its boot RAM and in the USB controller's memory, and start-up code writes only
-to .data and .bss, so the regions below keep their content.
+to .data and .bss, so the regions below keep their content. The RUN pin is an exception: as at power-on, SRAM is off
+meanwhile, and its content is undefined afterwards (7.3.1 chip-level reset table, 6.5.5 full memory power down).
 """
 
 NAME = "RPI_PICO2"
@@ -30,3 +31,6 @@ GC_HEAP_END = 0x20060000
 
 # The chip's spin lock 31, which keeps each core out while the other changes something. Erratum E2 does not affect it.
 SPIN_LOCK = 0xD000017C
+
+# TIMER0 of the DMA controller, which paces transfers: requests and cycles, a ratio, 16 bits each. Datasheet, 12.6.10.
+DMA_TIMER0 = 0x50000440

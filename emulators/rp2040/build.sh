@@ -13,7 +13,7 @@ fetch_packages() {
 
 build_boot_rom() {
     arm-none-eabi-gcc -mcpu=cortex-m0plus -mthumb -Os -Wall -Wextra -Werror -ffreestanding -fno-builtin \
-        -fno-tree-loop-distribute-patterns -nostdlib -T boot_rom/boot_rom.ld \
+        -fno-tree-loop-distribute-patterns -nostdlib -Wa,-I.. -T boot_rom/boot_rom.ld \
         -o "$out/boot_rom.elf" boot_rom/boot_rom.S boot_rom/boot_rom.c -lgcc &&
         arm-none-eabi-objcopy -O binary "$out/boot_rom.elf" "$out/boot_rom.bin"
 }

@@ -11,7 +11,7 @@ import time
 
 from harness import runners, target_files
 
-BOARDS = ("MPS2_AN385", "RPI_PICO")
+BOARDS = ("MPS2_AN385", "RPI_PICO", "RPI_PICO2")
 CALLS = 300_000  # of the handler: a minute at 5 kHz
 SECONDS = 3600
 FILE = target_files.FOLDER / "test_handler_storm.py"
@@ -33,7 +33,7 @@ def run(board, calls):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--board", choices=runners.all_runners(), action="append", help="default: both of the storm")
+    parser.add_argument("--board", choices=runners.all_runners(), action="append", help=f"default: {', '.join(BOARDS)}")
     parser.add_argument("--calls", type=int, default=CALLS, help=f"of the handler on each board (default {CALLS:,})")
     arguments = parser.parse_args()
     failed = 0

@@ -19,9 +19,8 @@ from mpremote.romfs import VfsRomWriter
 
 from board_list import mpy_cross_option, port_of
 from emulated_board import BOOT_SECONDS, ROOT, firmware, memory_map
-from emulators import RP2040_BOARDS
-from pico import Pico
 from qemu import QEMU_MACHINES, Qemu, qemu_version
+from rp2_emulator import RP2_BOARDS, Rp2Emulator
 from harness import imports, memory_plans, target_files
 from harness.console import Console
 
@@ -159,8 +158,8 @@ class Board(Runner):
             self.stop()
             if not firmware(self.name).exists():
                 raise RuntimeError(f"the firmware of {self.name} is not built: run make build")
+            emulator.start()
             self._emulator = emulator
-            self._emulator.start()
             self._console = Console(self._emulator)
             self._console.enter_raw_repl(BOOT_SECONDS)
         else:
@@ -267,8 +266,8 @@ class Stm32Board(Board):
         self._execute("sys.path.append('/tests')\nfrom runner import run")
 
 
-class Rp2040Board(Board):
-    """An RP2040 board in this project's emulator.
+class Rp2Board(Board):
+    """A board of ports/rp2 in this project's emulator.
 
     Files lie in its flash, where they survive soft resets. A file is written when it is first needed or has changed.
     Time that the board sleeps through passes at once, unless the test file sets PACED.
@@ -283,7 +282,7 @@ class Rp2040Board(Board):
         self._written = {}
 
     def _emulator_for(self, file):
-        return Pico(self.name, options=() if file.is_paced else ("--unpaced",))
+        return Rp2Emulator(self.name, options=() if file.is_paced else ("--unpaced",))
 
     def _upload(self, paths):
         compiled = {path.stem: self._compile(path) for path in [target_files.FOLDER / "runner.py", *paths]}
@@ -304,4 +303,4 @@ class Rp2040Board(Board):
 def all_runners():
     """Return {name: runner} of every runner, not yet started."""
     boards = {name: Stm32Board(name) if port_of(name) == "stm32" else QemuBoard(name) for name in QEMU_MACHINES}
-    return {"UNIX": UnixPort("UNIX")} | boards | {name: Rp2040Board(name) for name in RP2040_BOARDS}
+    return {"UNIX": UnixPort("UNIX")} | boards | {name: Rp2Board(name) for name in RP2_BOARDS}

@@ -2,10 +2,10 @@
 
 A test file is a plain module of functions `test_*` without arguments. It can set four constants:
 
-ONLY     tuple of the runners it is for; without it, all of them
+NEEDS    tuple of what it needs of its runner, words of needs.py; without it, it is for all runners
 TIMEOUT  seconds that one of its tests may take
 QEMU     tuple of extra options for QEMU
-PACED    True: time that the emulated RP2040 sleeps through passes as on the host, not at once
+PACED    True: time that an emulated rp2 board sleeps through passes as on the host, not at once
 """
 
 import ast
@@ -13,35 +13,41 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import memory_plans
+from harness import memory_plans, needs
 
 FOLDER = Path(__file__).resolve().parents[2] / "tests_target"
 VIPER_ENGINE = FOLDER.parent / "build" / "thumb" / "viper_engine.py"
+CONSTANTS = ("NEEDS", "TIMEOUT", "QEMU", "PACED")
 HARNESS = ("conftest", "host_files", "runner", "uploaded_files")
 """Files of tests_target that are neither tests nor modules that tests import."""
 
-CPYTHON = "CPYTHON"
+CPYTHON = needs.CPYTHON
 DEFAULT_TIMEOUT = 120
+
+FEW_FILES = {"SPARKFUN_PROMICRO_RP2350": ("test_boot", "test_psram")}
+"""Runner -> the only files that it runs: its chip and its memory plan are those of PIMORONI_PICO_PLUS2, so it shows
+that its own image boots, finds the PSRAM behind its own pin and uses it."""
 
 
 @dataclass(frozen=True)
 class TargetFile:
-    """A test file: its path, the names of its tests in order, its runners (None: all), seconds for one test, options
+    """A test file: its path, the names of its tests in order, what it needs of a runner, seconds for one test, options
     for QEMU, and whether sleeping takes its time."""
 
     path: Path
     tests: tuple
-    only: tuple | None
+    needed: tuple
     timeout: int
     options: tuple
     is_paced: bool
 
     def is_for(self, runner):
-        return self.only is None or runner in self.only
+        """Return whether the runner of that name runs the file."""
+        return needs.has(runner, self.needed) and self.path.stem in FEW_FILES.get(runner, (self.path.stem,))
 
 
 def read(path):
-    """Return the TargetFile at *path*. Raise ValueError if ONLY, TIMEOUT, QEMU or PACED is not a constant."""
+    """Return the TargetFile at *path*. Raise ValueError if one of its four constants is not a literal."""
     return _read(path, path.stat().st_mtime_ns)
 
 
@@ -54,11 +60,11 @@ def _read(path, changed):
             tests.append(node.name)
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
-            if name in ("ONLY", "TIMEOUT", "QEMU", "PACED"):
+            if name in CONSTANTS:
                 constants[name] = ast.literal_eval(node.value)
     timeout = constants.get("TIMEOUT", DEFAULT_TIMEOUT)
     options, is_paced = constants.get("QEMU", ()), constants.get("PACED", False)
-    return TargetFile(path, tuple(tests), constants.get("ONLY"), timeout, options, is_paced)
+    return TargetFile(path, tuple(tests), constants.get("NEEDS", ()), timeout, options, is_paced)
 
 
 def test_files():

@@ -24,8 +24,13 @@ TIERS = (TEST, CHECK, ALL)
 UNIX = "UNIX"
 AN385, AN500, AN505 = "MPS2_AN385", "MPS2_AN500", "MPS2_AN505"
 NETDUINO = "NETDUINO_PLUS_2"
-PICO = "RPI_PICO"
-RUNNERS = (CPYTHON, UNIX, AN385, AN500, AN505, NETDUINO, PICO)
+PICO, PICO2 = "RPI_PICO", "RPI_PICO2"
+PIMORONI, SPARKFUN = "PIMORONI_PICO_PLUS2", "SPARKFUN_PROMICRO_RP2350"
+OF_EACH_CORE = (CPYTHON, UNIX, AN385, AN500, AN505, NETDUINO, PICO)
+OF_EACH_CHIP = (*OF_EACH_CORE, PICO2)
+BUT_THE_PICO = tuple(runner for runner in OF_EACH_CHIP if runner != PICO)
+OF_EACH_MEMORY_PLAN = (*OF_EACH_CHIP, PIMORONI)
+RUNNERS = (*OF_EACH_MEMORY_PLAN, SPARKFUN)
 
 
 @dataclass(frozen=True)
@@ -40,35 +45,55 @@ class Kind:
 
 KINDS = (
     Kind(
-        "of the processor",
-        "Machine code, interrupts, DMA, locks, booting and what survives a reset differ from board to board; "
-        "and one pass of random operations.",
-        RUNNERS,
+        "of the memory plan",
+        "Booting, the collector's memory and PSRAM. SPARKFUN_PROMICRO_RP2350 has the plan of PIMORONI_PICO_PLUS2, and "
+        "runs only `boot` and `psram`.",
+        OF_EACH_MEMORY_PLAN,
+        ("test_boot", "test_collector", "test_psram"),
+    ),
+    Kind(
+        "of the chip",
+        "Interrupts, DMA and locks differ from chip to chip; and one pass of random operations.",
+        OF_EACH_CHIP,
         (
-            "test_boot",
             "test_cache_registers",
-            "test_collector",
             "test_debug_interrupts",
             "test_deep_interrupts",
             "test_deep_programs",
             "test_dma",
             "test_handler_storm",
             "test_interrupts",
-            "test_loading",
-            "test_machine_code",
             "test_random_operations",
             "test_raw_calls",
-            "test_retained",
-            "test_ruvix_memory",
             "test_shared_regions",
             "test_timer",
             "test_turns",
         ),
     ),
     Kind(
-        "of the processor, longer",
-        "The same, but they take half a minute of each MPS2 board and three of the Pico, whose interrupts other files "
-        "cover. A Cortex-M3 and a Cortex-M4 show it.",
+        "of the port",
+        "What survives a reset depends on the port's start-up code; test_rp2_resets.py has what differs between the "
+        "chips of ports/rp2. The emulated RP2350 is the faster one.",
+        BUT_THE_PICO,
+        ("test_retained",),
+    ),
+    Kind(
+        "of the core",
+        "Two threads, which run the same bytecode on both chips of ports/rp2, and RuVix' memory.",
+        OF_EACH_CORE,
+        ("test_loading", "test_ruvix_memory"),
+    ),
+    Kind(
+        "of the machine code",
+        "Word for word. The RP2350 has the core of MPS2_AN505. The emulated Pico takes longest, and its machine "
+        "code of the calls is the same as that of MPS2_AN385: test_two_cores.py compares the bytes.",
+        (AN385, AN500, AN505, NETDUINO),
+        ("test_machine_code",),
+    ),
+    Kind(
+        "of the core, longer",
+        "Interrupts at each instruction of a call: half a minute of each MPS2 board, and up to three of the chips of "
+        "Raspberry Pi, whose interrupts other files cover. A Cortex-M3 and a Cortex-M4 show it.",
         (CPYTHON, UNIX, AN385, NETDUINO),
         ("test_cut_calls", "test_deferred_in_handlers", "test_interrupted_calls"),
     ),
@@ -117,9 +142,13 @@ class Amount:
 ONE_MAP_IN = "one in {} of 65,536 maps"
 
 AMOUNTS = {
-    "tests_host/test_two_cores.py::test_a_million_operations": Amount("{:,} operations", 50_000, 950_000),
-    "tests_host/test_pico_resets.py::test_kept_over_resets": Amount("{} resets", 4, 10),
-    "tests_host/test_resets.py::test_resets[MPS2_AN385]": Amount("{:,} resets", 60, 1000),
+    "tests_host/test_two_cores.py::test_a_million_operations": Amount("{:,} operations on each board", 50_000, 950_000),
+    "tests_host/test_rp2_resets.py::test_kept_over_resets": Amount("{} resets of each kind", 2, 6),
+    "tests_host/test_rp2_resets.py::test_kept_over_resets[RPI_PICO2-watchdog]": Amount("{} resets", 2, 5),
+    "tests_host/test_rp2_resets.py::test_all_is_lost_when_run_switches_sram_off": Amount(
+        "{} resets of each kind", 2, 10
+    ),
+    "tests_host/test_resets.py::test_resets[MPS2_AN385]": Amount("{:,} resets", 60, 400),
     "tests_host/test_resets.py::test_resets[MPS2_AN500]": Amount("{} resets", 30, 60),
     "tests_host/test_resets.py::test_resets[MPS2_AN505]": Amount("{} resets", 30, 60),
     "tests_host/test_resets.py::test_resets[NETDUINO_PLUS_2]": Amount("{} resets", 30, 90),
@@ -138,11 +167,13 @@ AMOUNTS = {
 ONLY_IN_CHECK = {
     "tests_host/test_power_cuts.py::test_calls_of_a_region[5 blocks of 13 frames]": "the same calls on other blocks",
     "tests_host/test_power_cuts.py::test_calls_of_a_region[5 blocks of a word]": "the same calls on other blocks",
+    "tests_host/test_two_cores.py::test_constraints[RPI_PICO2]": "the same search as on RPI_PICO",
     "tests_host/test_documents.py::test_examples[MPS2_AN500]": "the same programs as on MPS2_AN385",
     "tests_host/test_documents.py::test_examples[MPS2_AN505]": "the same programs as on MPS2_AN385",
-    "tests_host/test_firmware_image.py::*PIMORONI_PICO_PLUS2*": "the image of a board without an emulator",
-    "tests_host/test_firmware_image.py::*RPI_PICO2*": "the image of a board without an emulator",
-    "tests_host/test_firmware_image.py::*SPARKFUN_PROMICRO_RP2350*": "the image of a board without an emulator",
+    "tests_host/test_documents.py::test_examples[SPARKFUN_PROMICRO_RP2350]": "the same as on PIMORONI_PICO_PLUS2",
+    "tests_host/test_documents.py::test_examples_without_psram": "test_psram_boards.py boots without PSRAM as well",
+    "tests_host/test_psram_boards.py::*[SPARKFUN_PROMICRO_RP2350*": "the memory plan of PIMORONI_PICO_PLUS2",
+    "tests_host/test_emulator_faults.py::test_fault_is_found*": "they try the tests themselves",
 }
 """Test -> why `make check` is enough. A * stands for any characters."""
 

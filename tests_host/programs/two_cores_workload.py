@@ -1,7 +1,11 @@
-"""Three workers that allocate and free at once on a Raspberry Pi Pico: a thread on core 1, the main program on core 0,
-and a hard interrupt on core 0. test_two_cores.py runs this on the board and calls `run`.
+"""Three workers that allocate and free at once on a chip with two cores: a thread on core 1, the main program on core
+0, and a hard interrupt on core 0. test_two_cores.py runs this on the board and calls `run`.
 
-There are two regions. "sram" is SHARED: all three use it. "plain" is not: the two cores use it, the handler is refused.
+There are two regions, made of the frames of the board's first one. "sram" is SHARED: all three use it. "plain" is not:
+the two cores use it, the handler is refused. All numbers of frames follow from QUARTER, a power of two: 3 * QUARTER
+frames are "sram", and the rest are "plain". Most raw calls ask for up to QUARTER / 4 frames, so that regions of all
+sizes are as full. None asks for more than 2 * QUARTER, and `alloc_at` asks for one of the first QUARTER, so that every
+request lies in the region.
 
 Each worker stamps the first word of its frames with its own number. A stamp that has changed, or an allocated frame
 that still has one, is an overlap.
@@ -23,9 +27,12 @@ import physmem_board
 import rp2
 from micropython import const
 
-_WORDS = const(256)  # in a frame
-_SHARED = const(48)  # frames of "sram", to which those of "plain" adjoin
-_PLAIN = const(15)
+_, BASE, _SIZE, FRAME, _ = physmem_board.REGIONS[0]
+FRAMES = _SIZE // FRAME
+QUARTER = 1
+while 6 * QUARTER < FRAMES:
+    QUARTER *= 2
+SHARED = 3 * QUARTER  # frames of "sram", to which those of "plain" adjoin
 
 # Words of a worker's table.
 _WHO = const(0)
@@ -46,6 +53,9 @@ _FREED_AT = const(29)
 _IN_PLAIN = const(30)  # operations on AllocatedFrames of "plain"
 _REFUSED = const(31)  # raw calls of "plain": NOT_PERMITTED
 _SCATTERING = const(32)  # requests for scattered frames, granted or not
+_WORDS = const(33)  # in a frame
+_QUARTER = const(34)
+_TABLE = const(35)
 
 # Words of STATE.
 _IS_ENDING = const(0)
@@ -56,7 +66,6 @@ _STAGE = const(50000)  # operations between two collections
 
 def begin():
     """Make a system of the two regions. The one that the board has booted with is dropped."""
-    base, frame = physmem_board.REGIONS[0][1], physmem_board.REGIONS[0][3]
     for name in list(sys.modules):
         if name.startswith("physmem") and name != "physmem_board":
             del sys.modules[name]
@@ -65,8 +74,8 @@ def begin():
 
     physmem.init(
         [
-            ("sram", base, _SHARED * frame, frame, "DMA FAST SHARED"),
-            ("plain", base + _SHARED * frame, _PLAIN * frame, frame, "EXTERNAL"),
+            ("sram", BASE, SHARED * FRAME, FRAME, "DMA FAST SHARED"),
+            ("plain", BASE + SHARED * FRAME, (FRAMES - SHARED) * FRAME, FRAME, "EXTERNAL"),
         ],
         spin_lock=physmem_board.SPIN_LOCK,
     )
@@ -98,10 +107,12 @@ COUNTS = {
 
 
 def worker(who):
-    table = array("I", [0] * 33)
+    table = array("I", [0] * _TABLE)
     table[_WHO] = who
     table[_SEED] = 7919 * who
     table[_BASE] = region.base
+    table[_WORDS] = FRAME // 4
+    table[_QUARTER] = QUARTER
     return table
 
 
@@ -117,13 +128,14 @@ def stamp(table, first: int, n: int, mark: int):
     t = ptr32(table)
     m = ptr32(t[_BASE])
     t[_TAKEN] += n
-    i = first * _WORDS
-    end = i + n * _WORDS
+    words = t[_WORDS]
+    i = first * words
+    end = i + n * words
     while i < end:
         if m[i]:
             t[_OVERLAPS] += 1
         m[i] = mark
-        i += _WORDS
+        i += words
 
 
 @micropython.viper
@@ -132,13 +144,14 @@ def unstamp(table, first: int, n: int, mark: int):
     t = ptr32(table)
     m = ptr32(t[_BASE])
     t[_FREED] += n
-    i = first * _WORDS
-    end = i + n * _WORDS
+    words = t[_WORDS]
+    i = first * words
+    end = i + n * words
     while i < end:
         if m[i] != mark:
             t[_OVERLAPS] += 1
         m[i] = 0
-        i += _WORDS
+        i += words
 
 
 @micropython.viper
@@ -160,6 +173,8 @@ def raw(raw_calls, table, operations: int):
     free = raw_calls[3]
     t = ptr32(table)
     m = ptr32(t[_BASE])
+    words = t[_WORDS]
+    quarter = t[_QUARTER]
     while operations and t[_OVERLAPS] + t[_WRONG] == 0:
         operations -= 1
         t[_OPERATIONS] += 1
@@ -172,19 +187,19 @@ def raw(raw_calls, table, operations: int):
             first = t[slot]
             t[slot + 1] = 0
             t[_FREED] += n
-            i = first * _WORDS
-            end = i + n * _WORDS
+            i = first * words
+            end = i + n * words
             while i < end:
                 if m[i] != mark:
                     t[_OVERLAPS] += 1
                 m[i] = 0
-                i += _WORDS
+                i += words
             if int(free(first)) != n:
                 t[_WRONG] += 1
             continue
-        n = 1 + (x >> 20 & 3)
+        n = 1 + (x >> 20 & (quarter >> 2) - 1)
         if x >> 22 & 7 == 0:
-            n = 1 + (x >> 17 & 31)
+            n = 1 + (x >> 17 & 2 * quarter - 1)
         kind = x >> 14 & 7
         if kind < 5:
             first = int(alloc(n))
@@ -194,20 +209,21 @@ def raw(raw_calls, table, operations: int):
             if first > 0 and first & align - 1:
                 t[_WRONG] += 1
         else:
-            first = int(alloc_at(x >> 8 & 15, n))
-            if first >= 0 and first != x >> 8 & 15:
+            at = x >> 8 & quarter - 1
+            first = int(alloc_at(at, n))
+            if first >= 0 and first != at:
                 t[_WRONG] += 1
         if first >= 0:
             t[slot] = first
             t[slot + 1] = n
             t[_TAKEN] += n
-            i = first * _WORDS
-            end = i + n * _WORDS
+            i = first * words
+            end = i + n * words
             while i < end:
                 if m[i]:
                     t[_OVERLAPS] += 1
                 m[i] = mark
-                i += _WORDS
+                i += words
         elif first == -1 and kind < 7:
             t[_OUT_OF_MEMORY] += 1
         elif first != -7 or kind < 7:
@@ -228,7 +244,7 @@ def found() -> bool:
 
 def place(frames):
     """Return the number of the first frame, counted from the base of "sram"."""
-    return frames.first + (_SHARED if frames.region is plain else 0)
+    return frames.first + (SHARED if frames.region is plain else 0)
 
 
 def allocate(table, x, constrained):
@@ -239,7 +255,7 @@ def allocate(table, x, constrained):
     if kind < 2:
         return physmem.allocate_frames(n, region=target)
     if kind < 4:
-        ring = physmem.dma_ring(1024 << (x >> 20 & 3))
+        ring = physmem.dma_ring(FRAME << (x >> 20 & 3))
         if ring.addr & (ring.nbytes - 1):
             table[_WRONG] += 1
         return ring
@@ -248,10 +264,12 @@ def allocate(table, x, constrained):
         action.commit()
         return frames
     if not constrained:
-        return physmem.allocate_frames_by_bytes(n * 1024 - 1, region=target, owner="two cores")
-    low, high = region.base + 0x2000, region.base + 0xC000
-    frames = physmem.allocate_frames(n, boundary=4096, low=low, high=high, region=region)
-    if frames.first < 8 or frames.first + n > 48 or frames.first & 3 > 4 - n:
+        return physmem.allocate_frames_by_bytes(n * FRAME - 1, region=target, owner="two cores")
+    low, high = QUARTER // 2, SHARED
+    frames = physmem.allocate_frames(
+        n, boundary=4 * FRAME, low=BASE + low * FRAME, high=BASE + high * FRAME, region=region
+    )
+    if frames.first < low or frames.first + n > high or frames.first & 3 > 4 - n:
         table[_WRONG] += 1
     return frames
 
@@ -389,12 +407,16 @@ def interrupt(channel):
 def start_interrupt():
     """Call `interrupt` every 16,384 cycles, by a DMA channel that moves a word at the pace of a DMA timer.
 
+    The timer's register is X << 16 | Y (RP2040 datasheet 2.5.7, RP2350 datasheet 12.6.10: TIMER0).
+
     Return the channel and the word. Keep the word: DMA writes to its address, and rp2.DMA holds no reference to it.
     """
-    machine.mem32[0x50000420] = 1 << 16 | 16384  # RP2040 datasheet 2.5.7, DMA: TIMER0 = X << 16 | Y
+    machine.mem32[physmem_board.DMA_TIMER0] = 1 << 16 | 16384
     channel = rp2.DMA()
     word = array("I", [0, 0])
-    control = channel.pack_ctrl(size=2, inc_read=False, inc_write=False, treq_sel=59, irq_quiet=False)
+    # MicroPython 1.25 has the RP2040's places for what these two are by default, on the RP2350 too.
+    own = {"chain_to": channel.channel, "ring_size": 0}
+    control = channel.pack_ctrl(size=2, inc_read=False, inc_write=False, treq_sel=59, irq_quiet=False, **own)
     channel.config(read=word, write=memoryview(word)[1:], count=1, ctrl=control)
     channel.irq(interrupt, hard=True)
     channel.active(1)

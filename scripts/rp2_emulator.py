@@ -1,4 +1,4 @@
-"""Run a Raspberry Pi Pico in this project's emulator, emulators/rp2040: npm's rp2040js plus what it lacks."""
+"""Run an rp2 board in this project's emulator of its chip: emulators/rp2040 or emulators/rp2350."""
 
 import json
 import os
@@ -6,35 +6,58 @@ import pty
 import select
 import socket
 import subprocess
+import sys
 import threading
 import tty
 
+from board_list import boards_of, chip
 from emulated_board import ROOT, EmulatedBoard, die_with_parent, firmware
+from psram_chips import psram_of
 
-PROGRAM = ROOT / "emulators" / "rp2040" / "main.mjs"
-BOOT_ROM = ROOT / "build" / "rp2040" / "boot_rom.bin"
-"""The file that is built last for the emulator."""
+EMULATORS = ROOT / "emulators"
+PROGRAMS = {
+    "rp2040": ["node", EMULATORS / "rp2040" / "main.mjs"],
+    "rp2350": [sys.executable, EMULATORS / "rp2350" / "main.py"],
+}
+"""Chip -> the command that runs its emulator. Both take the same options and commands."""
+RP2_BOARDS = tuple(boards_of("rp2"))
 
 
-class Pico(EmulatedBoard):
+def boot_rom(chip_name):
+    """Return the path of the boot ROM of that chip: the file that is built last for its emulator."""
+    return ROOT / "build" / chip_name / "boot_rom.bin"
+
+
+class Rp2Emulator(EmulatedBoard):
     """The emulator running a board's .uf2 file as it is shipped; the rest of the flash is erased.
 
-    The options are those of emulators/rp2040/main.mjs: with "--unpaced", simulated time that the board sleeps through
-    passes at once instead of in real time. Instructions and cycles are the emulator's. Cycles assume that all code is
-    always in the XIP cache, so they tell nothing about speed.
+    *psram* is the number of bytes of PSRAM that the board is to have, if not what its memory plan says. Only an RP2350
+    has PSRAM: ValueError on an RP2040. The options are those of the emulator: with "--unpaced", simulated time that the
+    board sleeps through passes at once instead of in real time; with "--fault=NAME", an RP2350 has that fault.
+    Instructions and cycles are the emulator's. Cycles assume that all code is always in the XIP cache, so they tell
+    nothing about speed.
     """
 
-    def __init__(self, board, interactive=False, options=()):
+    def __init__(self, board, interactive=False, options=(), psram=None):
         super().__init__(board, interactive, options)
+        name = board.rpartition("/")[2]  # stock/NAME is a firmware without physmem for that board
+        self.chip = chip(name)
+        if psram is not None and self.chip != "rp2350":
+            raise ValueError(f"{board} has an {self.chip.upper()}, which has no PSRAM: omit psram")
+        self.psram = psram_of(name) if psram is None else psram
         self._terminal = None
         self._last_id = 0
 
+    def __str__(self):
+        return f"the {self.chip.upper()} emulator"
+
     def start(self):
         """Start the emulator. Return when its serial line accepts connections."""
-        if not BOOT_ROM.exists():
-            raise RuntimeError("the RP2040 emulator is not built: run make build")
+        if not boot_rom(self.chip).exists():
+            raise RuntimeError(f"{self} is not built: run make build")
+        psram = (f"--psram={self.psram}",) if self.psram else ()
         self.process = subprocess.Popen(
-            ["node", PROGRAM, *self.options, firmware(self.board).with_suffix(".uf2")],
+            [*PROGRAMS[self.chip], *self.options, *psram, firmware(self.board).with_suffix(".uf2")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -46,7 +69,7 @@ class Pico(EmulatedBoard):
         if not line:
             message = self._last_words()
             self.stop()
-            raise RuntimeError(f"the RP2040 emulator exited at once: {message}")
+            raise RuntimeError(f"{self} exited at once: {message}")
         port = json.loads(line)["port"]
         if self.interactive:
             self._terminal = _Terminal(port)
@@ -55,7 +78,10 @@ class Pico(EmulatedBoard):
             self.url = f"socket://127.0.0.1:{port}"
 
     def reset(self):
-        """Reset the board at once, by its RUN pin. SRAM and flash keep their contents."""
+        """Reset the board at once, by its RUN pin.
+
+        The flash keeps its content, and so does the SRAM of an RP2040. An RP2350 loses its SRAM.
+        """
         self._do("reset")
 
     def attend(self):
@@ -138,9 +164,9 @@ class Pico(EmulatedBoard):
             answer = json.loads(line)
             if answer.get("id") == self._last_id:
                 if "error" in answer:
-                    raise RuntimeError(f"the RP2040 emulator could not do {name}: {answer['error']}")
+                    raise RuntimeError(f"{self} could not do {name}: {answer['error']}")
                 return answer["result"]
-        raise RuntimeError(f"the RP2040 emulator has exited: {self._last_words()}")
+        raise RuntimeError(f"{self} has exited: {self._last_words()}")
 
     def _last_words(self):
         """Return what the emulator printed on standard error. It must have exited."""
@@ -156,6 +182,7 @@ class _Terminal:
         # Keep the terminal's own end open here, so that programs can open and close it.
         self._inner, self._outer = pty.openpty()
         tty.setraw(self._outer)
+        os.set_blocking(self._inner, False)
         self.path = os.ttyname(self._outer)
         self._ending, self._end = os.pipe()
         self._thread = threading.Thread(target=self._copy, daemon=True)
@@ -163,17 +190,21 @@ class _Terminal:
 
     def _copy(self):
         line = self._socket.fileno()
+        shown = b""  # what the board has sent and the terminal has no room for yet, because no program reads it
         while True:
-            readable, _, _ = select.select([line, self._inner, self._ending], [], [])
+            readable, writable, _ = select.select(
+                [self._inner, self._ending] + ([] if shown else [line]), [self._inner] if shown else [], []
+            )
             if self._ending in readable:
                 return
             if self._inner in readable:
                 self._socket.sendall(os.read(self._inner, 4096))
             if line in readable:
-                data = self._socket.recv(4096)
-                if not data:
+                shown = self._socket.recv(4096)
+                if not shown:
                     return
-                os.write(self._inner, data)
+            if self._inner in writable:
+                shown = shown[os.write(self._inner, shown) :]
 
     def close(self):
         os.write(self._end, b"\0")
