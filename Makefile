@@ -25,24 +25,31 @@ GRAPHVIZ_VERSION := 1.29.2
 
 PHYSMEM_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/physmem
 RELEASES ?= bookworm trixie
-PYTEST_ARGS ?= -n 2
+# One worker more than there are cores, as tests wait for boards whose clocks run in real time.
+PYTEST_ARGS ?= -n $(shell expr $$(nproc) + 1)
 
 BUILD := $(CURDIR)/build
 PYTHON := $(BUILD)/venv/bin/python
-# Groups start in the order that conftest.py gives them.
-PYTEST := $(PYTHON) -m pytest --dist loadgroup --no-loadscope-reorder
+# Groups start in the order that conftest.py gives them. Python keeps what it has compiled, whatever the caller's shell
+# says: to compile the tests and the emulators again takes longer than many a test.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(BUILD)/pycache $(PYTHON) -m pytest --dist loadgroup --no-loadscope-reorder
 # Starts a module of these folders with the Python $(1); pyproject.toml has them for pytest.
 module = PYTHONPATH=$(CURDIR)/scripts:$(CURDIR)/benchmarks:$(CURDIR)/tests_host $(1) -m
 MPY_CROSS := $(BUILD)/mpy-cross/mpy-cross
 UNIX := $(BUILD)/UNIX/micropython
+# The unix port as it is on a host for which MicroPython has no machine code emitter, and MicroPython that others built.
+UNIX_BYTECODE := $(BUILD)/UNIX_BYTECODE/micropython
+WEBASSEMBLY := @micropython/micropython-webassembly-pyscript
+WEBASSEMBLY_VERSION := 1.29.0-6
 # A board of each chip with two cores, and their emulators.
 BOTH_CHIPS := $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/RPI_PICO2/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.ready
 # The last file built for each board; firmware.elf lies beside each firmware.uf2.
 QEMU_FIRMWARE := $(QEMU_BOARDS:%=$(BUILD)/%/firmware.elf)
 RP2_FIRMWARE := $(RP2_BOARDS:%=$(BUILD)/%/firmware.uf2)
 of_board = $(filter $(BUILD)/$(BOARD)/%,$(1))
-# MicroPython's own boards, without physmem, for the bench.
-STOCK_FIRMWARE := $(BUILD)/stock/MPS2_AN385/firmware.elf $(BUILD)/stock/RPI_PICO/firmware.uf2
+# MicroPython's own boards, without physmem.
+STOCK_RP2_BOARDS := $(patsubst firmware/stock/%/mpconfigboard.cmake,%,$(wildcard firmware/stock/*/mpconfigboard.cmake))
+STOCK_FIRMWARE := $(BUILD)/stock/MPS2_AN385/firmware.elf $(STOCK_RP2_BOARDS:%=$(BUILD)/stock/%/firmware.uf2)
 BENCH_NEEDS := $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/NETDUINO_PLUS_2/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(STOCK_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready
 HEAP_NEEDS := $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/PIMORONI_PICO_PLUS2/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.ready $(BUILD)/venv/.ready
 # The emulator of an rp2 BOARD.
@@ -83,8 +90,10 @@ export MICROPYTHON_DIR
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+ifeq ($(PRODUCTS_AT_A_TIME),)
 .NOTPARALLEL:
-.PHONY: help run test check durations tiers-table repl emulate flash firmware unix build bench bench-accept bench-heap adversary placement two-cores stack-depth studies-test boards-page call-places-page soak storm mutation lint format hooks architecture fresh clean always packages own_micropython own_pico_sdk
+endif
+.PHONY: help run test check durations tiers-table repl emulate flash firmware unix build products mip dist bench bench-accept bench-heap adversary placement two-cores stack-depth stock-memory studies-test boards-page call-places-page soak storm matrix mutation lint format hooks architecture fresh clean always packages own_micropython own_pico_sdk
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -122,7 +131,17 @@ flash: $(call of_board,$(RP2_FIRMWARE) $(STM32_CHIP_BOARDS:%=$(BUILD)/%/firmware
 unix: $(UNIX) ## open the REPL of MicroPython's unix port with physmem built in
 	@$(UNIX)
 
-build: $(UNIX) $(QEMU_FIRMWARE) $(RP2_FIRMWARE) $(STM32_CHIP_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.ready $(BUILD)/venv/.ready ## build the unix port and the firmware of each board
+# Two products at a time: each has long steps that only one of the processor's cores can do. The longest start first.
+build: $(MPY_CROSS) $(BUILD)/sdk $(BUILD)/webassembly/.ready $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.ready $(BUILD)/venv/.ready ## build the unix port, the firmware of each board, and the packages
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target PRODUCTS_AT_A_TIME=2 products
+
+products: $(RP2_FIRMWARE) $(STOCK_FIRMWARE) $(STM32_CHIP_FIRMWARE) $(QEMU_FIRMWARE) $(UNIX) $(UNIX_BYTECODE) $(BUILD)/dist/.packages
+
+mip: $(BUILD)/dist/.packages ## make the packages for mpremote mip install: build/dist/mip/arm for ARM, build/dist/mip/source for other machines
+	@ls -d build/dist/mip/*
+
+dist: $(BUILD)/dist/.packages $(RP2_FIRMWARE) $(STM32_CHIP_FIRMWARE) ## make a release in build/dist: packages for mpremote mip install and for manifests, firmware, release page, checksums
+	@$(call module,python3) packages.release $(BUILD) $(RP2_FIRMWARE) $(STM32_CHIP_FIRMWARE:.elf=.dfu)
 
 bench: $(BENCH_NEEDS) ## count what each call costs, write docs/bench.md, and fail if a figure has grown by more than 2 %
 	@$(call module,$(PYTHON)) bench.main
@@ -145,6 +164,9 @@ two-cores: $(BOTH_CHIPS) $(BUILD)/venv/.ready ## count what a raw call costs wit
 stack-depth: $(BOTH_CHIPS) $(BUILD)/venv/.ready ## count how deep in calls a program on a Pico or Pico 2 may be when an interrupt comes, for docs/lifecycle.md
 	@$(call module,$(PYTHON)) studies.stack_depth
 
+stock-memory: $(BOTH_CHIPS) $(STOCK_FIRMWARE) $(BUILD)/dist/.packages $(BUILD)/venv/.ready ## count what is left of the heap of a stock Pico and Pico 2, for docs/stock_firmware.md
+	@$(call module,$(PYTHON)) studies.stock_memory
+
 studies-test: $(HEAP_NEEDS) ## test what make placement and make bench-heap wrote
 	@$(PYTHON) -m pytest benchmarks/studies
 
@@ -159,6 +181,9 @@ soak: $(UNIX) $(BUILD)/venv/.ready ## compare 10,000,000 random calls on the uni
 
 storm: $(BUILD)/MPS2_AN385/firmware.elf $(BOTH_CHIPS) $(BUILD)/venv/.ready ## allocate by object in a timer handler 300,000 times while the program does the same, on three boards; or set CALLS=number
 	@$(call module,$(PYTHON)) campaigns.storm $(CALLS:%=--calls %)
+
+matrix: $(BUILD)/stm32f4_hal/.ready $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.ready $(BUILD)/venv/.ready ## build and test with each MicroPython checkout in the folder TREES, and write docs/micropython_versions.md; MATRIX_BOARDS="RPI_PICO UNIX" and MATRIX_TESTS="test_boot or test_dma" narrow it
+	@$(call module,$(PYTHON)) campaigns.matrix $(TREES) $(if $(MATRIX_BOARDS),--boards $(MATRIX_BOARDS)) $(if $(MATRIX_TESTS),--tests "$(MATRIX_TESTS)")
 
 mutation: $(BUILD)/mutation/venv/.ready ## make every small change to the engine, see whether its tests notice, and write docs/mutation.md
 	@$(call module,$(BUILD)/mutation/venv/bin/python) campaigns.mutation $(MUTATION_ARGS)
@@ -236,11 +261,24 @@ $(BUILD)/sdk: $(SDK_CHECKED) always
 $(MPY_CROSS): $(BUILD)/tree | packages
 	@scripts/build.sh mpy-cross $(TREE) $(BUILD)
 
+BYTECODE := $(wildcard firmware/bytecode/*.py) scripts/bytecode_twins.py
 LIBRARY := $(wildcard lib/*.py firmware/*.py firmware/*.c firmware/thumb/*.py) scripts/build.sh scripts/expand_thumb.py \
 	scripts/thumb_rooms.py
 
-$(UNIX): $(MPY_CROSS) $(LIBRARY) $(wildcard boards/UNIX/*)
+$(BUILD)/dist/.packages: $(BYTECODE) $(MPY_CROSS) $(LIBRARY) $(wildcard scripts/packages/*.py)
+	@python3 scripts/expand_thumb.py lib firmware/thumb $(BUILD)/thumb
+	@$(call module,python3) packages.make $(BUILD)
+	@touch $@
+
+$(UNIX): $(MPY_CROSS) $(LIBRARY) $(BYTECODE) $(wildcard boards/UNIX/*)
 	@scripts/build.sh UNIX $(TREE) $(BUILD)
+
+$(UNIX_BYTECODE): $(MPY_CROSS) $(LIBRARY) $(BYTECODE) $(wildcard boards/UNIX/*)
+	@scripts/build.sh UNIX_BYTECODE $(TREE) $(BUILD)
+
+$(BUILD)/webassembly/.ready: scripts/install_from_npm.sh | packages
+	@scripts/install_from_npm.sh $(WEBASSEMBLY) $(WEBASSEMBLY_VERSION) $(BUILD)/webassembly $(BUILD)/webassembly.log
+	@touch $@
 
 define QEMU_RULE
 $(BUILD)/$(1)/firmware.elf: $(MPY_CROSS) $(LIBRARY) $(wildcard boards/$(1)/* firmware/qemu/*) scripts/memory_map_header.py
@@ -273,8 +311,11 @@ $(BUILD)/$(1)/firmware.elf: $(MPY_CROSS) $(LIBRARY) $(wildcard boards/$(1)/* fir
 endef
 $(foreach board,$(STM32_CHIP_BOARDS),$(eval $(call STM32_CHIP_RULE,$(board))))
 
-$(BUILD)/stock/MPS2_AN385/firmware.elf: $(MPY_CROSS) scripts/build.sh $(wildcard benchmarks/stock/MPS2_AN385/*)
+$(BUILD)/stock/MPS2_AN385/firmware.elf: $(MPY_CROSS) scripts/build.sh $(wildcard firmware/stock/MPS2_AN385/*)
 	@scripts/build.sh stock/MPS2_AN385 $(TREE) $(BUILD)
 
-$(BUILD)/stock/RPI_PICO/firmware.uf2: $(MPY_CROSS) $(BUILD)/sdk scripts/build.sh $(wildcard benchmarks/stock/RPI_PICO/*)
-	@scripts/build.sh stock/RPI_PICO $(TREE) $(BUILD) $(SDK)
+define STOCK_RP2_RULE
+$(BUILD)/stock/$(1)/firmware.uf2: $(MPY_CROSS) $(BUILD)/sdk scripts/build.sh $(wildcard firmware/stock/*.h firmware/stock/$(1)/*) firmware/rp2/debian_tree.cmake firmware/rp2/manifest_port.py firmware/rp2/without_mbedtls.h
+	@scripts/build.sh stock/$(1) $(TREE) $(BUILD) $(SDK)
+endef
+$(foreach board,$(STOCK_RP2_BOARDS),$(eval $(call STOCK_RP2_RULE,$(board))))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import durations, selection, tiers
+from harness import durations, runners, selection, tiers
 
 
 def pytest_addoption(parser):
@@ -20,6 +20,10 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "check: left out of make test; tests_host/harness/tiers.py says which, and why")
     if config.getoption("record_durations") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(durations.Recorder(config.getoption("tier")))
+
+
+def pytest_report_header():
+    return [runners.missing()] if runners.missing() else []
 
 
 @pytest.hookimpl(trylast=True)

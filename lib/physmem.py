@@ -20,6 +20,15 @@ Sources: Theseus' frame_allocator (ranges, regions, states, deferred bookkeeping
 memory allocator (orders, statistics, error names; see physmem_buddy).
 """
 
+try:
+    __import__("physmem_allocate")  # which needs all modules that are imported below
+except (ImportError, MemoryError, ValueError) as error:
+    modules = __import__("sys").modules
+    for name in list(modules):
+        if name.startswith("physmem"):
+            modules.pop(name, None)  # the next import would return it half loaded
+    __import__("physmem_install").tell(error, __file__)
+
 from physmem_allocate import (
     allocate_frames,
     allocate_frames_at,
@@ -91,13 +100,32 @@ def init(free, reserved=(), _by_name=..., spin_lock=0):
     ``sram.2`` by address, without the names that others were given. A name that is given to two regions is an
     InvalidArgument.
 
-    AddressNotFree if a region would lie in memory that the garbage collector has, except where physmem took it from the
-    heap itself. On a chip with two cores SHARED regions need `spin_lock`, the address of a hardware spin lock
-    (docs/two_cores.md); 0 leaves the one that there is.
+    AddressNotFree if a region would lie in memory that the garbage collector or the firmware is known to have, except
+    where physmem took it from the heap itself. On a chip with two cores SHARED regions need `spin_lock`, the address of
+    a hardware spin lock (docs/two_cores.md); 0 leaves the one that there is.
 
     Theseus panics on unsorted, overlapping and empty ranges and on more than 32.
     """
     __load__("physmem_setup", "init()").init(free, reserved, _by_name, spin_lock)
+
+
+def boot_in_heap(nbytes, _by_name=..., frame_size=1024, align=4096, attrs=None):
+    """``boot_in_heap(nbytes, *, frame_size=1024, align=4096, attrs=None)``: make a first region, "heap", of `nbytes`
+    bytes of the heap, and return it. One call on any board, without a memory plan; call neither `boot` nor `init`.
+
+    Sizes in bytes; `nbytes` is rounded up to whole frames. The region starts at a multiple of `align`, or of the
+    largest power of two that is not above `nbytes`, for which so much more heap is taken. So a `dma_ring` of up to that
+    size fits as often as there is room. `attrs` is what the chip is known to do there; name what your port's memory can
+    do if that is less than you need: ``attrs="DMA"``.
+
+    physmem holds the memory for good. It is the collector's all the same: each collection scans it, and an address of
+    an object that stands in it keeps the object. After a soft reset the collector gives it to others, so nothing can be
+    retained there, and hardware that still owns frames of it must be stopped before. physmem_claim gives memory without
+    these limits where it can.
+
+    NotPermitted if there are regions already, MemoryError if the heap has no such memory; nothing has changed then.
+    """
+    return __load__("physmem_heap", "boot_in_heap()").boot_in_heap(nbytes, _by_name, frame_size, align, attrs)
 
 
 def add_region(name, base=None, size=None, frame_size=FRAME_SIZE, attrs=0):
@@ -437,30 +465,20 @@ def __getattr__(name):
         return attributes
     if name in attributes:
         return 1 << attributes.index(name)
-    for module, names in (
-        ("physmem_buddy", ("BuddyAllocator", "AllocatorStats", "OrderStats", "KernelError")),
+    for module, names in (  # a tuple of names would take the heap of each where the module is not frozen
+        ("physmem_buddy", " BuddyAllocator AllocatorStats OrderStats KernelError "),
         (
             "physmem_pages",
-            (
-                "PhysAddr",
-                "PageFrame",
-                "PageOrder",
-                "PAGE_SIZE",
-                "PAGE_SHIFT",
-                "MIN_ORDER",
-                "MAX_ORDER",
-                "MAX_BLOCK_PAGES",
-                "MAX_BLOCK_SIZE",
-                "pages_to_order",
-                "order_to_pages",
-                "order_to_bytes",
-                "is_page_aligned",
-                "align_down",
-                "align_up",
-            ),
+            " PhysAddr PageFrame PageOrder PAGE_SIZE PAGE_SHIFT MIN_ORDER MAX_ORDER MAX_BLOCK_PAGES MAX_BLOCK_SIZE"
+            " pages_to_order order_to_pages order_to_bytes is_page_aligned align_down align_up ",
         ),
-        ("physmem_range", ("FrameRange", "PhysicalMemoryRegion", "MemoryRegionType", "AllocatedFrame")),
+        ("physmem_range", " FrameRange PhysicalMemoryRegion MemoryRegionType AllocatedFrame "),
     ):
-        if name in names:
+        place = names.find(name)
+        if place > 0 and names[place - 1] == names[place + len(name)] == " ":
             return getattr(__load__(module, name), name)
+    if (
+        name == "__all__"
+    ):  # which MicroPython from 1.28 on asks for in ``from physmem import *``, and takes no error for
+        return [public for public in globals() if public[0] != "_"]
     raise AttributeError("module 'physmem' has no attribute '%s'" % name)

@@ -74,10 +74,11 @@ def _each_line(space, work: int, step: int, base, offset: int, nbytes: int, log_
     addr = int(base) + offset
     line = 1 << log_of_line
     left = int(uint(nbytes + line - 1) >> log_of_line)
+    register = work  # not one of the first three names: scripts/check_native_code.py says why
     barrier()
     while left:
-        registers[work] = addr
-        work += step
+        registers[register] = addr
+        register += step
         addr += line
         left -= 1
     barrier()

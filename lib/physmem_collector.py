@@ -39,7 +39,8 @@ _LARGEST_TABLE = const(1 << 24)  # bytes: a heap of 1 GiB; less than the address
 # 1,024 on boards (rp2).
 _NOTED_64 = const(160)
 _NOTED_32 = const(2080)
-# On Cortex-M memory for code lies below the first address, the processor's registers from the second on: no heap.
+# On Cortex-M memory for code lies below the first address, the processor's registers from the second on: no heap. All
+# memory of WebAssembly lies below the first.
 _CODE = const(0x10000000)
 _SYSTEM = 0xE0000000
 _MOST_AREAS = const(64)
@@ -48,26 +49,30 @@ _SHARES = (2, 4, 8, 64, 1024)  # of the free memory, which are allocated to see 
 _USED = b"\0\1\1\1\1\2\2\2\1\2\2\2\1\2\2\2"  # of the two blocks that half a byte of the table describes
 _BLOCK = 16 if sys.maxsize >> 31 == 0 else 32  # bytes
 
-_tables = []  # (address, bytes) of the allocation tables that the last search found
+# Of each area that the last search found: address and bytes of its allocation table, where word 0 of its description
+# stands, and the number of tables behind the first.
+_tables = []
 
 
 @micropython.viper
-def _find_area(address: int, end: int, halves: int) -> int:
+def _find_area(address: int, end: int, halves: int, low: int) -> int:
     """Return where word 0 of an area stands, between these addresses, plus the number of tables behind the first; or 0.
 
-    A word is `halves` times 32 bits. Addresses are compared by their lower 32 bits.
+    A word is `halves` times 32 bits. Addresses are compared by their lower 32 bits, which are set in `low`: an area may
+    lie across a multiple of 4 GiB.
     """
     while address != end:
         s = ptr32(address)
-        size = s[halves]
+        size = ptr32(address + 4 * halves)[0]
         if size > 0 and size < _LARGEST_TABLE:
             tables = 0
             while tables < 3:
                 i = (2 + tables) * halves
                 start = s[i]
-                if s[i + halves] - start == (size << 6) * halves:
-                    before = start - s[0]
-                    if before >= size and before <= 2 * size + 256:
+                if (s[i + halves] - start) & low == (size << 6) * halves:
+                    before = (start - s[0]) & low
+                    # Twice as much at most, unless the area was cut (physmem_claim), which leaves the pool where it is.
+                    if before >= size and before <= 64 * size + 256:
                         return address + tables
                 tables += 1
         address += 4 * halves
@@ -126,7 +131,7 @@ def bytes_in_use():
     if not _tables:
         return gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
     blocks = 0
-    for table, nbytes in _tables:
+    for table, nbytes, _, _ in _tables:
         blocks += _blocks_in_use(table, nbytes, _USED)
     return blocks * _BLOCK
 
@@ -143,12 +148,24 @@ def memory_of_the_collector(live):
     return _areas(id(sys.modules), live) or _around_objects(live)
 
 
+def where_described(live):
+    """Return where the collector's areas are described: a list of tuples, the address of word 0, the number of tables
+    behind the allocation table, the bytes of that. It is empty if they are not found and proven.
+
+    `live` is as for `memory_of_the_collector`.
+    """
+    if sys.implementation.name != "micropython":
+        return []
+    _areas(id(sys.modules), live)
+    return [(area, tables, nbytes) for _, nbytes, area, tables in _tables]
+
+
 def _areas(address, live):
     """Return the areas whose description stands behind `address`, or an empty list if none of them proves to have the
     allocation at `live`."""
     halves = 1 if sys.maxsize >> 31 == 0 else 2
     size = 4 * halves  # of a word, in bytes
-    first = _find_area(address, address + _SEARCHED, halves)
+    first = _find_area(address, address + _SEARCHED, halves, 0xFFFFFFFF)
     tables = first & 3
     first -= tables
     areas = []
@@ -169,7 +186,7 @@ def _areas(address, live):
                 block = (live - pool) // (4 * size)
                 proven = (_byte(start + (block >> 2)) >> (2 * (block & 3))) & 3 == _HEAD
             areas.append((start if area == first else area - size, end))
-            _tables.append((start, _word(area + size, halves)))
+            _tables.append((start, _word(area + size, halves), area, tables))
             if not following or len(areas) == _MOST_AREAS:
                 break
             area = following + size
@@ -181,7 +198,7 @@ def _areas(address, live):
 
 def _notes(first, size, halves, following):
     """Return whether the words behind an area's description name that area or the `following` one."""
-    if following < _CODE or (halves == 1 and following >= _SYSTEM):
+    if sys.platform != "webassembly" and (following < _CODE or (halves == 1 and following >= _SYSTEM)):
         return False
     end = first + size * (_NOTED_32 if halves == 1 else _NOTED_64)
     low = 0xFFFFFFFF

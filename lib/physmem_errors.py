@@ -156,6 +156,8 @@ def load(module, call, modules=__import__("sys").modules, turn=_turn()):  # noqa
                     modules.pop(half, None)  # an entry that never got its module has no value
             if isinstance(error, MemoryError):
                 needs_heap(call)
+            if isinstance(error, ImportError):
+                __import__("physmem_install").missing(call, error)
             raise
     finally:
         if is_mine:

@@ -1,12 +1,13 @@
 """Pictures of the system's memory as text: `physmem.map` and `physmem.dump`."""
 
 from physmem_errors import expect_heap, wrong_type
-from physmem_overview import attribute_names, owner_at
+from physmem_overview import attribute_names, is_of_the_heap, owner_at
 from physmem_region import RESERVED
 from physmem_system import regions
 
 _COLUMNS = 64
 _WIDTH = 80
+_OF_THE_HEAP = "  memory of the heap: scanned by the collector, not kept over a soft reset"
 _FREE, _USED, _MIXED, _RESERVED = ".", "#", "+", "x"
 
 
@@ -22,6 +23,8 @@ def map(write):
             write(header)
             header = ""
         write((header + "  " + names).rstrip())
+        if is_of_the_heap(region):
+            write(_OF_THE_HEAP)
         cell = (region.frames + _COLUMNS * 2 - 1) // (_COLUMNS * 2)
         used = [0] * ((region.frames + cell - 1) // cell)
         for first, count, free in region.runs():
@@ -55,6 +58,8 @@ def dump(write):
     _expect_callable(write)
     for region in regions():
         write("%s %#010x..%#010x" % (region.name, region.base, region.end))
+        if is_of_the_heap(region):
+            write(_OF_THE_HEAP)
         for first, count, free in region.runs():
             base = region.base + (first << region.shift)
             use = "free" if free else "used" + _whose(region, first)

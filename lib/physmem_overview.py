@@ -6,6 +6,7 @@ This is a part of physmem_system, loaded on first use.
 import physmem_region
 import physmem_system
 from physmem_errors import expect_heap
+from uctypes import addressof
 
 _STATISTICS = (
     "frames",
@@ -56,6 +57,15 @@ def check():
 def is_occupied(found):
     """Return whether the Region `found` is memory that the firmware occupies, which `boot` has set aside."""
     return found in physmem_system._occupied
+
+
+def is_of_the_heap(found):
+    """Return whether the memory of the Region `found` is the collector's, from whom physmem has taken it."""
+    for memory in physmem_system._held:
+        start = addressof(memory)
+        if start <= found.base and found.end <= start + len(memory):
+            return True
+    return False
 
 
 def attribute_names(attrs):

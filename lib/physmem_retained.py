@@ -30,7 +30,10 @@ def expect_records():
     """Raise NotPermitted if the board keeps no records, NotInitialized before `boot`."""
     if not records.slots:
         physmem_system.expect_initialized()
-        text = "nothing can be retained: the board's memory plan has no RETAINED_RECORDS"
+        text = (
+            "nothing can be retained: the board's memory plan has no RETAINED_RECORDS. Memory of the heap is not kept "
+            "over a reset, memory that physmem_claim claims is"
+        )
         physmem_errors.mistake("NotPermitted", text)
 
 

@@ -6,6 +6,7 @@ physmem_system, of which this is a part.
 
 import sys
 
+import physmem_chip
 import physmem_collector
 import physmem_frames
 import physmem_state
@@ -27,6 +28,8 @@ _SPARE_OWNERS = const(32)  # after Theseus' arrays of 32
 
 _SELDOM = (
     "physmem_board",
+    "physmem_chip",
+    "physmem_heap",
     "physmem_plan",
     "physmem_collector",
     "physmem_state",
@@ -91,8 +94,8 @@ def _not_initialized_yet(call):
         mistake("NotPermitted", "already initialised with {} regions; {} can only be called once", count, call)
 
 
-def init(free, reserved, _by_name, spin_lock):
-    """Do what `physmem.init` does."""
+def init(free, reserved, _by_name, spin_lock, owners=_SPARE_OWNERS):
+    """Do what `physmem.init` does, with so many spare `owners`."""
     if _by_name is not ...:
         errors.given_by_position()
     errors.expect_heap("init()")
@@ -103,7 +106,7 @@ def init(free, reserved, _by_name, spin_lock):
     try:
         if spin_lock:
             physmem_state.use_spin_lock(spin_lock)
-        _start(_entries(free, "free"), _entries(reserved, "reserved"), _SPARE_OWNERS)
+        _start(_entries(free, "free"), _entries(reserved, "reserved"), owners)
     except BaseException:
         physmem_system._held = held
         if spin_lock:
@@ -125,7 +128,7 @@ def _entries(given, name):
 def _start(free, reserved, owners, occupied=None, records=None):
     """Make the system's regions of these entries, and so many spare `owners`.
 
-    If `occupied` is a tuple, the reserved ones become regions later. They may lie in the collector's memory, except for
+    If `occupied` is a tuple, the reserved ones become regions later. They may lie in memory that is in use, except for
     `records`: name, base and end of the memory for records. `occupied` is the first of them as the memory plan has
     them.
     """
@@ -145,7 +148,7 @@ def _start(free, reserved, owners, occupied=None, records=None):
         if isinstance(entry, Region) and entry.used_frames and entry not in found:
             text = "{} frames of {} are in use: it cannot be carved or merged"
             mistake("NotPermitted", text, entry.used_frames, entry.name)
-    collected = physmem_collector.memory_of_the_collector(found[0].address) if found else ()
+    collected = _memory_in_use(found[0]) if found else ()
     if records:
         _expect_apart(records[0], records[1], records[2], collected)
     for made in found:
@@ -256,21 +259,23 @@ def _is_held(base, end):
     return False
 
 
-def _expect_apart(name, base, end, collected):
-    """Refuse a region in the memory `collected` that the collector has, unless physmem holds it."""
+def _memory_in_use(found):
+    """Return the memory that the collector and the firmware are known to have: a list of ``(start, end, what)``. The
+    Region `found` is in the heap."""
+    collected = physmem_collector.memory_of_the_collector(found.address)
+    of_the_firmware = physmem_chip.memory_of_the_firmware()
+    return [(start, end, "the garbage collector's memory") for start, end in collected] + of_the_firmware
+
+
+def _expect_apart(name, base, end, used_memory):
+    """Refuse a region in the memory `used_memory`, unless physmem holds it."""
     if _is_held(base, end):
         return
-    for start, stop in collected:
+    for start, stop, what in used_memory:
         if base < stop and start < end:
-            mistake(
-                "AddressNotFree",
-                "{} at {:#x} lies in the garbage collector's memory, {:#x}..{:#x}: give other memory, less heap or "
-                "a base of None for memory of the heap",
-                name,
-                base,
-                start,
-                stop,
-            )
+            place = "%s, %#x..%#x" % (what, start, stop)
+            text = "{} at {:#x} lies in {}: give other memory, less heap or a base of None for memory of the heap"
+            mistake("AddressNotFree", text, name, base, place)
 
 
 def enter(found):
@@ -321,7 +326,7 @@ def add_region(name, base, size, frame_size, attrs):
             base, _, frame_size, attrs, _, _ = _range_of((name, base, size, frame_size, attrs))
             found = Region(name, base, size, frame_size, attrs, physmem_system._cache_line)
         _expect_room(found)
-        _expect_apart(found.name, found.base, found.end, physmem_collector.memory_of_the_collector(found.address))
+        _expect_apart(found.name, found.base, found.end, _memory_in_use(found))
         was_removed = physmem_upkeep.is_emptied(found)
         if was_removed:
             physmem_upkeep.refill_region(found)
@@ -407,7 +412,10 @@ def boot(board):
     """Do what `physmem.boot` does, except for locking the heap."""
     _not_initialized_yet("boot()")
     if board is None:
-        import physmem_board as board
+        try:
+            import physmem_board as board
+        except ImportError as error:
+            errors.load("physmem_install", "boot()").no_plan(error)
     owners = integer(getattr(board, "SPARE_OWNERS", _SPARE_OWNERS), "SPARE_OWNERS")
     if owners < 1:
         mistake("InvalidArgument", "SPARE_OWNERS = {} in the memory plan: there must be at least 1 spare owner", owners)
@@ -495,12 +503,12 @@ def reserved_region(found, addr, n, nbytes):
     if found is None:
         name = unused("unknown.%x" % first, [other.name for other in physmem_system._regions])
         found = Region(name, first, end - first, frame_size, RESERVED)
-        _expect_apart(name, first, end, physmem_collector.memory_of_the_collector(found.address))
+        _expect_apart(name, first, end, _memory_in_use(found))
         enter(list(physmem_system._regions) + [found])
     else:
         if not found.is_free(found.frame(addr), found.frames - found.frame(addr)):
             mistake("AddressNotFree", "not all frames from {:#x} to {:#x} are free", addr, found.end)
-        _expect_apart(found.name, first, end, physmem_collector.memory_of_the_collector(found.address))
+        _expect_apart(found.name, first, end, _memory_in_use(found))
         physmem_upkeep.extend_region(found, end)
     _forget()
     return found

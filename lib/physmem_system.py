@@ -38,7 +38,7 @@ _at_start = 0  # bytes of heap in use
 def expect_initialized():
     """Raise NotInitialized before `init`."""
     if not _initialized:
-        errors.mistake("NotInitialized", "there are no regions yet: call boot() or init() first")
+        errors.mistake("NotInitialized", "there are no regions yet: call boot(), boot_in_heap() or init() first")
 
 
 def _setup(call):
@@ -71,8 +71,8 @@ def boot(board=None):
       in one.
 
     On hosts whose addresses are not known in advance, a base of None takes the memory from the heap. A plan that is not
-    true of this board is refused: a region or records in memory that the garbage collector has, SHARED regions without
-    SPIN_LOCK on a chip with two cores. A plan that is refused leaves nothing behind.
+    true of this board is refused: a region or records in memory that the garbage collector or the firmware is known to
+    have, SHARED regions without SPIN_LOCK on a chip with two cores. A plan that is refused leaves nothing behind.
     """
     global early, _at_start
     _setup("boot()").boot(board)

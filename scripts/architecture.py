@@ -21,6 +21,7 @@ for await (const chunk of process.stdin) text += chunk;
 process.stdout.write((await Graphviz.load()).layout(text, "svg", "dot"));
 """
 COLOURS = {
+    "stock": "#f4e3d3",
     "facade": "#fde9c9",
     "vocabulary": "#e6e0f3",
     "extras": "#dcecf7",

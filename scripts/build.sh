@@ -1,6 +1,7 @@
 #!/bin/sh
-# build.sh PRODUCT TREE BUILD [SDK]: build PRODUCT in BUILD/PRODUCT. PRODUCT is mpy-cross, UNIX (the unix port), a board
-# of ports/qemu, ports/rp2 or ports/stm32, or stock/BOARD: MicroPython's own board of that name, without physmem. TREE is
+# build.sh PRODUCT TREE BUILD [SDK]: build PRODUCT in BUILD/PRODUCT. PRODUCT is mpy-cross, UNIX (the unix port),
+# UNIX_BYTECODE (the same without machine code, as on a host for which MicroPython has no emitter), a board of ports/qemu,
+# ports/rp2 or ports/stm32, or stock/BOARD: MicroPython's own board of that name, without physmem. TREE is
 # a MicroPython source tree. SDK is a Pico SDK, which rp2 boards need, or ST's HAL, which stm32 boards for QEMU need; the
 # other stm32 boards take it from TREE. Both are only read.
 set -eu
@@ -21,9 +22,15 @@ unset ASMFLAGS CXXFLAGS CMAKE_GENERATOR CMAKE_TOOLCHAIN_FILE || true
 # A tree that is not a git checkout must report its own version, not that of the repository around it.
 GIT_CEILING_DIRECTORIES=$(dirname "$tree")
 export GIT_CEILING_DIRECTORIES
+# The date in the firmware is that of the commit, so that the same sources always give the same bytes.
+if [ -z "${SOURCE_DATE_EPOCH:-}" ] && committed=$(git -C "$root" log -1 --format=%ct 2>/dev/null); then
+    SOURCE_DATE_EPOCH=$committed
+    export SOURCE_DATE_EPOCH
+fi
 
 case $product in
-    stock/*) board=$root/benchmarks/$product ;;
+    stock/*) board=$root/firmware/$product ;;
+    UNIX_BYTECODE) board=$root/boards/UNIX ;;
     *) board=$root/boards/$product ;;
 esac
 if [ -f "$board/mpconfigboard.cmake" ]; then
@@ -35,6 +42,9 @@ elif [ -f "$board/mpconfigboard.mk" ]; then
 else
     port=
 fi
+
+[ -z "$port" ] || "$root/scripts/check_checkout.sh" thumb "$tree"
+[ "$port" != rp2 ] || "$root/scripts/check_checkout.sh" pico-sdk "$sdk" "$tree"
 
 # MicroPython's makefiles do not notice changed flags or another tree, so rebuild from scratch in that case.
 configuration=$(
@@ -69,6 +79,8 @@ fi
 
 python3 "$root/scripts/expand_thumb.py" "$root/lib" "$root/firmware/thumb" "$build/thumb" ||
     fail "the assembler in firmware/thumb cannot be expanded: correct what the line above names and run make again."
+python3 "$root/scripts/bytecode_twins.py" "$root/lib" "$root/firmware/bytecode" "$build/bytecode" ||
+    fail "the engine cannot be written as bytecode: correct what the line above names and run make again."
 
 # make_uf2 FILE: make FILE, the flash image in the form that you copy to the boot ROM's drive. It carries the ID of the
 # chip family, and the boot ROM accepts no other.
@@ -121,9 +133,10 @@ case $port in
                 target=$out/mpy-cross
                 set -- "$@" -C "$tree/mpy-cross" "$target"
                 ;;
-            UNIX)
+            UNIX | UNIX_BYTECODE)
                 target=$out/micropython
                 set -- "$@" -C "$tree/ports/unix" "VARIANT_DIR=$board" "$target"
+                [ "$product" = UNIX ] || set -- "$@" PHYSMEM_BYTECODE=1
                 ;;
         esac
         ;;

@@ -7,6 +7,11 @@ fail() {
     exit 1
 }
 
+# warn SENTENCE: print what you should know. The caller goes on.
+warn() {
+    printf 'physmem: warning: %s\n' "$*" >&2
+}
+
 # step MESSAGE LOG COMMAND...: run a long command with its output in LOG, print a dot every two seconds, and return its
 # status. Ctrl-C ends the command together with the caller.
 step() {

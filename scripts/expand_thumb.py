@@ -13,6 +13,7 @@ OUT/viper_engine.py is the whole engine under another name, for tests on boards 
 """
 
 import ast
+import os
 import pathlib
 import re
 import sys
@@ -84,7 +85,9 @@ def main(library, folder, out):
     ):
         target = out / name
         if not target.exists() or target.read_text() != text:  # make compares the times
-            target.write_text(text)
+            part = out / f"{name}.{os.getpid()}"
+            part.write_text(text)
+            part.replace(target)  # at once: the build of another product may read it
 
 
 if __name__ == "__main__":

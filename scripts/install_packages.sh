@@ -68,6 +68,16 @@ else
     fail "packages are missing, and only root can install them: run 'apt-get install$missing' as root and run make again."
 fi
 
+# Debian after 13 has only picolibc for ARM. MicroPython's boards, the Pico SDK and C++ there are built with newlib.
+has_release_newlib() {
+    case " $missing " in
+        *" libnewlib-arm-none-eabi "* | *" libstdc++-arm-none-eabi-newlib "*) ;;
+        *) return 0 ;;
+    esac
+    ! LC_ALL=C apt-cache policy libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib 2>/dev/null |
+        grep -q '^ *Candidate: (none)' && apt-cache show libnewlib-arm-none-eabi >/dev/null 2>&1
+}
+
 install="env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
 echo "Missing Debian packages:$missing"
 # Let sudo ask for its password now: later its prompt would be hidden behind the progress dots.
@@ -77,6 +87,8 @@ if ! apt-get install -s --no-install-recommends $missing >/dev/null 2>&1; then
     step "Updating the list of Debian packages" "$log" $as_root apt-get update ||
         fail "apt-get update failed: see $log for the reason, repair apt's sources and run make again, or $by_hand."
 fi
+has_release_newlib ||
+    fail "this release of Debian has no newlib for ARM (libnewlib-arm-none-eabi, libstdc++-arm-none-eabi-newlib), only picolibc, with which the firmware is neither built nor tested: use Debian 12 or 13, in a container or in a chroot that 'debootstrap trixie' makes, or add the sources of Debian 13 (trixie) to apt's and run make again. Without firmware, the package of source from a release runs on Debian's own 'micropython'."
 # shellcheck disable=SC2086
 step "Installing$missing" "$log" $as_root $install $missing ||
     fail "apt-get could not install$missing: see $log for the reason, repair apt's sources and run make again, or $by_hand."

@@ -12,9 +12,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "lib"
 
 LAYERS = {
+    "stock": ("physmem_claim", "physmem_cut"),
     "facade": ("physmem",),
     "vocabulary": ("physmem_buddy", "physmem_pages", "physmem_range"),
     "extras": (
+        "physmem_heap",
         "physmem_kept",
         "physmem_recover",
         "physmem_retained",
@@ -45,8 +47,16 @@ LAYERS = {
         "physmem_wrap",
         "physmem_region",
         "physmem_errors",
+        "physmem_install",
     ),
-    "engine": ("physmem_collector", "physmem_state", "physmem_engine", "physmem_direct", "physmem_thumb"),
+    "engine": (
+        "physmem_collector",
+        "physmem_state",
+        "physmem_engine",
+        "physmem_direct",
+        "physmem_thumb",
+        "physmem_chip",
+    ),
     "board": ("physmem_board",),
 }
 ORDER = [module for modules in LAYERS.values() for module in modules]
@@ -67,12 +77,15 @@ ON_FIRST_USE = {
         ),
         "what you can do without takes no heap until you use it",
     ),
+    "physmem": "what claims memory for it must take little heap before that",
+    "physmem_chip": "only a memory plan for claimed memory needs it there",
     "physmem_tiers": "the tiers of debugging take heap only once one is switched on",
     "physmem_requests": "only a request that fails, with heap to say why, needs it",
     "physmem_wrap": "nobody needs it before a region is watched",
     "physmem_mapped": "only boards and systems without records need it",
     "physmem_cache": "only regions behind a data cache need it",
     "physmem_board": "boot() may be given another board",
+    "physmem_install": "only an installation that lacks something needs it",
     "physmem_plan": "a memory plan without overlaps needs none",
     "physmem_state": "what makes a state is loaded when it is needed: boot() drops it, so that it takes no heap",
 }
@@ -81,6 +94,8 @@ PARTS = {
     "physmem_upkeep": "physmem_region",
     "physmem_wrap": "physmem_region",
     "physmem_setup": "physmem_system",
+    "physmem_heap": "physmem_system",
+    "physmem_cut": "physmem_claim",
     "physmem_recover": "physmem_setup",
     "physmem_records": "physmem_frames",
     "physmem_overview": "physmem_system",

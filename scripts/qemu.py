@@ -4,6 +4,7 @@ import functools
 import json
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -146,6 +147,15 @@ class Qemu(EmulatedBoard):
     def reset(self):
         """Reset the board at once, as its reset pin would. You can still read what it sent before."""
         self._do("system_reset")
+
+    def pause(self):
+        """Stop the process until `resume`, if the board has a time of its own: with that, a board that waits for its
+        next tick takes all of a processor's core."""
+        if any("sleep=off" in option for option in self.options):
+            self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def attend(self):
         """Make QEMU deliver at once what came over the serial line while the board did not receive, as during a reset.

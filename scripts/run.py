@@ -11,7 +11,7 @@ import sys
 from mpremote.transport import TransportError
 
 import psram_chips
-from emulated_board import ROOT
+from emulated_board import ROOT, SECONDS_OF_SILENCE
 from emulators import EMULATED_BOARDS, emulator_of, notice
 from rp2_emulator import RP2_BOARDS
 
@@ -19,7 +19,6 @@ DEMONSTRATION = ROOT / "examples" / "demonstration.py"
 DMA_RING = ROOT / "examples" / "dma_ring.py"
 CRASH_LOG = ROOT / "examples" / "crash_log.py"
 PROMPT = b"\r\n>>> "
-SECONDS_OF_SILENCE = 60
 
 
 def show(data):
@@ -43,16 +42,16 @@ def main(board, psram=None):
     try:
         with emulator_of(board, psram=psram_chips.SIZES.get(psram)) as emulator:
             transport = emulator.connect()
-            _, error = transport.exec_raw(DEMONSTRATION.read_bytes(), SECONDS_OF_SILENCE, show)
+            _, error = transport.exec_raw(DEMONSTRATION.read_bytes(), data_consumer=show)
             if not error and board in RP2_BOARDS:
                 print("\n--- A DMA channel writes to a ring " + "-" * 70, flush=True)
-                _, error = transport.exec_raw(DMA_RING.read_bytes(), SECONDS_OF_SILENCE, show)
+                _, error = transport.exec_raw(DMA_RING.read_bytes(), data_consumer=show)
             if not error:
                 print("\n--- A crash log that survives a system reset " + "-" * 60)
                 transport.exec_raw_no_follow(CRASH_LOG.read_bytes())
                 show(transport.read_until(1, PROMPT, SECONDS_OF_SILENCE).removesuffix(PROMPT) + b"\n\n")
                 transport.enter_raw_repl(soft_reset=False)
-                _, error = transport.exec_raw(CRASH_LOG.read_bytes(), SECONDS_OF_SILENCE, show)
+                _, error = transport.exec_raw(CRASH_LOG.read_bytes(), data_consumer=show)
             transport.close()
     except (OSError, RuntimeError, TransportError) as problem:
         return f"physmem: the demonstration on {board} was interrupted: {problem}."

@@ -12,7 +12,11 @@ import pytest
 
 from bench import board, bounds, footprint, gate, main, plot, report, trace
 from bench.firmware import BenchFirmware
+from bench.footprint import FIRST_REGION
 from emulated_board import ROOT
+
+
+REPORT = ROOT / "docs" / "bench.md"
 
 
 def paths(before, after):
@@ -177,11 +181,17 @@ def figures():
             for board in ("RPI_PICO", "MPS2_AN385")
         },
         "bytes of heap of an import from .mpy files": {
-            "import physmem": 22222,
-            "import physmem; physmem.boot()": 29999,
-            "the same and every other module": 59999,
+            "arm-raw": {"import physmem_region": 11111, "import physmem": 22222, FIRST_REGION: 29999},
+            "arm": {
+                "import physmem_region": 33333,
+                "import physmem": 44444,
+                FIRST_REGION: 59999,
+                "import physmem; physmem.boot()": 66666,
+                "the same and every other module": 99999,
+                "free heap that import physmem needs": 55555,
+            },
             "modules that boot() leaves loaded": "physmem, physmem_engine",
-            "bytes of all .mpy files": 88888,
+            "bytes of all files": 88888,
         },
     }
 
@@ -227,8 +237,8 @@ BEYOND = [
     ((STACK, "RPI_PICO", "allocate_frames(1)"), 513, "stack of allocate_frames(1)"),
     ((STACK, "RPI_PICO", "allocate_frames_deferred(1)"), 1025, "stack of allocate_frames_deferred(1)"),
     ((STACK, "RPI_PICO", "retain(name, 1024), new"), 1229, "stack of retain"),
-    ((IMPORT, "import physmem; physmem.boot()"), 30 * 1024 + 1, "heap of import physmem"),
-    ((IMPORT, "the same and every other module"), 60 * 1024 + 1, "every other module"),
+    ((IMPORT, "arm-raw", FIRST_REGION), 30 * 1024 + 1, "boot_in_heap(16384), from the package `arm-raw`"),
+    ((IMPORT, "arm", FIRST_REGION), 60 * 1024 + 1, "boot_in_heap(16384), from the package `arm`"),
     (("RAM by frames of a region", "64", "bytes of heap of the Region"), 112 + 251, "beside its metadata"),
     (("alloc and free by size of region", "32768", "alloc(1)", "empty"), 1431, "32,768 frames"),
     (("mixed load", "95 % used", "refused although it could be met"), 1, "could be met"),
@@ -431,3 +441,15 @@ def test_what_the_pico_takes_at_its_prompt_is_what_the_baseline_says():
     assert not gate.grown({heap: max(taken[heap] for taken in before.values())}, {heap: counted[heap]})
     if compiler in before:
         assert not gate.grown(before[compiler], counted)
+
+
+def test_the_heap_on_the_page_of_packages_is_what_the_bench_has_counted():
+    """docs/packages.md puts the figures of docs/bench.md into one table."""
+    counted = re.findall(
+        r"^\| heap of (.*), from the package `(.*)` \| ([\d,]+) bytes", REPORT.read_text(), re.MULTILINE
+    )
+    page = (ROOT / "docs" / "packages.md").read_text()
+    for package in ("arm-raw", "arm"):
+        figures = [figure for what, of, figure in counted if of == package and not what.endswith("physmem.boot()")]
+        row = re.search(rf"^\| `{package}` \|([ \d,|]+)\|$", page, re.MULTILINE)[1]
+        assert figures and figures == re.findall(r"[\d,]+", row)

@@ -8,10 +8,10 @@ In `make test` both try a sample of the maps: `amount` is its step.
 import os
 import subprocess
 
+from emulated_board import BUILD
 from programs import exhaustive_cases
 import pytest
 from harness import target_files
-from harness.runners import UnixPort
 
 ON_CPYTHON = ("derived", "alloc", "alloc_across", "aligned_calls", "at", "constraints_across", "frees", "frees_across")
 ON_CPYTHON += ("resizes_across",)
@@ -66,7 +66,7 @@ def test_sample_of_the_constraint_tuples_on_cpython(place, amount):
 @pytest.mark.parametrize("part", LEAST_CASES)
 def test_on_the_unix_port(part, amount):
     # Little more heap than the regions that it boots with need: MicroPython is slow with a large heap.
-    command = [UnixPort.program, "-X", "heapsize=12M", exhaustive_cases.__file__, str(amount), part]
+    command = [BUILD / "UNIX" / "micropython", "-X", "heapsize=12M", exhaustive_cases.__file__, str(amount), part]
     environment = dict(os.environ, MICROPYPATH=f".frozen:{target_files.FOLDER}")
     process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS)
     print(process.stdout, process.stderr)

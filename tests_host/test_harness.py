@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from harness.console import Console
 SOURCE = """
 import micropython
 
-TIMEOUT = 3
+TIMEOUT = 1
 
 def test_pass():
     print("seen")
@@ -72,7 +73,7 @@ pytestmark = pytest.mark.xdist_group("harness")
 
 def test_reading_a_file(file, faulty_file):
     assert file.tests == ("test_pass", "test_fail", "test_heap_left_locked", "test_hang", "test_after_hang")
-    assert file.timeout == 3 and faulty_file.timeout == target_files.DEFAULT_TIMEOUT
+    assert file.timeout == 1 and faulty_file.timeout == target_files.DEFAULT_TIMEOUT
     assert file.is_for("UNIX") and faulty_file.is_for("MPS2_AN385") and not faulty_file.is_for("UNIX")
 
 
@@ -105,16 +106,25 @@ def test_results(runner, file):
     assert runner.run(file, "test_pass") == (True, "seen\n")
 
 
-def test_hang(runner, file):
-    with pytest.raises(runners.RunnerDown, match="test_hang.*within 3 s"):
+@pytest.fixture(scope="module")
+def hung(runner, tmp_path_factory):
+    """Return the runner and the file that has hung it, once for all that look at it."""
+    path = tmp_path_factory.mktemp("hung") / "test_of_harness.py"
+    path.write_text(SOURCE)
+    file = target_files.read(path)
+    with pytest.raises(runners.RunnerDown, match="test_hang.*within 1 s"):
         runner.run(file, "test_hang")
+    return runner, file
+
+
+def test_hang(hung):
+    runner, file = hung
     with pytest.raises(runners.RunnerDown, match="not run: .*test_hang"):
         runner.run(file, "test_after_hang")
 
 
-def test_next_file_finds_a_new_machine(runner, file, tmp_path):
-    with pytest.raises(runners.RunnerDown):
-        runner.run(file, "test_hang")
+def test_next_file_finds_a_new_machine(hung, tmp_path):
+    runner, _ = hung
     other = tmp_path / "test_of_more.py"
     other.write_text(SOURCE)
     assert runner.run(target_files.read(other), "test_pass") == (True, "seen\n")
@@ -150,6 +160,30 @@ def test_an_emulator_that_does_not_start(name, file, tmp_path, monkeypatch):
         board.run(file, "test_fail")
 
 
+def processor_time(process):
+    """Return the ticks of the processor that *process* has had: proc(5)."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_a_board_that_waits_takes_no_time():
+    """Its clock ticks, and what it would wait for passes at once: so it would wait for one tick after the other."""
+    board = runners.all_runners()["NETDUINO_PLUS_2"]
+    files = {file.path.stem: file for file in target_files.test_files()}
+    try:
+        for name, test in (
+            ("test_cut_calls", "test_releases"),
+            ("test_cut_calls", "test_releases"),
+            ("test_call_places", "test_every_public_call_is_in_the_table"),
+        ):
+            assert board.run(files[name], test)[0]
+            before = processor_time(board._emulator.process)
+            time.sleep(0.2)
+            assert processor_time(board._emulator.process) - before <= 1
+    finally:
+        board.stop()
+
+
 def test_a_fault_that_comes_with_the_acceptance():
     """It is seen although nothing comes after it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -165,10 +199,10 @@ def test_a_fault_that_comes_with_the_acceptance():
 def test_workers_may_compile_a_file_at_the_same_time(tmp_path, monkeypatch):
     """What another worker has put in place meanwhile stays there; what was compiled from an older source goes."""
     board = runners.QemuBoard("MPS2_AN385")
-    (tmp_path / "build" / "mpy-cross").mkdir(parents=True)
-    (tmp_path / "build" / "mpy-cross" / "mpy-cross").write_text("")
-    (tmp_path / "build" / board.name).mkdir()
-    monkeypatch.setattr(runners, "ROOT", tmp_path)
+    (tmp_path / "mpy-cross").mkdir()
+    (tmp_path / "mpy-cross" / "mpy-cross").write_text("")
+    (tmp_path / board.name).mkdir()
+    monkeypatch.setattr(runners, "BUILD", tmp_path)
     source = tmp_path / "test_of_harness.py"
     source.write_text(SOURCE)
 

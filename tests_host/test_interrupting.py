@@ -8,10 +8,10 @@ import zlib
 import pytest
 
 from board_list import boards_of
+from emulated_board import EmulatorTransport
 from qemu import Qemu
 from harness.console import END, INTERRUPT, PROMPT, Console
 from harness.ticks import TICKS
-from mpremote.transport_serial import SerialTransport
 
 MOST_SECONDS = 1.0  # from Ctrl-C to the prompt
 RUNS = b"\x07"  # a program prints this once it runs
@@ -207,9 +207,9 @@ def test_polling_the_input(console):
 def test_a_mounted_folder(emulator, console, tmp_path):
     """mpremote mount transfers a file with every possible byte, both ways, while a hard timer runs."""
     console.close()
-    data = bytes(range(256)) * 40 + random_bytes(20000)
+    data = bytes(range(256)) * 2 + random_bytes(3 * RING_SIZE)
     (tmp_path / "data").write_bytes(data)
-    transport = SerialTransport(emulator.url)
+    transport = EmulatorTransport(emulator.url)
     transport.enter_raw_repl()
     transport.exec(HARD_TIMER)
     transport.mount_local(str(tmp_path))

@@ -24,6 +24,7 @@ CONSTRAINTS = "* align boundary low high require prefer forbid region owner zero
 FUNCTIONS = {
     "init": "free reserved * spin_lock",
     "boot": "board",
+    "boot_in_heap": "nbytes * frame_size align attrs",
     "boot_complete": "",
     "early_heap": "",
     "regions": "",
@@ -117,6 +118,9 @@ ATTRIBUTES = {
 DEFAULTS = (
     ("init", "reserved", ()),
     ("boot", "board", None),
+    ("boot_in_heap", "frame_size", 1024),
+    ("boot_in_heap", "align", 4096),
+    ("boot_in_heap", "attrs", None),
     ("leaks", "since", 0),
     ("allocate_frames_deferred", "at", None),
     ("Region", "frame_size", 4096),

@@ -82,7 +82,7 @@ def _reset_system(transport, source):
     transport.exec_raw_no_follow(source)
     banner = transport.read_until(1, b">>> ", timeout=BOOT_SECONDS)
     assert b"MicroPython" in banner, banner
-    transport.enter_raw_repl(soft_reset=False, timeout_overall=BOOT_SECONDS)
+    transport.enter_raw_repl(soft_reset=False)
 
 
 def look(transport):

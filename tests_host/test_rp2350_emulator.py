@@ -187,13 +187,19 @@ def test_a_size_of_psram_that_no_chip_has(size):
 
 
 MORE_MACHINE_CODE = """
-import gc, random
-for _ in range(400):
-    lines = ["    x = (x + %d) ^ %d" % (random.getrandbits(12), random.getrandbits(12)) for _ in range(40)]
-    exec("@micropython.viper\\ndef f(x: int) -> int:\\n" + "\\n".join(lines) + "\\n    return x")
-    f(3)
-    gc.collect()
+from uctypes import addressof
+@micropython.asm_thumb
+def call(r0):
+    data(2, 0x4780)  # BLX r0
+nops = b"\\x00\\xbf" * 2048
+code = bytearray(len(nops) * 16 + 2)
+for _ in range(60):
+    for at in range(0, len(code) - 2, len(nops)):
+        code[at : at + len(nops)] = nops
+    code[-2:] = b"\\x70\\x47" # BX lr
+    call(addressof(code) | 1)
 """
+"""Each call executes 32,768 instructions that unicorn has to translate once more, as their memory was written to."""
 MOST = 200 << 10  # KiB: SRAM, flash, Python and 64 MiB of code that unicorn has translated
 
 

@@ -22,6 +22,7 @@ from mpremote.transport import TransportError
 from emulated_board import ROOT
 from harness import rp2_board
 from harness.rp2_board import SECONDS, Rp2Board
+from harness.typed_board import mpremote
 from rp2_emulator import Rp2Emulator
 
 chip, shared, board = rp2_board.chip, rp2_board.shared, rp2_board.board
@@ -35,11 +36,6 @@ def test_the_firmware_is_that_of_the_board(chip, board):
     assert said == f"rp2 {chip.machine}\n"
     said = board.run("import physmem_board; print(physmem_board.NAME, machine.freq())")
     assert said == f"{chip.board} {chip.system_clock}\n"
-
-
-def mpremote(terminal, *arguments):
-    command = [sys.executable, "-m", "mpremote", "connect", terminal, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True).stdout
 
 
 def test_mpremote_on_a_pseudo_terminal(chip, tmp_path):
@@ -185,6 +181,7 @@ def test_a_client_that_does_not_read_stops_nobody(chip):
         deadline = time.monotonic() + SECONDS
         while not emulator.failure():
             assert time.monotonic() < deadline
+            time.sleep(0.02)
         assert "BOOTSEL" in emulator.failure()
         emulator.reset()
         sent = b"".join(iter(lambda: silent.recv(1 << 16), b""))
@@ -287,17 +284,20 @@ def test_bootsel_is_said(shared):
 # ---- time
 
 
+def sleep(board, seconds):
+    """Have the board sleep. Check that it slept so long by its own clock; return how long it took by the PC's."""
+    program = f"import time; before = time.ticks_ms(); time.sleep({seconds})\n"
+    begin = time.monotonic()
+    slept = int(board.run(program + "print(time.ticks_diff(time.ticks_ms(), before))"))
+    assert 1000 * seconds <= slept <= 1000 * seconds + 10
+    return time.monotonic() - begin
+
+
 def test_sleeping_takes_its_time(chip, board):
     """By default simulated time does not outrun real time; with --unpaced it does."""
-    program = "import time; before = time.ticks_ms(); time.sleep(2); print(time.ticks_diff(time.ticks_ms(), before))"
-    start = time.monotonic()
-    assert 2000 <= int(board.run(program)) <= 2010
-    assert time.monotonic() - start > 1.9
+    assert sleep(board, 2) > 1.9
     with Rp2Emulator(chip.board, options=("--unpaced",)) as emulator:
-        unpaced = Rp2Board(emulator, chip)
-        start = time.monotonic()
-        assert 2000 <= int(unpaced.run(program)) <= 2010
-        assert time.monotonic() - start < 1
+        assert sleep(Rp2Board(emulator, chip), 60) < 30
 
 
 def test_the_emulator_ends_with_its_parent(chip):
@@ -309,7 +309,7 @@ def test_the_emulator_ends_with_its_parent(chip):
     )
     child = subprocess.run([sys.executable, "-c", program, ROOT / "scripts"], capture_output=True, text=True)
     process = pathlib.Path("/proc") / child.stdout.strip()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SECONDS
     while process.exists() and "Z" not in (process / "stat").read_text().split()[2]:
         assert time.monotonic() < deadline
         time.sleep(0.05)

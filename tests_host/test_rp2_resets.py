@@ -14,7 +14,7 @@ import pytest
 
 from board_list import chip
 from emulators import emulator_of
-from harness.console import END, INTERRUPT, SECONDS, Console
+from harness.console import END, INTERRUPT, SECONDS, ConnectedBoard
 
 BOARDS = ("RPI_PICO", "RPI_PICO2")  # one of each chip
 RESETS = 10
@@ -113,22 +113,9 @@ LOSING = {name: BY_RUN if name in RUN_LOSES_SRAM else () for name in map(chip, B
 KEEPING = {name: [way for way in WAYS if way not in losing] for name, losing in LOSING.items()}
 
 
-class Board:
+class Board(ConnectedBoard):
     def __init__(self, name):
-        self.emulator = emulator_of(name, options=("--unpaced",))
-
-    def __enter__(self):
-        self.emulator.start()
-        self.connect()
-        return self
-
-    def __exit__(self, *exception):
-        self.console.close()
-        self.emulator.stop()
-
-    def connect(self):
-        self.console = Console(self.emulator)
-        self.console.enter_raw_repl()
+        super().__init__(emulator_of(name, options=("--unpaced",)))
 
     def begin(self):
         """Ask for the kept frames. Return (fresh, what check and dropped return)."""
@@ -167,7 +154,6 @@ class Board:
                 self._wait_for(lambda: self._instructions() < before)
         if way in BY_RUN:
             self.emulator.reset()
-        self.console.close()
         self.connect()
 
     def _instructions(self):

@@ -306,12 +306,43 @@ def test_failed_installation_of_tools_is_reported(tools, tmp_path):
 def test_missing_tools_are_installed_by_name(tools, tmp_path):
     calls = tmp_path / "calls"
     add_tool(tools, "apt-get", f'echo "$@" >>{calls}')
+    add_tool(tools, "apt-cache", "")
     add_tool(tools, "id", "echo 0")
     status, output = run("install_packages.sh", tmp_path / "log", path=tools)
     # The stub installs nothing, and the script checks again after installing.
     assert status == 1 and "still not usable" in sentence(output)
     assert "install -y --no-install-recommends" in calls.read_text() and "qemu-system-arm" in calls.read_text()
     assert "Missing Debian packages:" in output
+
+
+POLICY = "echo libnewlib-arm-none-eabi:; echo '  Installed: (none)'; echo '  Candidate: {}'"
+
+
+def test_a_debian_without_newlib_is_told_before_anything_is_installed(tools, tmp_path):
+    """Debian after 13 has picolibc instead. apt-get would say that it cannot find one of a dozen packages."""
+    calls = tmp_path / "calls"
+    add_tool(tools, "apt-get", f'echo "$@" >>{calls}')
+    add_tool(tools, "id", "echo 0")
+    for policy in (POLICY.format("(none)"), "exit 0"):  # another package names it; none does
+        add_tool(tools, "apt-cache", f'[ "$1" = policy ] || exit 100; {policy}')
+        status, output = run("install_packages.sh", tmp_path / "log", path=tools)
+        assert status == 1
+        for words in ("no newlib for ARM", "picolibc", "Debian 12 or 13"):
+            assert words in sentence(output)
+        assert "install -y" not in calls.read_text()
+    add_tool(tools, "apt-cache", f'[ "$1" = policy ] || exit 0; {POLICY.format("3.3.0-1.3")}')
+    status, output = run("install_packages.sh", tmp_path / "log", path=tools)
+    assert "install -y" in calls.read_text() and "newlib for ARM" not in output
+
+
+def test_newlib_that_is_there_is_not_asked_of_apt(tools, tmp_path):
+    """A program that has nothing to do with it is installed on any Debian."""
+    calls = tmp_path / "calls"
+    add_tool(tools, "apt-get", f'echo "$@" >>{calls}')
+    add_tool(tools, "apt-cache", "exit 100")
+    add_tool(tools, "id", "echo 0")
+    run("install_packages.sh", tmp_path / "log", "debootstrap", path=tools)
+    assert "install -y --no-install-recommends debootstrap" in calls.read_text()
 
 
 def test_nothing_is_installed_when_nothing_is_missing(tmp_path):
@@ -371,9 +402,46 @@ def test_own_checkout_must_be_recent(checkout):
     assert status == 1 and "MicroPython 1.24" in sentence(output) and "v1.25.0" in sentence(output)
 
 
-@pytest.mark.parametrize("minor", [25, 28, 100])
+@pytest.mark.parametrize("minor", [25, 28, 29])
 def test_own_checkout_is_taken(checkout, minor):
     assert run("check_checkout.sh", "micropython", checkout(minor)) == (0, "")
+
+
+@pytest.mark.parametrize("minor", [30, 100])
+def test_own_checkout_that_nobody_has_tried_is_taken_with_a_warning(checkout, minor):
+    status, output = run("check_checkout.sh", "micropython", checkout(minor))
+    said = sentence(output)
+    assert status == 0 and said.startswith("physmem: warning: ")
+    assert f"MicroPython 1.{minor}," in said and "later than 1.29" in said
+
+
+# The instructions of Thumb that load p[i] through a ptr32. `lsl index, index, 2` changes the index, whose register may
+# be a variable of the program.
+LOAD = """#define ASM_LOAD32_REG_REG_REG(as, reg_dest, reg_base, reg_index) \\
+    do {{ \\
+        asm_thumb_lsl_rlo_rlo_i5((as), {0}, (reg_index), 2); \\
+        asm_thumb_ldr_rlo_rlo_rlo((as), (reg_dest), (reg_base), {0}); \\
+    }} while (0)
+#define ASM_STORE8_REG_REG_REG(as, reg_val, reg_base, reg_index) other((reg_index), (reg_index))
+"""
+
+
+def test_viper_compiler_that_changes_an_index_is_refused_for_arm(checkout):
+    tree = checkout(26)
+    (tree / "py/asmthumb.h").write_text(LOAD.format("(reg_index)"))
+    status, output = run("check_checkout.sh", "thumb", tree)
+    said = sentence(output)
+    assert status == 1 and "MicroPython 1.26" in said and "p[i]" in said and "v1.28.0" in said
+    assert "ACCEPT_WRONG_VIPER=1" in said
+    status, output = run("check_checkout.sh", "thumb", tree, ACCEPT_WRONG_VIPER="1")
+    assert status == 0 and sentence(output).startswith("physmem: warning: ") and "p[i]" in output
+
+
+@pytest.mark.parametrize("header", ["", LOAD.format("REG_TEMP2")])
+def test_viper_compiler_that_keeps_the_index_is_taken(checkout, header):
+    tree = checkout(28)
+    (tree / "py/asmthumb.h").write_text(header)
+    assert run("check_checkout.sh", "thumb", tree) == (0, "")
 
 
 def test_make_refuses_a_wrong_checkout(tmp_path):
@@ -446,6 +514,50 @@ def test_tinyusb_may_be_micropythons_but_must_be_somewhere(own_sdk, tmp_path):
     status, output = run("check_checkout.sh", "pico-sdk", sdk, tmp_path / "absent")
     assert status == 1 and "TinyUSB" in sentence(output) and "submodule" in sentence(output)
     assert run("check_checkout.sh", "pico-sdk", sdk, with_tinyusb(tmp_path / "micropython")) == (0, "")
+
+
+COMPONENTS = """# Collect the SDK components:
+set(PICO_SDK_COMPONENTS
+    cmsis_core
+    pico_base
+    tinyusb_device
+)
+if(PSRAM)
+    list(APPEND PICO_SDK_COMPONENTS
+        hardware_psram
+    )
+endif()
+foreach(comp ${PICO_SDK_COMPONENTS})
+"""
+
+
+def test_sdk_must_have_what_micropython_uses(checkout, own_sdk):
+    tree = with_tinyusb(own_sdk(2, 2) and checkout(29))
+    (tree / "ports" / "rp2").mkdir()
+    (tree / "ports" / "rp2" / "CMakeLists.txt").write_text(COMPONENTS)
+    (tree / "src" / "common" / "pico_base").mkdir(parents=True)
+    status, output = run("check_checkout.sh", "pico-sdk", tree, tree)
+    said = sentence(output)
+    assert status == 1 and "Pico SDK 2.2 and lacks hardware_psram, which MicroPython 1.29 uses" in said
+    assert "git submodule update --init lib/pico-sdk" in said
+    (tree / "src" / "rp2_common" / "hardware_psram").mkdir(parents=True)
+    assert run("check_checkout.sh", "pico-sdk", tree, tree) == (0, "")
+
+
+def test_tinyusb_must_have_what_micropython_uses(checkout, own_sdk):
+    tree = with_tinyusb(own_sdk(2, 2) and checkout(27))
+    (tree / "src").mkdir()
+    (tree / "shared" / "tinyusb").mkdir(parents=True)
+    (tree / "shared" / "tinyusb" / "mp_usbd.h").write_text("    tud_cdc_configure_t cfg = {\n")
+    device = tree / "lib" / "tinyusb" / "src" / "class" / "cdc" / "cdc_device.h"
+    device.parent.mkdir(parents=True)
+    device.write_text("} tud_cdc_configure_fifo_t;\n")
+    status, output = run("check_checkout.sh", "pico-sdk", tree, tree)
+    said = sentence(output)
+    assert status == 1 and "too old for MicroPython 1.27" in said and "TinyUSB 0.19" in said
+    assert "git submodule update --init lib/tinyusb" in said
+    device.write_text("} tud_cdc_configure_t;\n")
+    assert run("check_checkout.sh", "pico-sdk", tree, tree) == (0, "")
 
 
 def make(*arguments):
@@ -524,6 +636,13 @@ def test_failed_build_of_an_rp2_board_is_reported(tmp_path):
     port = tmp_path / "micropython" / "ports" / "rp2"
     port.mkdir(parents=True)
     (port / "CMakeLists.txt").write_text('message(FATAL_ERROR "the first error")\n')
+    (tmp_path / "micropython" / "py").mkdir()
+    (tmp_path / "micropython" / "py" / "asmthumb.h").touch()
+    sdk = tmp_path / "sdk"
+    (sdk / "lib" / "tinyusb" / "src").mkdir(parents=True)
+    (sdk / "lib" / "tinyusb" / "src" / "tusb.h").touch()
+    (sdk / "pico_sdk_init.cmake").touch()
+    (sdk / "pico_sdk_version.cmake").write_text("set(PICO_SDK_VERSION_MAJOR 2)\nset(PICO_SDK_VERSION_MINOR 1)\n")
     build = tmp_path / "build"
     (build / "mpy-cross").mkdir(parents=True)
     (build / "mpy-cross" / ".configuration").write_text("")

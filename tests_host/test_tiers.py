@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from functools import cache
@@ -9,14 +10,16 @@ from functools import cache
 import pytest
 
 from emulated_board import ROOT, memory_map
-from harness import durations, target_files, tiers, tiers_table
-from harness.runners import all_runners
+from harness import durations, needs, target_files, tiers, tiers_table
+from harness.runners import all_runners, missing
 from qemu import QEMU_MACHINES
 
 WITH_THEIR_OWN_MACHINE_CODE = tuple(QEMU_MACHINES)
 """The RP2350 has the core of MPS2_AN505, and the Pico the machine code of MPS2_AN385."""
 ONE_OF_EACH_CHIP = (*QEMU_MACHINES, "RPI_PICO", "RPI_PICO2")
 COPY = "SPARKFUN_PROMICRO_RP2350"
+HERE = [runner for runner in tiers.RUNNERS if not (runner == tiers.STOCK_UNIX and missing())]
+"""The runners that this host has. The tiers are the same on all hosts, and so is their table."""
 pytestmark = pytest.mark.xdist_group("tiers")
 
 
@@ -61,7 +64,7 @@ def test_each_test_that_the_tiers_name_exists():
 
 
 def test_the_runners_are_those_there_are():
-    assert set(tiers.RUNNERS) == {tiers.CPYTHON, *all_runners()}
+    assert set(HERE) == {tiers.CPYTHON, *all_runners()}
 
 
 def test_check_runs_more():
@@ -74,11 +77,19 @@ def test_each_file_runs_on_each_of_its_runners():
     """In one of the tiers, all of its tests; and on a host or a board in `make test`."""
     test, check = collected(tiers.TEST), collected(tiers.CHECK)
     for file in target_files.test_files():
-        for runner in tiers.RUNNERS:
+        for runner in HERE:
             first = on_targets(runner, file.path.stem)
             found = [sum(name.startswith(first) for name in names) for names in (test, check)]
             assert sorted(found) == sorted([len(file.tests) if file.is_for(runner) else 0, 0])
         assert any(name.startswith(on_targets(runner, file.path.stem)) for runner in tiers.RUNNERS for name in test)
+
+
+@pytest.mark.parametrize("binary", [runner for runner in HERE if runner in tiers.STOCK])
+def test_micropython_that_others_built_runs_each_file_in_make_test(binary):
+    test = collected(tiers.TEST)
+    for file in target_files.test_files():
+        is_run = any(name.startswith(on_targets(binary, file.path.stem)) for name in test)
+        assert is_run == file.is_for(binary), file.path.stem
 
 
 @pytest.mark.parametrize("board", ONE_OF_EACH_CHIP)
@@ -110,6 +121,14 @@ def test_boards_of_few_files_have_the_memory_plan_of_another():
 
 def test_the_page_has_the_table():
     assert tiers_table.PAGE.read_text() == tiers_table.page(), "run make tiers-table"
+
+
+def test_the_table_is_the_same_on_all_hosts(monkeypatch):
+    """Also where the unix port is bytecode, and so runs what needs that."""
+    here = tiers.table()
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert needs.has("UNIX", ("bytecode",))
+    assert tiers.table() == here
 
 
 class Item:

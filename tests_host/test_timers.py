@@ -5,6 +5,7 @@ import time
 import pytest
 
 from board_list import boards_of
+from emulated_board import SECONDS_OF_SILENCE
 from qemu import Qemu
 from harness.ticks import TICKS
 
@@ -59,20 +60,29 @@ def test_exception_in_a_hard_callback_is_printed_once_and_stops_the_timer(transp
     assert "in tick\n" in output
 
 
-def test_callbacks_run_while_the_prompt_waits(transport):
-    execute(transport, BUSY)
+def ticks_at_the_prompt(transport, seconds):
+    """Return how many hard and how many soft callbacks have run in a time most of which passes at the prompt."""
     before = execute(transport, "print(hard.seen, soft.seen)").split()
-    time.sleep(0.5)
+    time.sleep(seconds)
     after = execute(transport, "print(hard.seen, soft.seen)").split()
-    # Most of the seconds pass at the prompt: the ticks during a command cannot be even a tenth of what is due.
-    assert int(after[0]) - int(before[0]) > 1000 and int(after[1]) - int(before[1]) > 250
+    return int(after[0]) - int(before[0]), int(after[1]) - int(before[1])
+
+
+def test_callbacks_run_while_the_prompt_waits(transport):
+    """They are many more than there are in two commands. A PC that has other work to do needs longer for them."""
+    execute(transport, BUSY)
+    hard, soft = 0, 0
+    for seconds in (0.5, 2, 8):
+        if hard <= 1000 or soft <= 250:
+            hard, soft = ticks_at_the_prompt(transport, seconds)
+    assert hard > 1000 and soft > 250
 
 
 def test_prompt_takes_a_line_and_control_c_while_timers_run(transport):
     execute(transport, BUSY)
     transport.exit_raw_repl()
-    transport.read_until(1, b">>> ", timeout=10)
+    transport.read_until(1, b">>> ", timeout=SECONDS_OF_SILENCE)
     transport.serial.write(b"1 + \x03")
-    assert transport.read_until(1, b">>> ", timeout=10).endswith(b"1 + \r\n>>> ")
+    assert transport.read_until(1, b">>> ", timeout=SECONDS_OF_SILENCE).endswith(b"1 + \r\n>>> ")
     transport.serial.write(b"print(6 * 7, hard.seen > 0)\r")
-    assert b"\r\n42 True\r\n" in transport.read_until(1, b">>> ", timeout=10)
+    assert b"\r\n42 True\r\n" in transport.read_until(1, b">>> ", timeout=SECONDS_OF_SILENCE)

@@ -18,6 +18,7 @@ from emulated_board import memory_map
 from emulators import emulator_of
 from harness.console import Console
 from harness.firmware_image import image_of
+from qemu import QEMU_MACHINES
 
 BOARDS = ("RPI_PICO", "RPI_PICO2")  # one of each chip
 OPERATIONS = 950_000
@@ -160,8 +161,9 @@ class Board:
         assert result["least_heap"] > 20000, "the heap was nearly full, so failures may be due to that"
         # Both cores have used both regions by all calls; the handler was refused in the one that is not SHARED.
         for worker in workers[:2]:
-            assert min(worker[name] for name in ("resized", "scattered", "freed_at", "in_plain")) > 0, worker
+            assert min(worker[name] for name in ("resized", "freed_at", "in_plain")) > 0, worker
             assert worker["refused"] == 0, worker
+        assert workers[0]["scattered"] + workers[1]["scattered"] > 0, workers  # few, which chance grants
         assert workers[2]["refused"] == workers[2]["calls"]
         # All three have worked, and each core has met the other one.
         assert min(worker["operations"] for worker in workers) > sum(worker["operations"] for worker in workers) // 20
@@ -269,8 +271,9 @@ def machine_code(name):
 
 
 def test_the_machine_code_of_the_calls_is_the_same_on_all_boards():
-    """So the bench's counts, of which the longest time that the lock is held is derived, hold for both chips."""
-    expected = machine_code(BOARDS[0])
+    """So the bench's counts, of which the longest time that the lock is held is derived, hold for both chips; and the
+    boards can share the cases of tests_target/test_machine_code.py."""
+    expected = machine_code(bench.board.BOARD)
     assert len(expected) > 5
-    for name in (*BOARDS[1:], bench.board.BOARD):
+    for name in (*QEMU_MACHINES, *boards_of("rp2")):
         assert machine_code(name) == expected, name

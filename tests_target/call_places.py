@@ -265,6 +265,8 @@ OF_THE_SYSTEM = (
     ("physmem.Region('own', HIGH, 4 * FRAME, FRAME)", MAKES, "", "result.frames == 4"),
     ("physmem.init(entries)", "NotPermitted", "", ""),
     ("physmem.boot(plan)", "NotPermitted", "", ""),
+    ("physmem.boot_in_heap(1024)", HEAP, "fresh", "physmem.booted and len(physmem.regions()) == 1"),
+    ("physmem.boot_in_heap(1024)", "NotPermitted", "", ""),
     ("physmem.boot_complete()", ANYWHERE, "", "result is None"),
     ("physmem.init(entries)", HEAP, "fresh", "len(physmem.regions()) == 1"),
     ("physmem.boot(plan)", HEAP, "fresh", "not physmem.booted and len(physmem.regions()) > 2"),

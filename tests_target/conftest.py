@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import signal
 import sys
 import traceback
@@ -14,7 +15,7 @@ from harness import memory_plans, target_files
 sys.path.append(str(memory_plans.write().parent))
 
 ROOT = Path(__file__).resolve().parent.parent
-FRESH_FOLDERS = [ROOT / "lib", ROOT / "firmware", ROOT / "boards" / "UNIX", ROOT / "tests_target"]
+FRESH_FOLDERS = {str(ROOT / folder) for folder in ("lib", "firmware", "boards/UNIX", "tests_target")}
 _modules = pytest.StashKey()
 
 
@@ -23,9 +24,7 @@ def _fresh_modules():
     return {
         name: module
         for name, module in sys.modules.items()
-        if getattr(module, "__file__", None)
-        and Path(module.__file__).parent in FRESH_FOLDERS
-        and "conftest" not in name
+        if os.path.dirname(getattr(module, "__file__", None) or "") in FRESH_FOLDERS and "conftest" not in name
     }
 
 

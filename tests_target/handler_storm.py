@@ -17,6 +17,7 @@ from physmem_board import REGIONS
 from random_numbers import RandomNumbers
 from scheduled import run_scheduled
 from support import IS_SLOW, fresh_physmem, spare_owners
+from three_boards import WHICH
 
 PERIOD = 25000 if IS_SLOW else 3125  # steps of hard_interrupts: a 5,000th of a second
 SPARES = 32
@@ -51,8 +52,8 @@ class Storm:
         self.psram = physmem.region("psram")
         self.holders = bytearray(FRAMES), bytearray(FRAMES)
         self.foreign = physmem.allocate_frames(2, region="psram")  # the handler tries to free, split and resize it
-        self.handler = Holder(self, 1, 77)
-        self.program = Holder(self, 2, 78)
+        self.handler = Holder(self, 1, 77 + 2 * WHICH)
+        self.program = Holder(self, 2, 78 + 2 * WHICH)
 
     def spares(self):
         return spare_owners()

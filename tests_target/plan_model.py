@@ -109,10 +109,12 @@ class Plan:
     def boot(self):
         """Return a fresh physmem with the regions of the plan, after its early phase."""
         physmem = fresh_physmem()
+        import physmem_chip
         import physmem_collector
 
-        # The plan of another board may name memory that is this machine's heap. Nothing is written to it.
+        # The plan of another board may name memory that is in use on this machine. Nothing is written to it.
         physmem_collector.memory_of_the_collector = lambda address: ()
+        physmem_chip.memory_of_the_firmware = lambda: []
         physmem.boot(self)
         physmem.boot_complete()
         physmem.on_exhausted(None)

@@ -2,7 +2,7 @@
 
 # In the table of names of the module.
 FUNCTIONS = (
-    "init boot boot_complete regions region add_region remove_region stats reset_peak check dump"
+    "init boot boot_in_heap boot_complete regions region add_region remove_region stats reset_peak check dump"
     " allocate_frames allocate_frames_at allocate_frames_by_bytes allocate_frames_by_bytes_at"
     " allocate_frames_deferred allocate_frames_by_bytes_deferred dma_ring inspect_then_allocate"
     " allocate_scattered scope allocations free_at find"
@@ -31,6 +31,7 @@ MODULES_OF_VOCABULARY = ("physmem_buddy", "physmem_pages", "physmem_range")
 
 # Functions of the table -> the module that is loaded when you first call them. `map` is looked up.
 FIRST_USE = {
+    "boot_in_heap": "physmem_heap",
     "allocate_scattered": "physmem_runs",
     "inspect_then_allocate": "physmem_runs",
     "scope": "physmem_scope",

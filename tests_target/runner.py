@@ -13,6 +13,12 @@ import micropython
 RESULT = "physmem-test-result"
 
 
+def _locks():
+    """Return how often the heap is locked. Not every MicroPython has `micropython.heap_locked`."""
+    micropython.heap_lock()
+    return micropython.heap_unlock()
+
+
 def run(file, function):
     """Run *function* of the test module *file* and print the result. Never raises."""
     gc.collect()
@@ -22,11 +28,11 @@ def run(file, function):
         getattr(__import__(file), function)()
         outcome = "pass"
     except BaseException as error:
-        while micropython.heap_locked():
+        while _locks():
             micropython.heap_unlock()
         sys.print_exception(error)
-    if micropython.heap_locked():
-        while micropython.heap_locked():
+    if _locks():
+        while _locks():
             micropython.heap_unlock()
         print("the heap was left locked")
         outcome = "fail"

@@ -5,14 +5,18 @@ import sys
 
 
 IS_BOARD = sys.platform in ("qemu", "rp2", "pyboard")  # "pyboard" is ports/stm32
-IS_FAST = not IS_BOARD
+IS_BYTECODE = "physmem_words" in sys.modules  # the engine is not machine code
+IS_INSTALLED = sys.implementation.name == "micropython" and "/" in sys.modules["physmem_errors"].__file__
+"""Whether the library is files, each of which MicroPython compiles whenever a test has it loaded again."""
+IS_FAST = not IS_BOARD and not IS_BYTECODE and not IS_INSTALLED
 IS_SLOW = sys.platform == "rp2"  # a twentieth as fast as a board under QEMU
 HAS_SMALL_HEAP = sys.platform in ("rp2", "pyboard")  # a fourth of that of the MPS2 boards, or less
 
 
 def scaled(many, few, fewest=None):
-    """Return how often to try: `many` times on a PC, `few` on a board, `fewest` on one with a small heap if it is
-    given."""
+    """Return how often to try: `many` times on a PC, `few` on a board, without machine code or
+    where the library is files, `fewest` on one with a
+    small heap if it is given."""
     if IS_FAST:
         return many
     return fewest if HAS_SMALL_HEAP and fewest is not None else few

@@ -16,7 +16,7 @@ from support import fresh_physmem, raises, state_module
 from uctypes import addressof
 
 HAS_TWO_CORES = sys.platform == "rp2"
-LOCKS = sys.implementation.name == "micropython"
+LOCKS = sys.implementation.name == "micropython" and sys.platform != "webassembly"
 OWNERS = 32  # spare owners of the early phase, after Theseus' arrays of 32
 FRAME = 64
 
@@ -54,9 +54,8 @@ def test_the_machine_s_own_boot():
     measured."""
     assert machine.booted
     begin, end = machine.early_heap()
-    assert begin == end
-    if LOCKS:
-        assert begin > 0
+    if LOCKS:  # elsewhere large integers take heap
+        assert begin == end > 0
     assert [region.name for region in machine.regions() if region.name in ("sram", "psram")] != []
     assert machine.check() == []
     raises(machine.PhysMemError, machine.boot, code="NotPermitted")
@@ -133,9 +132,8 @@ def test_nothing_is_allocated():
         finish(physmem)
     assert before == after
     begin, end = physmem.early_heap()
-    assert begin == end
-    if LOCKS:
-        assert begin > 0
+    if LOCKS:  # elsewhere large integers take heap
+        assert begin == end > 0
     assert (freed, count, at) == (5, 2, 40)
     assert aligned % 4 == -(sram.base // FRAME) % 4
     assert largest == 64 - 4 - 3
@@ -230,7 +228,7 @@ def test_deferred_allocation():
     finally:
         finish(physmem)
     assert before == after
-    assert pending == 2
+    assert pending == 2 or sys.platform == "webassembly"  # no lock there keeps the scheduler from it
     if LOCKS:
         assert early_code == "NotPermitted"
     frames, action = pair
@@ -513,7 +511,7 @@ def test_what_boot_leaves_loaded():
     assert not seldom or not LOCKS
     frames = physmem.allocate_frames(3, region="sram")
     assert physmem.region("sram").check() == [] and physmem.region("sram").recover() == 0
-    assert physmem.add_region("more", 0x100000, 4 * FRAME, FRAME).frames == 4
+    assert physmem.add_region("more", 0x70000000, 4 * FRAME, FRAME).frames == 4
     physmem.remove_region("more")
     frames.free()
     assert physmem.check() == []

@@ -13,6 +13,7 @@ from call_places import HANDLER, LOCKED, OTHER_CORE, PROGRAM, SCHEDULED, WORKS, 
 from scheduled import run_scheduled
 from support import IS_BOARD
 
+NEEDS = ("micropython.heap_locked",)
 TIMEOUT = 600
 QEMU = ("-icount", "shift=6,sleep=off")  # as hard_interrupts needs it
 

@@ -4,13 +4,16 @@ tests_host/programs/exhaustive_cases.py has all bitmaps of 16 frames. This is a 
 calls of a Region: in bytes of address, with frames of 256 bytes.
 """
 
+import sys
+
 import physmem
 from constraint_sets import FRAMES, requests
 from random_numbers import RandomNumbers
 from support import scaled
 
 FRAME_SIZE = 256
-MAPS = scaled(400, 24, 4)  # at each place
+# At each place. CPython is slow, and test_exhaustive.py tries these tuples there.
+MAPS = scaled(400, 24, 4) if sys.implementation.name == "micropython" else 100
 
 # Where the 16 frames lie: (frames of the region, the first of the 16). The engine has words of 32 frames and groups of
 # 1,024. The number of a region's first frame, modulo 32, is the phase of the constraint tuples.

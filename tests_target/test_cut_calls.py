@@ -26,8 +26,18 @@ ALLOCATIONS = ((0, 3), (8, 22), (36, 40), (100, 20), (120, 7))
 BEFORE, DURING, AFTER = range(3)
 
 
+class Slice:
+    """``Slice()[a:b]`` is that slice."""
+
+    def __getitem__(self, index):
+        return index
+
+
+ALL = Slice()[:]  # a handler has no heap to make a slice
+
+
 class Interruption:
-    """What the hard interrupt does: copy the state byte by byte, since a handler cannot make a slice.
+    """What the hard interrupt does: copy the state.
 
     `when` says whether the call had started or ended.
     """
@@ -44,13 +54,7 @@ class Interruption:
         self.handler = None
 
     def tick(self, source):
-        state = self.state
-        copy = self.copy
-        size = self.size
-        i = 0
-        while i < size:
-            copy[i] = state[i]
-            i += 1
+        self.copy[ALL] = self.state
         self.handler = engine.in_handler()
         self.when = self.program
 

@@ -6,6 +6,7 @@ from kept_memory import one_region
 from owner_calls import every_method
 from support import fresh_physmem, raises
 
+NEEDS = ("asyncio.run",)
 FRAME = 64
 FRAMES = 32
 TELLS_OF_MEMORY = ["first", "count", "addr", "nbytes", "capacity", "view", "range"]

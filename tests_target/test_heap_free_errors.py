@@ -14,6 +14,7 @@ from snapshot import of_system
 from support import IS_BOARD, InHandler, fresh_physmem, spare_owners
 
 MICROPYTHON = sys.implementation.name == "micropython"
+NEEDS = ("calls without heap",)
 FRAME = 4096
 SRAM = 0x20100000
 HIGH = 0xC0000000  # no small integer

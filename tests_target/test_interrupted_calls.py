@@ -159,14 +159,16 @@ class Interrupted:
             pass
         return [answer, interruption.answer], interruption.when
 
-    def at_every_instruction(self, program, handler):
-        """Interrupt after every STEP-th step. Return how many interrupts came before, during and after the call."""
+    def at_every_instruction(self, program, handler, phase):
+        """Interrupt after every STEP-th step, moved by `phase` steps. Return how many interrupts came before, during
+        and after the call."""
         outcomes = self.orders(program, handler)
         counts = [0, 0, 0]
         seen = [False, False]
         steps = last_before(lambda steps: self.interrupt_after(steps, program, handler)[1] == BEFORE)
         while self.interrupt_after(steps, program, handler)[1] != BEFORE:
             steps -= STRIDE
+        steps -= min(steps, phase)
         while counts[AFTER] < MARGIN:
             answers, when = self.interrupt_after(steps, program, handler)
             counts[when] += 1
@@ -187,12 +189,13 @@ class Interrupted:
 
 
 def sweep(programs, handlers):
-    """Run every call of `programs` with every one of `handlers`, makers of calls, at every instruction."""
+    """Run every call of `programs` with every one of `handlers`, makers of calls, at every STEP-th step, another one
+    with each handler: so if there are STEP handlers or more, at every step of each of `programs`."""
     scene = Interrupted()
     total = 0
     for program in programs(scene.region):
-        for handler in handlers(scene.region):
-            total += scene.at_every_instruction(program, handler)[DURING]
+        for number, handler in enumerate(handlers(scene.region)):
+            total += scene.at_every_instruction(program, handler, number % STEP)[DURING]
     assert scene.region.check() == []
     print("%d interrupts during a call" % total)
 

@@ -11,12 +11,13 @@ from array import array
 from hard_interrupts import LEAST_DURING, MARGIN, STEP, last_before
 from random_numbers import RandomNumbers
 from support import scaled
+from three_boards import WHICH, share_of
 
 NEEDS = ("hard interrupts",)
 TIMEOUT = 180
 QEMU = ("-icount", "shift=6,sleep=off")
 
-OPERATIONS = scaled(100000, 100000, 12000)
+OPERATIONS = share_of(scaled(100000, 100000, 12000))
 HANDLER_OPERATIONS = OPERATIONS // 10  # operations of the handler, at least
 INTERRUPTED_CALLS = OPERATIONS // 100  # operations of the program that the handler interrupted, at least
 BATCH = 4000
@@ -222,7 +223,8 @@ def one_batch(steps, seed, loads):
 
 
 def test_handler_and_program_share_a_region():
-    numbers = RandomNumbers(3)
+    numbers = RandomNumbers(3 + WHICH)
+    first_seed = 1000 * WHICH
     operations = handler_operations = interrupted = proofs = batches = 0
     while (
         operations < OPERATIONS
@@ -232,7 +234,7 @@ def test_handler_and_program_share_a_region():
     ):
         assert operations < 3 * OPERATIONS, (handler_operations, interrupted, proofs)
         loads = 4 + numbers.below(60), 2 + numbers.below(30)
-        counts = one_batch(16000 + numbers.below(50000), batches, loads)
+        counts = one_batch(16000 + numbers.below(50000), first_seed + batches, loads)
         batches += 1
         operations += BATCH
         handler_operations += counts[0]

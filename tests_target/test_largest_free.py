@@ -8,6 +8,7 @@ import sys
 
 import physmem
 from random_numbers import RandomNumbers
+from support import scaled
 
 TIMEOUT = 400
 
@@ -15,12 +16,7 @@ SIZES = (1, 7, 31, 32, 33, 64, 100, 250, 1000, 1024, 1025, 4096)
 BASE = 0x60000000  # a big integer on 32-bit boards
 FRAME_SIZE = 256
 
-if sys.implementation.name != "micropython":
-    MAPS = 6000
-elif sys.platform == "linux":
-    MAPS = 200000
-else:
-    MAPS = 600
+MAPS = scaled(200000, 600) if sys.implementation.name == "micropython" else 6000
 
 
 def allocate_some(region, numbers):

@@ -11,7 +11,7 @@ from kept_memory import FRAME, KeptMachine, used
 from public_names import VOCABULARY
 from support import fresh_physmem, raises, spare_owners
 
-LOCKS = sys.implementation.name == "micropython"
+LOCKS = sys.implementation.name == "micropython" and sys.platform != "webassembly"
 OWNERS = 32
 
 # Calls that need a system, with arguments that are right once there is one.

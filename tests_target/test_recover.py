@@ -19,7 +19,7 @@ from random_numbers import RandomNumbers
 from support import sample, scaled
 from uctypes import addressof, bytearray_at
 
-LOCKS = sys.implementation.name == "micropython"
+LOCKS = sys.implementation.name == "micropython" and sys.platform != "webassembly"
 
 FRAMES = 170
 BASE = 7 * 4096

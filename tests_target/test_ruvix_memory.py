@@ -6,6 +6,7 @@ import micropython
 from support import fresh_physmem, raises
 from uctypes import bytearray_at
 
+NEEDS = ("calls without heap",)
 PAGES = 4
 
 

@@ -10,6 +10,7 @@ import micropython
 from refusals import refused, seen
 from support import fresh_physmem, raises, scaled
 
+NEEDS = ("no heap below 32 MiB",)
 FRAME = 4096
 ADDRESSES = 1 << 32 if sys.maxsize < 1 << 32 else 1 << 52  # one past the last physical address
 MICROPYTHON = sys.implementation.name == "micropython"  # CPython's heap cannot be locked

@@ -15,6 +15,7 @@ from scheduled import run_scheduled, with_scheduler_locked
 from refusals import refused, seen
 from support import fresh_physmem, raises
 
+NEEDS = ("calls without heap",)
 FRAME = 4096
 SRAM, SRAM_FRAMES = 0x20100000, 16
 PSRAM, PSRAM_FRAMES = 0x60000000, 64

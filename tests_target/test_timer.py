@@ -166,7 +166,7 @@ def test_deinit():
         ticks = Ticks(0, freq=5000, hard=hard)
         wait(ticks, 10)
         ticks.started.deinit()
-        time.sleep_ms(1)  # what was scheduled before still runs
+        time.sleep_ms(QUIET_MS)  # what was scheduled before still runs
         assert_quiet(ticks)
         assert str(ticks.started) == "Timer(0)"
         ticks.started.deinit()

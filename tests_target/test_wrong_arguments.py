@@ -211,7 +211,7 @@ class Plan:
     def region(self, name, base=wrong.FAR_AT, size=8192, frame_size=4096, attrs=0):
         self._boot(regions=((name, base, size, frame_size, attrs),))
 
-    def occupied(self, name, base=REGISTERS, size=8192):
+    def occupied_block(self, name, base=REGISTERS, size=8192):
         self._boot(occupied=((name, base, size),))
 
     def records(self, base, size=1024):
@@ -343,6 +343,8 @@ def described(world, result, error):
         return (result.region.name, result.count, result.nbytes) if result else result.state
     if isinstance(result, (tuple, list)):
         return [described(world, part, None) for part in result]
+    if isinstance(result, world.physmem.Region) and result.name == "heap":  # it lies wherever the heap has room
+        return "%d frames of %d, attributes %#x" % (result.frames, result.frame_size, result.attrs)
     return "an action" if isinstance(result, world.physmem.DeferredAllocAction) else repr(result)
 
 
@@ -575,6 +577,10 @@ def by_hand(w):
         Plan(w).region("new")
         return [region.name for region in w.physmem.regions()] == ["new"]
 
+    def boot_in_heap():
+        w.start_over()
+        return w.physmem.boot_in_heap(1000, frame_size=32, align=256, attrs="DMA").frames == 32
+
     return (
         ("free_at", free_at),
         ("release", release),
@@ -583,8 +589,9 @@ def by_hand(w):
         ("Region.free", free),
         ("AllocatedFrames.as_allocated_frame", as_allocated_frame),
         ("AllocatedFrames.merge", merge),
-        ("init", init),  # these two make another system
+        ("init", init),  # these three make another system
         ("boot", boot),
+        ("boot_in_heap", boot_in_heap),
     )
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from bench.footprint import ALONE, EVERYTHING, FIRST_REGION, RAW
+
 HALF_FULL = "128 KiB, half full"
 KIB = 1024
 
@@ -103,10 +105,18 @@ def _keeping(figures):
         )
     ]
     imported = figures["bytes of heap of an import from .mpy files"]
-    basic, all_modules = imported["import physmem; physmem.boot()"], imported["the same and every other module"]
     found += [
-        Row(KEEPING, "heap of import physmem and boot() from .mpy files", basic, 30 * KIB, "", BYTES),
-        Row(KEEPING, "the same and every other module", all_modules, 60 * KIB, "", BYTES),
+        Row(KEEPING, f"heap of {what}, from the package `{package}`", imported[package][what], bound, "", BYTES)
+        for package, most in ((RAW, 30 * KIB), (EVERYTHING, 60 * KIB))
+        for what, bound in ((ALONE, None), ("import physmem", None), (FIRST_REGION, most))
+    ]
+    found += [
+        Row(KEEPING, f"{measure}, from the package `{EVERYTHING}`", imported[EVERYTHING][what], None, "", BYTES)
+        for measure, what in (
+            ("heap of import physmem; physmem.boot()", "import physmem; physmem.boot()"),
+            ("heap of the same and every other module", "the same and every other module"),
+            ("free heap that import physmem needs", "free heap that import physmem needs"),
+        )
     ]
     beside = max(_beside_the_metadata(region) for region in figures["RAM by frames of a region"].values())
     modules = figures["bytes of heap of the modules that the first Region loads"]

@@ -1,13 +1,13 @@
 """Measure what it costs to have physmem: the same firmware with it and without, on RPI_PICO and on MPS2_AN385.
 
-"Stock" is MicroPython's own board of that name, built from the same tree with the same compiler: benchmarks/stock.
+"Stock" is MicroPython's own board of that name, built from the same tree with the same compiler: firmware/stock.
 """
 
 import ast
 import struct
-import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from bench.board import BOARD, COUNTING, BenchBoard
 from bench.gdb import Recorder
 from emulated_board import ROOT, firmware
 from layers import ORDER
+from packages.contents import PACKAGES
+from packages.modules import compiled, contents_of
 from rp2_emulator import Rp2Emulator
 from qemu import Qemu
 
@@ -31,7 +33,7 @@ DONE_AT = 0x21FFFFFC
 """A word at the end of the board's PSRAM."""
 
 # A heap that holds nothing but this. `mark` is BKPT 0x50 (Pico.marks).
-_MARKED_COLLECTION = """
+MARKED_COLLECTION = """
 import gc, micropython
 @micropython.asm_thumb
 def mark():
@@ -107,7 +109,7 @@ def pico(name):
         transport = board.connect()  # the first start makes the file system in flash, the second finds it
         try:
             in_use = _bytes_in_use(transport)
-            transport.exec(_MARKED_COLLECTION)
+            transport.exec(MARKED_COLLECTION)
             transport.exec("collection()")  # the garbage that the lines above have left
             board.reset_statistics()
             transport.exec("collection()")
@@ -223,90 +225,118 @@ def pico_stack():
 FILES_AT = 0x21F00000
 """Where the board finds the files to import: in the last MiB of its PSRAM, which stock firmware does not use."""
 
-# A file system whose files lie outside the heap, in memory: {name: (address, size, number)}. `opened` has a byte for
-# each number.
-_FILES = """
-import gc, io, sys, uctypes, vfs
-class File(io.IOBase):
-    def __init__(self, addr, size):
-        self.rest = memoryview(uctypes.bytearray_at(addr, size))
-    def readinto(self, buffer):
-        n = min(len(buffer), len(self.rest))
-        buffer[:n] = self.rest[:n]
-        self.rest = self.rest[n:]
-        return n
-    def ioctl(self, request, argument):
-        return 0
-class Files:
-    def mount(self, readonly, mkfs):
-        pass
-    def stat(self, path):
-        if path.lstrip('/') not in places:
-            raise OSError(2)
-        return (0x8000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-    def open(self, path, mode):
-        addr, size, number = places[path.lstrip('/')]
-        opened[number] = 1
-        return File(addr, size)
+_FILES = (ROOT / "benchmarks" / "on_board" / "files_in_memory.py").read_text()
+_IN_USE = """
+import gc, sys, vfs
 def in_use():
     gc.collect()
     return gc.mem_alloc()
-places = {}
-opened = bytearray(64)
+def is_enough(n):
+    # Whether physmem can be imported with n bytes of the heap free.
+    gc.collect()
+    taken = bytearray(gc.mem_free() - n)
+    try:
+        import physmem
+        return True
+    except MemoryError:
+        return False
 """
 
+ALONE = "import physmem_region"
+"""What a program needs of the library for regions of its own and their raw calls."""
+FIRST_REGION = "import physmem; physmem.boot_in_heap(16384)"
+_OF_THE_REGION = 16384 + 4096
+"""Bytes of heap that the region of FIRST_REGION lies in, with what its alignment takes."""
+EVERYTHING, RAW = "arm", "arm-raw"
+"""The packages that are measured."""
 
-def compiled():
-    """Compile the library for MPS2_AN385 so that it takes the least heap. Return {name of the file: its bytes}.
 
-    The engine is without the twins of the assembler, as in firmware. -O3 leaves the line numbers out, and -s without
-    ".py" gives each module and its file one string.
-    """
-    folder = ROOT / "build" / "bench" / "library"
-    folder.mkdir(parents=True, exist_ok=True)
-    contents = {}
-    for module in ORDER:
-        made = ROOT / "build" / "thumb" / f"{module}.py"
-        source = made if made.exists() else ROOT / "lib" / f"{module}.py"
-        if module == "physmem_board":
-            source = ROOT / "boards" / BOARD / f"{module}.py"
-        output = folder / f"{module}.mpy"
-        compiler = ROOT / "build" / "mpy-cross" / "mpy-cross"
-        subprocess.run([compiler, "-O3", "-march=armv7m", "-s", module, "-o", output, source], check=True)
-        contents[output.name] = output.read_bytes()
-    return contents
+def packaged(name):
+    """Return {name: bytes} of the package *name*, as `make dist` makes it, and of the memory plan of MPS2_AN385."""
+    mpy_cross = ROOT / "build" / "mpy-cross" / "mpy-cross"
+    plan = (ROOT / "boards" / BOARD / "physmem_board.py").read_text()
+    files = contents_of(PACKAGES[name], ROOT / "build" / "thumb", mpy_cross)
+    return {"physmem_board.mpy": compiled("physmem_board", plan, mpy_cross)} | files
+
+
+def _fewest(is_enough):
+    """Return the fewest KiB, up to 128, that are enough."""
+    low, high = 0, 128
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    return high
+
+
+class _Packaged:
+    """The package *name* beside the heap of stock MPS2_AN385, ready to be imported there."""
+
+    def __init__(self, name):
+        self.contents = packaged(name)
+        self.places, image = {}, b""
+        for number, (file, content) in enumerate(self.contents.items()):
+            self.places[file] = FILES_AT + len(image), len(content), number
+            image += content + bytes(-len(content) % 16)
+        path = ROOT / "build" / "bench" / f"{name}.bin"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image)
+        self._options = (*COUNTING, "-device", f"loader,file={path},addr={FILES_AT:#x},force-raw=on")
+
+    @contextmanager
+    def board(self):
+        """Yield two functions for a board that was just started: one evaluates an expression there, the other executes
+        a statement and returns the bytes of heap that are in use more than at first."""
+        with BenchBoard(self._options, name=f"stock/{BOARD}") as board:
+            transport = board.transport
+
+            def evaluate(expression):
+                return ast.literal_eval(transport.exec(f"print({expression})").decode())
+
+            def after(statement):
+                transport.exec(statement)
+                return evaluate("in_use()") - before
+
+            transport.exec(_FILES + _IN_USE)
+            places = f"places.update({self.places!r})"
+            transport.exec(f"{places}\nvfs.mount(Files(), '/lib')\nsys.path.append('/lib')\nin_use()")
+            before = evaluate("in_use()")
+            yield evaluate, after
+
+    def first_region(self):
+        """Return the bytes of heap after each step to a first region in the heap, without that region's memory."""
+        with self.board() as (_, after):
+            alone = after(ALONE)
+        with self.board() as (_, after):
+            basic = after("import physmem")
+            first = after("physmem.boot_in_heap(16384)") - _OF_THE_REGION
+        return {ALONE: alone, "import physmem": basic, FIRST_REGION: first}
+
+    def is_enough(self, kib):
+        """Return whether physmem can be imported with that much heap free."""
+        with self.board() as (evaluate, _):
+            return evaluate(f"is_enough({1024 * kib})")
 
 
 def imported():
-    """Return the bytes of heap of an import from .mpy files on stock MPS2_AN385, and those of the files."""
-    contents = compiled()
-    places, image = {}, b""
-    for number, (name, content) in enumerate(contents.items()):
-        places[name] = FILES_AT + len(image), len(content), number
-        image += content + bytes(-len(content) % 16)
-    path = ROOT / "build" / "bench" / "library.bin"
-    path.write_bytes(image)
-    options = (*COUNTING, "-device", f"loader,file={path},addr={FILES_AT:#x},force-raw=on")
-    with BenchBoard(options, name=f"stock/{BOARD}") as board:
-        transport = board.transport
-
-        def run(statement):
-            transport.exec(statement)
-            return int(transport.exec("print(in_use())"))
-
-        transport.exec(_FILES)
-        before = run(f"places.update({places!r})\nvfs.mount(Files(), '/lib')\nsys.path.append('/lib')")
-        basic = run("import physmem")
-        booted = run("physmem.boot()\nphysmem.boot_complete()")
-        loaded = set(ast.literal_eval(transport.exec("print(list(sys.modules))").decode()))
-        opened = transport.exec("print(list(opened))").decode()
+    """Return the bytes of heap that importing the packages for ARM takes on stock MPS2_AN385, and those of the files of
+    `arm`."""
+    arm = _Packaged(EVERYTHING)
+    with arm.board() as (evaluate, after):
+        booted = after("import physmem\nphysmem.boot()\nphysmem.boot_complete()")
+        loaded = set(evaluate("list(sys.modules)"))
+        opened = dict(zip(arm.contents, evaluate("list(opened)")))
         # Not those again that boot() has loaded and dropped: nothing loads these together with all others.
-        fresh = [module for module, once in zip(ORDER, ast.literal_eval(opened)) if not once]
-        everything = run("\n".join(f"__import__({module!r})" for module in reversed(fresh)) + "\nNone")
+        fresh = [name[:-4] for name, once in opened.items() if not once and name.endswith(".mpy")]
+        fresh.sort(key=ORDER.index, reverse=True)
+        everything = after("\n".join(f"__import__({module!r})" for module in fresh) + "\nNone")
     return {
-        "import physmem": basic - before,
-        "import physmem; physmem.boot()": booted - before,
-        "the same and every other module": everything - before,
+        RAW: _Packaged(RAW).first_region(),
+        EVERYTHING: arm.first_region()
+        | {
+            "import physmem; physmem.boot()": booted,
+            "the same and every other module": everything,
+            "free heap that import physmem needs": 1024 * _fewest(arm.is_enough),
+        },
         "modules that boot() leaves loaded": ", ".join(module for module in ORDER if module in loaded),
-        "bytes of all .mpy files": sum(map(len, contents.values())),
+        "bytes of all files": sum(map(len, arm.contents.values())),
     }

@@ -252,7 +252,7 @@ physmem*. A row without a bound has no aim yet.
 {MADE_BY}
 {bounds_table(figures, bounds.KEEPING, "measure", "for comparison")}
 *Stock* is MicroPython's own board of the same name without physmem, built in the same run from the same tree with the
-same compiler (`benchmarks/stock/`). Its RPI_PICO has the port's heap, which with physmem ends where the frames
+same compiler (`firmware/stock/`). Its RPI_PICO has the port's heap, which with physmem ends where the frames
 start. Its MPS2_AN385 has a heap as large as that of this project's board, because the port's own of 143,360 bytes may
 have no room for all of the library.
 
@@ -262,11 +262,13 @@ have no room for all of the library.
   system exists already.
 - *Stack*: what the call takes below its caller, a bytecode function, outside interrupt handlers. A call may schedule
   another function; MicroPython runs it at the next jump of the bytecode, inside the call, and its stack is included.
-- *Import*: `lib/` compiled for MPS2_AN385 by `mpy-cross -O3 -march=armv7m -s MODULE`, with the engine as firmware has
-  it, and imported on the stock firmware from files outside the heap. `boot()` is given the board's memory plan and
-  makes its regions and pools, which are included. The import alone takes {number(imported["import physmem"])} bytes.
-  The files of all modules have {number(imported["bytes of all .mpy files"])} bytes. *Every other module* is each one
-  that neither the import nor `boot()` has loaded.
+- *Package*: what `make dist` makes for `mpremote mip install`, imported on the stock firmware from files outside the
+  heap: `docs/packages.md` says what is done to it. `boot_in_heap(16384)` is the first region of a program on stock
+  firmware, counted without the memory of the region. `boot()` is given the board's memory plan, with 19 MiB of
+  regions and 32 spare owners, whose pools are included. *Every other module* is each one that neither the import nor
+  `boot()` has loaded: no program uses all of them. The *free heap* is the least, in KiB, with which a program can
+  import it: the files are read and linked in between. The files of all modules have
+  {number(imported["bytes of all files"])} bytes.
 {modules}
 - *Region*: the heap that a `Region` takes beside the blocks of 16 bytes that its metadata fills. The modules that make
   the first one stay loaded if your program makes it itself.

@@ -20,6 +20,7 @@ export class Bus {
   }
 
   read32(core, address) {
+    core.catchUp();
     if (address >= SIO) {
       if (address < SIO_END) return this.chip.sio.read(core, address - SIO);
       if (isPrivate(address)) return this.chip.privateBuses[core.index].readUint32(address & 0xfff);
@@ -32,6 +33,7 @@ export class Bus {
   }
 
   write32(core, address, value) {
+    core.catchUp();
     if (address >= SIO) {
       if (address < SIO_END) return this.chip.sio.write(core, address - SIO, value);
       if (isPrivate(address)) return this.chip.privateBuses[core.index].writeUint32(address & 0xfff, value);
@@ -47,6 +49,7 @@ export class Bus {
 
   /** Store 1 or 2 bytes. A register receives them on all of its byte lanes (2.1.4). */
   writeNarrow(core, address, value, size) {
+    core.catchUp();
     if (address >= SIO) {
       const lanes = size === 1 ? (value & 0xff) * 0x01010101 : (value & 0xffff) * 0x00010001;
       this.write32(core, (address & ~3) >>> 0, lanes >>> 0);

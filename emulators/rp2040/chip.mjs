@@ -98,7 +98,7 @@ class Logger {
 
   warn(component, message) {
     if (component === 'CortexM0Core' && message.startsWith('Warning: Instruction')) {
-      throw new Fault('undefined instruction', this.core.PC - 2);
+      throw new Fault('undefined instruction', this.core.executed);
     }
   }
 

@@ -1,14 +1,9 @@
 // A Cortex-M0+ core of the RP2040: rp2040js' core with the memory accesses, sleep and faults of the real one.
 
-import { CortexM0Core } from './rp2040js.mjs';
 import { Fault, hex } from './fault.mjs';
+import { BOOT_ROM_SIZE, FLASH, FLASH_MASK, FLASH_MIRRORS, Instructions, SRAM, SRAM_SIZE } from './instructions.mjs';
 
-const SRAM = 0x20000000;
-const SRAM_SIZE = 264 * 1024;
-const FLASH = 0x10000000;
-const FLASH_MIRRORS_END = 0x14000000;
-const FLASH_MASK = 0x00ffffff;
-const BOOT_ROM_SIZE = 16 * 1024;
+const FLASH_MIRRORS_END = FLASH + FLASH_MIRRORS;
 
 const HARD_FAULT = 3;
 const LOWEST_PRIORITY = 4;
@@ -22,24 +17,20 @@ const MARK = 0x50;
 /** The core's fault handler has faulted: only a reset starts the core again (ARMv6-M manual, B1.5.15). */
 export class Lockup extends Error {}
 
-export class Core extends CortexM0Core {
+export class Core extends Instructions {
   /** `view` is the RP2040 as this core sees it, `index` 0 or 1, `chip` the Chip. */
   constructor(view, index, chip) {
     super(view);
     this.index = index;
     this.chip = chip;
     this.instructions = 0; // executed since power-up
-    this.nanos = 0; // simulated time at which the next instruction starts
+    this.nanos = 0; // simulated time at which the next instruction starts; `runAlone` lets it wait
+    this.ahead = 0; // cycles by which the core has passed `nanos`
+    this.mayGetAhead = 0; // cycles by which it may do so
     this.isHeld = false; // held in reset by the power-on state machine
     this.sevOnPend = false; // SCR.SEVONPEND
     this.waitsForEvent = false; // sleeps by WFE, not by WFI
     this.fault = null; // the fault that the running handler handles
-    this.flash16 = view.flash16;
-    this.flash8 = view.flash;
-    this.flash32 = new Uint32Array(view.flash.buffer);
-    this.sram8 = view.sram;
-    this.sram16 = new Uint16Array(view.sram.buffer);
-    this.sram32 = new Uint32Array(view.sram.buffer);
   }
 
   /** Reset this core only. */
@@ -58,6 +49,20 @@ export class Core extends CortexM0Core {
     this.nanos = this.chip.clock.nanos;
   }
 
+  /** Let the chip's clock catch up with the core, and do not get ahead of it again. */
+  catchUp() {
+    if (this.mayGetAhead === 0) return;
+    this.settle();
+    const { clock } = this.chip;
+    if (this.nanos > clock.nanos) clock.tick(this.nanos - clock.nanos);
+  }
+
+  /** End `runAlone`: give `nanos` its value. */
+  settle() {
+    this.nanos += this.ahead * this.chip.nanosPerCycle;
+    this.ahead = this.mayGetAhead = 0;
+  }
+
   // ---- memory: SRAM and flash directly, everything else through the bus
 
   readUint32(address) {
@@ -65,6 +70,7 @@ export class Core extends CortexM0Core {
     if (address & 3) throw new Fault('unaligned read of 32 bits', address);
     if (address >= SRAM && address < SRAM + SRAM_SIZE) return this.sram32[(address - SRAM) >>> 2];
     if (address >= FLASH && address < FLASH_MIRRORS_END) return this.flash32[(address & FLASH_MASK) >>> 2];
+    if (address < BOOT_ROM_SIZE) return this.rom32[address >>> 2];
     return this.chip.bus.read32(this, address);
   }
 
@@ -145,15 +151,21 @@ export class Core extends CortexM0Core {
     this.nanos = this.chip.clock.nanos;
   }
 
+  /** Where the instruction is that is being executed, if it has 16 bits. rp2040js leaves bit 0 of PC set where it enters
+   * an exception handler. */
+  get executed() {
+    return (this.PC & ~1) - 2;
+  }
+
   /** Called once after an instruction has put the core to sleep. */
   fallAsleep() {
-    this.waitsForEvent = this.readUint16(this.PC - 2) === OPCODE_WFE;
+    this.waitsForEvent = this.readUint16(this.executed) === OPCODE_WFE;
     this.wakeForInterrupt();
   }
 
   /** Execute SEV, which rp2040js only logs. */
   logged(message) {
-    if (message === 'SEV' && this.readUint16(this.PC - 2) === OPCODE_SEV) {
+    if (message === 'SEV' && this.readUint16(this.executed) === OPCODE_SEV) {
       for (const core of this.chip.cores) core.signalEvent();
     }
   }
@@ -162,7 +174,7 @@ export class Core extends CortexM0Core {
 
   /** Called after BKPT or UDF; rp2040js passes only the number. */
   onBreak(number) {
-    const place = this.PC - 2;
+    const place = this.executed;
     if (this.readUint16(place) >>> 8 !== OPCODE_BKPT) throw new Fault('undefined instruction', place);
     if (number === MARK) {
       this.chip.marks.push({ core: this.index, instructions: this.instructions, cycles: this.cycles, ...this.stack() });

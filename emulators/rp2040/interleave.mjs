@@ -3,6 +3,8 @@
 
 import { Fault } from './fault.mjs';
 
+const FAR = 2 ** 29; // cycles
+
 /**
  * Execute up to `steps` instructions of `chip`. Stop earlier if both cores sleep or if the watchdog wants a reset. A
  * core's fault goes to its handler. Throw Lockup or UsbBoot if the chip stops.
@@ -14,16 +16,21 @@ export function interleave(chip, steps) {
   while (steps > 0) {
     try {
       while (steps > 0) {
-        steps--;
-        if (core1.waiting) {
-          if (core0.waiting) return;
-          core = core0;
+        if (core0.waiting || core1.waiting) {
+          if (core0.waiting && core1.waiting) return;
+          core = core0.waiting ? core1 : core0;
+          core.mayGetAhead = leeway(chip, core);
         } else {
-          core = core0.waiting || core1.nanos < core0.nanos ? core1 : core0;
+          core = core1.nanos < core0.nanos ? core1 : core0;
         }
-        const cycles = core.executeInstruction();
-        core.instructions++;
-        core.nanos += cycles * chip.nanosPerCycle;
+        if (core.mayGetAhead > 0) {
+          steps -= runAlone(core, steps);
+        } else {
+          const cycles = core.executeInstruction();
+          core.instructions++;
+          core.nanos += cycles * chip.nanosPerCycle;
+          steps--;
+        }
         if (core.waiting) core.fallAsleep();
         const other = core === core0 ? core1 : core0;
         const now = !other.waiting && other.nanos < core.nanos ? other.nanos : core.nanos;
@@ -32,9 +39,42 @@ export function interleave(chip, steps) {
       }
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
+      steps--;
+      core.catchUp();
       core.takeFault(error);
     }
   }
+}
+
+/**
+ * Return for how many cycles nothing can happen to `core` while the other core sleeps, if it accesses only SRAM and
+ * flash: until the next alarm. Return 0 if a cycle does not take whole nanoseconds, as their sum would be rounded in
+ * another way than step by step.
+ */
+function leeway(chip, core) {
+  if (!Number.isInteger(chip.nanosPerCycle)) return 0;
+  const { nextAlarm } = chip.clock;
+  return nextAlarm ? Math.min(FAR, (nextAlarm.nanos - core.nanos) / chip.nanosPerCycle) | 0 : FAR;
+}
+
+/**
+ * Execute up to `steps` instructions of `core` and return how many, while the other core sleeps and nothing happens.
+ * The clock stands still meanwhile. As soon as an instruction does what the rest of the chip may notice, or what may
+ * depend on the clock, `catchUp` sets the clock, and that instruction is the last one.
+ */
+function runAlone(core, steps) {
+  let left = steps;
+  try {
+    do {
+      const cycles = core.executeInstruction();
+      core.ahead += cycles;
+      core.instructions++;
+      left--;
+    } while (core.ahead < core.mayGetAhead && left > 0);
+  } finally {
+    core.settle();
+  }
+  return steps - left;
 }
 
 /** Let `nanos` of simulated time pass while both cores sleep, and trigger every alarm in that time. */

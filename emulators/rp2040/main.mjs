@@ -7,6 +7,7 @@
 
 import { createServer } from 'node:net';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { Board } from './board.mjs';
 import { serve, tell } from './control.mjs';
 
@@ -18,6 +19,11 @@ if (positionals.length !== 1) {
   console.error('usage: node main.mjs [--unpaced] FIRMWARE.uf2');
   process.exit(2);
 }
+
+// Have V8 inline what executes an instruction, all of it, and optimise that although it is large.
+setFlagsFromString('--max-inlined-bytecode-size=4000');
+setFlagsFromString('--max-inlined-bytecode-size-cumulative=8000');
+setFlagsFromString('--max-optimized-bytecode-size=100000');
 
 console.warn = () => {}; // drop rp2040js' complaints about registers that it does not know
 

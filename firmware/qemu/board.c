@@ -106,7 +106,12 @@ int __wrap_mp_hal_stdin_rx_chr(void) {
     }
 }
 
-// Replaces the port's function of this name, which never reports input.
+// The port's own poll calls this, in versions that have one. Nothing else does.
+int uart_rx_any(void) {
+    return has_input();
+}
+
+// Replaces the port's function of this name, which never reports room for output, and in old versions no input either.
 uintptr_t __wrap_mp_hal_stdio_poll(uintptr_t flags) {
     uintptr_t ready = MP_STREAM_POLL_WR;
     if (has_input()) {

@@ -16,7 +16,12 @@ QSTR_GLOBAL_DEPENDENCIES += $(FIRMWARE_DIR)/qemu/board_mpconfigport.h
 # scripts/memory_map_header.py makes memory_map.h and memory_map.ld from the board's physmem_board.py.
 MICROPY_HEAP_SIZE = PHYSMEM_GC_HEAP_SIZE
 LDSCRIPT = $(FIRMWARE_DIR)/qemu/board.ld
-LDFLAGS += -L$(BUILD) -Wl,--wrap=mp_hal_stdio_poll,--wrap=mp_hal_stdin_rx_chr,--wrap=gc_sweep_all
+# Some versions of the port link with the compiler, others with the linker itself, which takes no -Wl.
+COMMA := ,
+LINKER_OPTION := $(if $(shell grep -F '(LD) $$(LDFLAGS)' Makefile),,-Wl$(COMMA))
+REPLACED = gc_sweep_all mp_hal_stdin_rx_chr mp_hal_stdio_poll \
+	ticks_init mp_hal_ticks_cpu mp_hal_ticks_us mp_hal_ticks_ms mp_hal_delay_us mp_hal_delay_ms
+LDFLAGS += -L$(BUILD) $(REPLACED:%=$(LINKER_OPTION)--wrap=%)
 $(BUILD)/firmware.elf: $(BUILD)/memory_map.ld
 
 FROZEN_MANIFEST = $(FIRMWARE_DIR)/manifest_thumb.py

@@ -2,6 +2,9 @@
 //
 // COUNTER counts at PHYSMEM_FPGAIO_COUNTER_HZ in 32 bits and wraps within minutes. The 100 Hz counter says how often it
 // has wrapped. Nothing is stored between calls, and no interrupt is needed.
+//
+// A port that has functions of these names has them over SysTick, which interrupts each millisecond. These replace
+// them, and SysTick stays off. In a port without them, the linker takes these under the same names.
 
 #include "py/mphal.h"
 #include "py/runtime.h"
@@ -19,27 +22,30 @@ static uint64_t ticks(void) {
     return coarse + (int32_t)(fine - (uint32_t)coarse);
 }
 
-mp_uint_t mp_hal_ticks_cpu(void) {
+mp_uint_t __wrap_mp_hal_ticks_cpu(void) {
     return COUNTER;
 }
 
-mp_uint_t mp_hal_ticks_us(void) {
+mp_uint_t __wrap_mp_hal_ticks_us(void) {
     return ticks() / TICKS_PER_US;
 }
 
-mp_uint_t mp_hal_ticks_ms(void) {
+mp_uint_t __wrap_mp_hal_ticks_ms(void) {
     return ticks() / (TICKS_PER_US * 1000);
 }
 
-void mp_hal_delay_us(mp_uint_t us) {
+void __wrap_mp_hal_delay_us(mp_uint_t us) {
     mp_uint_t start = mp_hal_ticks_us();
     while (mp_hal_ticks_us() - start < us) {
     }
 }
 
-void mp_hal_delay_ms(mp_uint_t ms) {
+void __wrap_mp_hal_delay_ms(mp_uint_t ms) {
     mp_uint_t start = mp_hal_ticks_ms();
     do {
         mp_event_handle_nowait();
     } while (mp_hal_ticks_ms() - start < ms);
+}
+
+void __wrap_ticks_init(void) {
 }

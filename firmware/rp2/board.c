@@ -4,7 +4,6 @@
 #include "py/runtime.h"
 #include "hardware/sync.h"
 #include "memory_map.h"
-#include "rp2_psram.h"
 
 // These replace MicroPython's functions of the same names. With them, the port gives all memory that the program does
 // not use to the garbage collector: SRAM first, then PSRAM if the board has some. Memory that is held back is never
@@ -17,27 +16,30 @@ void __wrap_gc_init(void *start, void *end) {
 
 #if MICROPY_HW_ENABLE_PSRAM
 
-// Bytes of PSRAM that the port's driver found.
+// The chip's addresses for the memory at its second chip select, cached. Source: RP2350 datasheet, 4.4.1.
+#define PSRAM_START (0x11000000)
+#define PSRAM_LIMIT (PSRAM_START + (16 << 20))
+
+// Bytes of PSRAM that the port's driver, or the SDK's, found.
 static size_t psram_found;
 
 void __real_gc_add(void *start, void *end);
 void __wrap_gc_add(void *start, void *end) {
     psram_found = (uintptr_t)end - (uintptr_t)start;
-    if (PHYSMEM_PSRAM_GC_END > PSRAM_BASE) {
+    if (PHYSMEM_PSRAM_GC_END > PSRAM_START) {
         __real_gc_add(start, (void *)MIN((uintptr_t)end, PHYSMEM_PSRAM_GC_END));
     }
 }
 
 // The module physmem_psram, for the boot stage: the chip's PSRAM addresses, and the end of the PSRAM found.
-#define PSRAM_LIMIT (PSRAM_BASE + (16 << 20))
 static mp_obj_t psram_end(void) {
-    return mp_obj_new_int_from_uint(PSRAM_BASE + psram_found);
+    return mp_obj_new_int_from_uint(PSRAM_START + psram_found);
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(psram_end_obj, psram_end);
 
 static const mp_rom_map_elem_t psram_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_physmem_psram) },
-    { MP_ROM_QSTR(MP_QSTR_BASE), MP_ROM_INT(PSRAM_BASE) },
+    { MP_ROM_QSTR(MP_QSTR_BASE), MP_ROM_INT(PSRAM_START) },
     { MP_ROM_QSTR(MP_QSTR_LIMIT), MP_ROM_INT(PSRAM_LIMIT) },
     { MP_ROM_QSTR(MP_QSTR_end), MP_ROM_PTR(&psram_end_obj) },
 };

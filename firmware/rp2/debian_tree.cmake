@@ -1,8 +1,11 @@
-# What a build of ports/rp2 needs besides the board, for this project's boards and for the port's own (benchmarks/stock).
+# What a build of ports/rp2 needs besides the board, for this project's boards and for the port's own (firmware/stock).
 # Sets PORT_MANIFEST to the port's manifest.
 
 # MicroPython's own tool makes the .uf2 (scripts/build.sh).
 set(PICO_NO_PICOTOOL 1)
+
+# Debian's package of the SDK chooses picolibc from 2.2.0-3 on. The toolchain of Debian 12 and 13 has newlib.
+set(PICO_CLIB newlib)
 
 # A board without pins.csv uses the pin names of the port's board of the same name.
 if(NOT EXISTS ${MICROPY_BOARD_DIR}/pins.csv)

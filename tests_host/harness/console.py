@@ -102,3 +102,27 @@ class Console:
         """Reset by Ctrl-D at the prompt of the raw REPL. Return what the board printed meanwhile."""
         self.send(END)
         return self.read_until(PROMPT).decode(errors="replace")
+
+
+class ConnectedBoard:
+    """The board that runs in *emulator*, started and with its `console` in the raw REPL; a context manager."""
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.console = None
+
+    def __enter__(self):
+        self.emulator.start()
+        self.connect()
+        return self
+
+    def __exit__(self, *exception):
+        self.console.close()
+        self.emulator.stop()
+
+    def connect(self):
+        """Connect to the board, which has just been started or reset."""
+        if self.console:
+            self.console.close()
+        self.console = Console(self.emulator)
+        self.console.enter_raw_repl()

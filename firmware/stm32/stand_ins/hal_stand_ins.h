@@ -256,4 +256,11 @@ static inline void LL_RTC_SetAsynchPrescaler(RTC_TypeDef *rtc, uint32_t divisor)
 #define LL_ADC_PATH_INTERNAL_VREFINT ADC_CCR_TSVREFE
 #define LL_ADC_PATH_INTERNAL_TEMPSENSOR ADC_CCR_TSVREFE
 
+// The window watchdog's clock
+
+#define LL_APB1_GRP1_PERIPH_WWDG RCC_APB1ENR_WWDGEN
+static inline void LL_APB1_GRP1_EnableClock(uint32_t peripherals) {
+    RCC->APB1ENR |= peripherals;
+}
+
 #endif

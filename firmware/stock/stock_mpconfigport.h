@@ -1,3 +1,3 @@
 // The port's own configuration, for a tree that may lack mbedtls.
 #include "mpconfigport.h"
-#include "../../../firmware/rp2/without_mbedtls.h"
+#include "../rp2/without_mbedtls.h"
