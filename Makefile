@@ -34,13 +34,16 @@ PYTHON := $(BUILD)/venv/bin/python
 # says: to compile the tests and the emulators again takes longer than many a test.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(BUILD)/pycache $(PYTHON) -m pytest --dist loadgroup --no-loadscope-reorder
 # Starts a module of these folders with the Python $(1); pyproject.toml has them for pytest.
-module = PYTHONPATH=$(CURDIR)/scripts:$(CURDIR)/benchmarks:$(CURDIR)/tests_host $(1) -m
+module = PYTHONPATH=$(CURDIR)/scripts:$(CURDIR)/benchmarks:$(CURDIR)/tests_host:$(CURDIR)/tests_target $(1) -m
 MPY_CROSS := $(BUILD)/mpy-cross/mpy-cross
 UNIX := $(BUILD)/UNIX/micropython
 # The unix port as it is on a host for which MicroPython has no machine code emitter, and MicroPython that others built.
 UNIX_BYTECODE := $(BUILD)/UNIX_BYTECODE/micropython
 WEBASSEMBLY := @micropython/micropython-webassembly-pyscript
 WEBASSEMBLY_VERSION := 1.29.0-6
+# The page that runs physmem in a browser.
+PAGE := $(BUILD)/browser/index.html
+WEB_PORT ?= 8000
 # A board of each chip with two cores, and their emulators.
 BOTH_CHIPS := $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/RPI_PICO2/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.ready
 # The last file built for each board; firmware.elf lies beside each firmware.uf2.
@@ -54,6 +57,11 @@ BENCH_NEEDS := $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/NETDUINO_PLUS_2/firmwar
 HEAP_NEEDS := $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/PIMORONI_PICO_PLUS2/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.ready $(BUILD)/venv/.ready
 # The emulator of an rp2 BOARD.
 EMULATOR = $(if $(filter $(BOARD),$(RP2_BOARDS)),$(BUILD)/$(if $(filter $(BOARD),$(call boards_with,PICO_PLATFORM rp2040)),rp2040,rp2350)/.ready)
+
+# What make test-board runs on: a BOARD that you have named must be the one at PORT.
+BOARD_TESTED = $(or $(TARGETS),$(if $(PORT),$(if $(filter file,$(origin BOARD)),,$(BOARD)@)$(PORT),$(BOARD)))
+BOARD_TEST_NEEDS = $(if $(TARGETS)$(PORT),,$(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE)) $(EMULATOR)) \
+	$(MPY_CROSS) $(BUILD)/dist/.packages $(if $(findstring labgrid:,$(TARGETS)),$(BUILD)/farm/.ready) $(BUILD)/venv/.ready
 
 ifneq ($(words $(CURDIR)),1)
 $(error physmem: the path of this folder contains a space, and MicroPython's makefiles cannot handle that: move the folder to a path without spaces)
@@ -93,22 +101,28 @@ export MICROPYTHON_DIR
 ifeq ($(PRODUCTS_AT_A_TIME),)
 .NOTPARALLEL:
 endif
-.PHONY: help run test check durations tiers-table repl emulate flash firmware unix build products mip dist bench bench-accept bench-heap adversary placement two-cores stack-depth stock-memory studies-test boards-page call-places-page soak storm matrix mutation lint format hooks architecture fresh clean always packages own_micropython own_pico_sdk
+.PHONY: help run test check test-board test-farm durations tiers-table repl map browser browser-serve pictures emulate flash firmware unix build products mip dist bench bench-accept bench-heap adversary placement two-cores stack-depth stock-memory studies-test boards-page call-places-page errors-page soak storm matrix mutation docs lint format hooks architecture fresh clean always packages chromium own_micropython own_pico_sdk
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-run: $(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE)) $(EMULATOR) $(BUILD)/venv/.ready ## boot BOARD (MPS2_AN385) in an emulator and run the demonstration; a board with PSRAM also with PSRAM=0, 2M or 4M
+run: $(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE)) $(EMULATOR) $(BUILD)/venv/.ready ## boot BOARD (MPS2_AN385) in an emulator and run the demonstration, or EXAMPLE=examples/dma_ring.py alone; a board with PSRAM also with PSRAM=0, 2M or 4M
 	$(if $(filter $(BOARD),$(QEMU_BOARDS) $(RP2_BOARDS)),,$(error physmem: there is no emulator for $(BOARD): set BOARD= to one of $(QEMU_BOARDS) $(RP2_BOARDS), or run make flash BOARD=$(BOARD) to use a real board))
-	@$(PYTHON) scripts/run.py $(BOARD) $(PSRAM:%=--psram=%)
+	@$(PYTHON) scripts/run.py $(BOARD) $(EXAMPLE:%=--example=%) $(PSRAM:%=--psram=%)
 
-test: build ## build everything, then run the tests on the host, the unix port and each board
+test: build browser chromium ## build everything, then run the tests on the host, the unix port and each board
 	@$(PYTEST) $(PYTEST_ARGS) --tier test
 
-check: build ## run what make test leaves out: each board with each file, exhaustive, long; CONTRIBUTING.md has the list
+check: build browser chromium $(BUILD)/docs/venv/.ready $(BUILD)/farm/.ready ## run what make test leaves out: each board with each file, exhaustive, long; CONTRIBUTING.md has the list
 	@$(PYTEST) $(PYTEST_ARGS) --tier check
 
-durations: build ## run both tiers and write how long each group of tests takes, by which they are sorted
+test-board: $(BOARD_TEST_NEEDS) ## run the target tests on BOARD (MPS2_AN385) in its emulator; with PORT=/dev/ttyACM0, on the real board there; TARGETS="/dev/ttyACM0 rp2350" for several at once; TIER=test for fewer tests, FILES="tests_target/test_boot.py" for some files
+	@$(PYTEST) -n $(words $(BOARD_TESTED)) $(TIER:%=--tier %) $(or $(FILES),tests_target) $(BOARD_TESTED:%=--target=%)
+
+test-farm: build $(BUILD)/farm/.ready ## run the target tests, as test-board does, on a rack of emulated boards that labgrid serves; FARM="MPS2_AN385 RPI_PICO" are its boards
+	@$(call module,$(PYTHON)) campaigns.farm $(FARM:%=--board %) $(TIER:%=--tier %) $(FILES)
+
+durations: build browser chromium $(BUILD)/docs/venv/.ready $(BUILD)/farm/.ready ## run both tiers and write how long each group of tests takes, by which they are sorted
 	@$(PYTEST) $(PYTEST_ARGS) --tier test --record-durations
 	@$(PYTEST) $(PYTEST_ARGS) --tier check --record-durations
 
@@ -117,6 +131,12 @@ tiers-table: $(BUILD)/venv/.ready ## write which tests run where into CONTRIBUTI
 
 repl: $(if $(PORT),,$(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE)) $(EMULATOR)) $(BUILD)/venv/.ready ## boot BOARD (MPS2_AN385) in an emulator and open mpremote's REPL; with PORT=/dev/ttyACM0, open it on the real board there; PSRAM= as for run
 	@$(PYTHON) scripts/repl.py $(BOARD) $(PORT) $(PSRAM:%=--psram=%)
+
+browser: $(PAGE) ## make the page that runs physmem in a browser: static files in build/browser, see docs/browser.md
+	@echo $(subst $(CURDIR)/,,$(dir $(PAGE)))
+
+browser-serve: $(PAGE) ## serve that page to a browser on this machine, at http://127.0.0.1:8000; or set WEB_PORT=number
+	@python3 -m http.server --bind 127.0.0.1 --directory $(dir $(PAGE)) $(WEB_PORT)
 
 emulate: $(call of_board,$(RP2_FIRMWARE)) $(EMULATOR) $(BUILD)/venv/.ready ## make repl without PORT, for RP2040 and RP2350 boards: run the .uf2 file that you would flash
 	$(if $(filter $(BOARD),$(RP2_BOARDS)),,$(error physmem: no emulator can run the .uf2 file of $(BOARD): set BOARD= to one of $(RP2_BOARDS)))
@@ -127,6 +147,13 @@ firmware: $(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE) $(STM32_BOARDS:%=$(BU
 
 flash: $(call of_board,$(RP2_FIRMWARE) $(STM32_CHIP_BOARDS:%=$(BUILD)/%/firmware.elf)) $(BUILD)/venv/.ready ## write the firmware of BOARD to a board in BOOTSEL or DFU mode, or with PORT=/dev/ttyACM0 to the board running there; STM32: PROGRAMMER=dfu or stlink
 	@$(PYTHON) scripts/flash.py $(BOARD) $(PORT) $(PROGRAMMER:%=--programmer=%)
+
+map: $(if $(PORT),,$(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE)) $(EMULATOR)) $(BUILD)/venv/.ready ## show every frame of BOARD (MPS2_AN385), booted in an emulator, live in the terminal; with PORT=/dev/ttyACM0, of the real board there; MAP_ARGS="--once --html FILE", see docs/map.md
+	@$(call module,$(PYTHON)) look.main $(BOARD) $(PORT:%=--port=%) $(PSRAM:%=--psram=%) $(MAP_ARGS)
+
+pictures: $(BUILD)/PIMORONI_PICO_PLUS2/firmware.uf2 $(BUILD)/rp2350/.ready $(PAGE) $(BUILD)/venv/.ready chromium ## make the pictures of docs/map.md and docs/browser.md again
+	@$(call module,$(PYTHON)) look.pictures
+	@$(call module,$(PYTHON)) browser_page.picture $(dir $(PAGE)) docs/browser.png
 
 unix: $(UNIX) ## open the REPL of MicroPython's unix port with physmem built in
 	@$(UNIX)
@@ -140,7 +167,7 @@ products: $(RP2_FIRMWARE) $(STOCK_FIRMWARE) $(STM32_CHIP_FIRMWARE) $(QEMU_FIRMWA
 mip: $(BUILD)/dist/.packages ## make the packages for mpremote mip install: build/dist/mip/arm for ARM, build/dist/mip/source for other machines
 	@ls -d build/dist/mip/*
 
-dist: $(BUILD)/dist/.packages $(RP2_FIRMWARE) $(STM32_CHIP_FIRMWARE) ## make a release in build/dist: packages for mpremote mip install and for manifests, firmware, release page, checksums
+dist: $(BUILD)/dist/.packages $(RP2_FIRMWARE) $(STM32_CHIP_FIRMWARE) docs ## make a release in build/dist: packages for mpremote mip install and for manifests, firmware, the site, release page, checksums
 	@$(call module,python3) packages.release $(BUILD) $(RP2_FIRMWARE) $(STM32_CHIP_FIRMWARE:.elf=.dfu)
 
 bench: $(BENCH_NEEDS) ## count what each call costs, write docs/bench.md, and fail if a figure has grown by more than 2 %
@@ -174,7 +201,10 @@ boards-page: $(RP2_FIRMWARE) $(STM32_CHIP_FIRMWARE) $(BUILD)/venv/.ready ## writ
 	@$(PYTHON) scripts/boards_page.py
 
 call-places-page: $(BUILD)/venv/.ready ## write what each call does in each place into docs/where_to_call.md
-	@$(PYTHON) scripts/call_places_page.py
+	@$(call module,$(PYTHON)) call_places_page
+
+errors-page: $(BUILD)/venv/.ready ## write every message of an error, with what to do, into docs/errors.md
+	@$(call module,$(PYTHON)) errors.page
 
 soak: $(UNIX) $(BUILD)/venv/.ready ## compare 10,000,000 random calls on the unix port with a model; or set OPERATIONS=number or CHUNK=number
 	@$(call module,$(PYTHON)) campaigns.soak $(OPERATIONS:%=--operations %) $(CHUNK:%=--chunk %)
@@ -187,6 +217,9 @@ matrix: $(BUILD)/stm32f4_hal/.ready $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.read
 
 mutation: $(BUILD)/mutation/venv/.ready ## make every small change to the engine, see whether its tests notice, and write docs/mutation.md
 	@$(call module,$(BUILD)/mutation/venv/bin/python) campaigns.mutation $(MUTATION_ARGS)
+
+docs: $(BUILD)/venv/.ready $(BUILD)/docs/venv/.ready ## make the site of docs/ and of the reference in build/docs/html; a warning of Sphinx is an error
+	@$(call module,$(PYTHON)) reference.make $(BUILD)/docs $(BUILD)/docs/venv/bin/python
 
 lint: $(BUILD)/lint/.ready ## check the style of every file; CHECK="spelling words" runs these checks alone
 	@$(BUILD)/lint/venv/bin/python scripts/lint.py $(CHECK)
@@ -211,12 +244,26 @@ always:
 packages:
 	@scripts/install_packages.sh $(BUILD)/packages.log
 
+# For the tests of pages and for their pictures alone: nothing else needs it, and it is large.
+chromium: | packages
+	@scripts/install_packages.sh $(BUILD)/chromium.log chromium chromium-driver:chromedriver
+
 $(BUILD)/venv/.ready: requirements.txt | packages
 	@scripts/make_venv.sh $(BUILD)/venv requirements.txt $(BUILD)/venv.log
 	@touch $@
 
 $(BUILD)/mutation/venv/.ready: requirements_mutation.txt | packages
 	@scripts/make_venv.sh $(BUILD)/mutation/venv requirements_mutation.txt $(BUILD)/mutation.log
+	@touch $@
+
+$(BUILD)/docs/venv/.ready: requirements_docs.txt | packages
+	@scripts/make_venv.sh $(BUILD)/docs/venv requirements_docs.txt $(BUILD)/docs.log
+	@touch $@
+
+# labgrid serves a board's serial port with ser2net.
+$(BUILD)/farm/.ready: requirements_farm.txt | packages
+	@scripts/install_packages.sh $(BUILD)/packages.log ser2net:/usr/sbin/ser2net
+	@scripts/make_venv.sh $(BUILD)/farm/venv requirements_farm.txt $(BUILD)/farm.log
 	@touch $@
 
 $(BUILD)/lint/.ready: requirements_lint.txt scripts/install_from_npm.sh | packages
@@ -265,7 +312,7 @@ BYTECODE := $(wildcard firmware/bytecode/*.py) scripts/bytecode_twins.py
 LIBRARY := $(wildcard lib/*.py firmware/*.py firmware/*.c firmware/thumb/*.py) scripts/build.sh scripts/expand_thumb.py \
 	scripts/thumb_rooms.py
 
-$(BUILD)/dist/.packages: $(BYTECODE) $(MPY_CROSS) $(LIBRARY) $(wildcard scripts/packages/*.py)
+$(BUILD)/dist/.packages: $(BYTECODE) $(MPY_CROSS) $(LIBRARY) $(wildcard scripts/packages/*.py scripts/stubs/*.py typings/*.pyi)
 	@python3 scripts/expand_thumb.py lib firmware/thumb $(BUILD)/thumb
 	@$(call module,python3) packages.make $(BUILD)
 	@touch $@
@@ -279,6 +326,14 @@ $(UNIX_BYTECODE): $(MPY_CROSS) $(LIBRARY) $(BYTECODE) $(wildcard boards/UNIX/*)
 $(BUILD)/webassembly/.ready: scripts/install_from_npm.sh | packages
 	@scripts/install_from_npm.sh $(WEBASSEMBLY) $(WEBASSEMBLY_VERSION) $(BUILD)/webassembly $(BUILD)/webassembly.log
 	@touch $@
+
+$(BUILD)/browser_tools/.ready: docs/browser/package.json scripts/install_node_modules.sh | packages
+	@scripts/install_node_modules.sh $< $(BUILD)/browser_tools $(BUILD)/browser_tools.log
+	@touch $@
+
+$(PAGE): $(BUILD)/dist/.packages $(BUILD)/webassembly/.ready $(BUILD)/browser_tools/.ready scripts/browser_page/make.py \
+		$(wildcard docs/browser/*.* docs/browser/examples/*.py examples/*.py scripts/look/*.*)
+	@$(call module,python3) browser_page.make $(BUILD)
 
 define QEMU_RULE
 $(BUILD)/$(1)/firmware.elf: $(MPY_CROSS) $(LIBRARY) $(wildcard boards/$(1)/* firmware/qemu/*) scripts/memory_map_header.py

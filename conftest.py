@@ -1,8 +1,9 @@
-"""The tiers of the tests, and the order in which they start: see tests_host/harness/tiers.py and durations.py."""
+"""The tiers of the tests, the order in which they start, and what they run on: see tiers.py, durations.py and
+targets.py in tests_host/harness/."""
 
 import pytest
 
-from harness import durations, runners, selection, tiers
+from harness import durations, runners, selection, target_tests, tiers
 
 
 def pytest_addoption(parser):
@@ -13,6 +14,12 @@ def pytest_addoption(parser):
         default=tiers.ALL,
         help="test: what make test runs; check: the rest; all: both, each test with its larger amount (default)",
     )
+    group.addoption(
+        "--target",
+        action="append",
+        help="run tests_target there, and no other tests: cpython (as without it), unix, rp2040, rp2350, the name of a "
+        "board in an emulator, /dev/ttyACM0 for a real board, labgrid:PLACE; several times for several at once",
+    )
     group.addoption("--record-durations", action="store_true", help="write how long each group takes, for the order")
 
 
@@ -20,6 +27,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "check: left out of make test; tests_host/harness/tiers.py says which, and why")
     if config.getoption("record_durations") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(durations.Recorder(config.getoption("tier")))
+    if config.getoption("target"):
+        config.pluginmanager.register(target_tests.TargetPlugin(config), target_tests.PLUGIN)
 
 
 def pytest_report_header():

@@ -61,13 +61,13 @@ for y in range(HEIGHT):
     for i in range(row_bytes):
         row[i] = y + i & 0xFF
     pixels[y * row_bytes : (y + 1) * row_bytes] = row
-wrong = 0
+wrong_bytes = 0
 for y in range(HEIGHT):
     line = pixels[y * row_bytes : (y + 1) * row_bytes]
     for i in range(row_bytes):
-        wrong += line[i] != y + i & 0xFF
-print("%d bytes written and read back through its memoryview, %d wrong" % (HEIGHT * row_bytes, wrong))
-assert wrong == 0
+        wrong_bytes += line[i] != y + i & 0xFF
+print("%d bytes written and read back through its memoryview, %d wrong" % (HEIGHT * row_bytes, wrong_bytes))
+assert wrong_bytes == 0
 
 title("Frames at an address that you name")
 region = framebuffer.region

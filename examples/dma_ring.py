@@ -4,8 +4,15 @@ In a driver the channel is paced by a peripheral, such as the ADC. Here it copie
 you can see what the ring holds afterwards.
 """
 
+import sys
+
 import physmem
-import rp2
+
+try:
+    import rp2
+except ImportError:
+    print("dma_ring.py needs rp2.DMA: run it on a board with an RP2040 or RP2350")
+    sys.exit(1)
 
 RING = 4096  # bytes: a power of two, up to 32 KiB
 SOURCE = 10000  # bytes: almost two and a half laps

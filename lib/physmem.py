@@ -8,9 +8,9 @@
         print(frames.region.name, hex(frames.addr), frames.nbytes)
 
 Numbers of frames are in frames, addresses and sizes in bytes; each name says which. If no memory is left you get a
-MemoryError, for a mistake in a call a PhysMemError. Neither changes any state. The raw calls of `Region` raise neither:
-they return negative codes, which `code_name` names. They need no heap, and you may use them in a hard interrupt handler
-if the region is SHARED.
+MemoryError, for a mistake in a call a PhysMemError. A call that raises one has changed nothing, except that the end of
+a scope frees what it can. The raw calls of `Region` return negative codes instead, which `code_name` names. They need
+no heap, and you may use them in a hard interrupt handler if the region is SHARED.
 
 This module collects the names; docs/architecture.md shows the modules behind them. What takes heap to keep is loaded
 when you first use it, which needs heap: the functions below, and RuVix' and Theseus' vocabulary (BuddyAllocator,
@@ -76,6 +76,7 @@ from physmem_region import (
 from physmem_system import boot, boot_complete, region, regions, reset_peak
 
 __version__ = "0.2.0"
+__doc__ = "docs/reference/physmem.html of the release explains each name; make docs makes it"  # help(physmem) shows it
 
 STOP = False  # what a chooser of `inspect_then_allocate` returns to stop it; None asks for the next run
 
@@ -169,7 +170,7 @@ def stats():
     Each has ``frames, free, used, peak, failed, largest`` in frames and ``total_bytes, free_bytes, used_bytes,
     largest_bytes``. `failed` counts searches of the region that found nothing. Under None, `peak` is the sum of the
     regions' peaks, which may not have occurred at once; `largest_bytes` is the largest free run of any one region, and
-    `largest` is that run in frames of its region. Needs heap.
+    `largest` is that run in frames of its region. NotPermitted without heap.
     """
     return __load__("physmem_overview", "stats()").stats()
 
@@ -177,7 +178,8 @@ def stats():
 def check():
     """Return what is wrong: a list of sentences, empty if all is well.
 
-    Covers the metadata of all regions, the records of what is retained, and what `debug` looks at. Needs heap.
+    Covers the metadata of all regions, the records of what is retained, and what `debug` looks at. NotPermitted
+    without heap.
     """
     return __load__("physmem_overview", "check()").check()
 
@@ -197,7 +199,7 @@ def allocate_scattered(
 
     All of them or none: MemoryError if no region that suits has `n` free frames, and no hook of `on_exhausted` is
     called. The regions are tried in the order of `allocate_frames`; the other arguments are as there. Use it where the
-    pieces need not be adjacent, as for a chain of DMA descriptors. Needs heap.
+    pieces need not be adjacent, as for a chain of DMA descriptors. NotPermitted without heap.
     """
     return __load__("physmem_runs", "allocate_scattered()").allocate_scattered(
         n, _by_name, require, prefer, forbid, region, owner, zero
@@ -210,8 +212,9 @@ def inspect_then_allocate(chooser, _by_name=..., owner=None, zero=False):
 
     The chooser returns None for the next run, STOP to stop, or ``(first, n)``: `n` frames within that run. Return
     AllocatedFrames, or None if nothing was picked. The chooser may allocate and free; a pick that is no longer free is
-    AddressNotFree. Reserved regions are left out. `owner` and `zero` as in `allocate_frames`. Needs heap. Source:
-    Theseus' inspect_then_allocate_free_frames, which deadlocks if its chooser allocates or frees.
+    AddressNotFree, one outside of the run AddressOutOfRange, one of no frames ZeroAllocation. Reserved regions are left
+    out. `owner` and `zero` as in `allocate_frames`. NotPermitted without heap. Source: Theseus'
+    inspect_then_allocate_free_frames, which deadlocks if its chooser allocates or frees.
     """
     return __load__("physmem_runs", "inspect_then_allocate()").inspect_then_allocate(chooser, _by_name, owner, zero)
 
@@ -220,14 +223,14 @@ def scope():
     """Return a scope: ``with`` it, all frames allocated by object in the block are freed at its end, also after an
     exception, except those that it was told to keep.
 
-    Frames that were freed before, retained (`physmem.retain`) or merged into others are none of its business; parts of
-    a split are. Scopes nest: what an inner one keeps belongs to the one around it. At its end MAPPED frames stay with
-    their owners: NotPermitted, unless an exception is under way. A scope ends with its block, so ``keep`` is then
-    NotPermitted.
+    It does not see frames that were freed before, retained (`physmem.retain`) or merged into others; parts of a split
+    it does see. Scopes nest: what an inner one keeps belongs to the one around it. MAPPED frames stay with their
+    owners: NotPermitted at the end, when all others are free, unless an exception is under way. A scope ends with its
+    block, so ``keep`` is then NotPermitted.
 
     A scope sees what its own thread and its own asyncio task allocate; interrupt handlers and raw calls it does not
     see. A function that the scheduler runs meanwhile belongs to the code that it interrupts: let it allocate before.
-    In a generator, close the scope before you ``yield``. Needs heap.
+    In a generator, close the scope before you ``yield``. NotPermitted without heap.
     """
     return __load__("physmem_scope", "scope()").scope()
 
@@ -239,7 +242,7 @@ def allocations():
     `first` and `count` are in frames of `region`, `nbytes` is all of them. `owner` is the tag of ``owner=`` if the
     debug tier `owners` is on, else None. `state` is ALLOCATED or MAPPED; without records (see `physmem.boot`) MAPPED is
     known of this run only. `name` is what it is retained as, or None. Raw allocations are listed, what `boot` has set
-    aside (OCCUPIED) and guard frames are not. Needs heap.
+    aside (OCCUPIED) and guard frames are not. NotPermitted without heap.
     """
     return __load__("physmem_find", "allocations()").allocations()
 
@@ -251,7 +254,8 @@ def find(thing):
     `thing` is an address, a buffer such as a bytearray, or AllocatedFrames. `frame` is the frame of its first byte,
     `first` and `count` are the allocation that has the frame, all in frames of `region`. `owner`, `state` and `name`
     are as in `allocations`; in a free frame `state` is "free", `count` 0 and `first` the frame. The firmware's own
-    memory (OCCUPIED) is a region with attributes, too. Needs heap.
+    memory (OCCUPIED) is a region with attributes, too. TypeError if `thing` is none of these, NotPermitted without
+    heap.
     """
     return __load__("physmem_find", "find()").find(thing)
 
@@ -261,7 +265,8 @@ def free_at(addr):
 
     For frames whose owner was lost: by an exception, or with a name that was assigned again. If an AllocatedFrames
     still owns them, use its ``free()``: after this its own frees another's frames or is refused. NotAllocated if no
-    allocation starts there. NotPermitted if it is mapped, retained, or memory that the firmware occupies. Needs heap.
+    allocation starts there. NotPermitted if it is mapped, retained, or memory that the firmware occupies.
+    NotPermitted without heap.
     """
     return __load__("physmem_find", "free_at()").free_at(addr)
 
@@ -332,7 +337,7 @@ def retained():
     mapped)`` by address.
 
     `addr` is the address of the first byte, `nbytes` the number of bytes asked for, `resets` how many resets it has
-    been kept over, `mapped` whether hardware owns it. Needs heap.
+    been kept over, `mapped` whether hardware owns it. NotPermitted without heap.
     """
     return __retained__("physmem_kept", "retained()").retained()
 
@@ -341,7 +346,8 @@ def quarantined():
     """Return the frames without a name that were mapped when a reset came, and still are: a list of AllocatedFrames.
 
     They are MAPPED, in any region or outside all of them. No request gets them, and after each reset they are here
-    again, until you free them: stop the hardware that owns them, then call ``frames.unmap().free()``. Needs heap.
+    again, until you free them: stop the hardware that owns them, then call ``frames.unmap().free()``. NotPermitted
+    without heap.
     """
     return __retained__("physmem_kept", "quarantined()").quarantined()
 
@@ -350,7 +356,7 @@ def dropped():
     """Return which records were dropped at the last reset, and why: a list of sentences, one for each.
 
     The frames of a dropped record are free. The list is empty after the power was off: all records then start over.
-    Needs heap.
+    NotPermitted without heap.
     """
     return __retained__("physmem_kept", "dropped()").dropped()
 
@@ -422,7 +428,7 @@ def leaks(since=0):
     frames that were handed out together and still belong to one allocation. After a split there is one for each part;
     after a merge there is one for each of the merged allocations, with its owner and serial number. It leaves out what
     was allocated before the tier was on or by raw calls bound before, and reserved regions. NotPermitted if `owners` is
-    off, InvalidArgument if `since` is not a mark. Needs heap.
+    off, InvalidArgument if `since` is not a mark. NotPermitted without heap.
     """
     return __load__("physmem_debug", "leaks()").leaks(since)
 
@@ -430,19 +436,25 @@ def leaks(since=0):
 def dump(write=print):
     """Print every run of free frames and every allocation, by address; `write` takes a line.
 
-    While a debug tier records owners, each allocation has its owner behind it, or that it is a guard. Needs heap.
-    Source: Theseus' dump_frame_allocator_state.
+    While a debug tier records owners, each allocation has its owner behind it, or that it is a guard. NotPermitted
+    without heap. Source: Theseus' dump_frame_allocator_state.
     """
     return __load__("physmem_map", "dump()").dump(write)
 
 
-def map(write=print):
-    """Print a picture of the memory and what is used of it, region by region; `write` takes a line.
+def map(write=print, region=None, columns=80):  # noqa: F811
+    """Print a picture of the memory and what is used of it; `write` takes a line of at most `columns` characters.
 
-    Each character stands for the same number of frames: ``.`` all free, ``#`` all in use, ``+`` some in use, ``x``
-    reserved and in use. Needs heap.
+    All regions, or `region`, a Region or the name of one. A line has the address of its first character in front. Each
+    character of a region stands for the same number of frames: ``.`` free, ``#`` in use, ``m`` mapped to hardware,
+    ``r`` retained, ``g`` a guard, ``x`` reserved and in use, ``+`` several of these. Where a debug tier records owners,
+    each owner has a letter from A on. What occurs is explained at the end.
+
+    Takes no more heap at a time than a line and some words do, so you can call it when memory is short. If it is not
+    frozen into the firmware, call it once before: the first call loads it. InvalidArgument unless there are 32 to 256
+    columns, and for a name that no region has. Source: MicroPython's micropython.mem_info(1).
     """
-    return __load__("physmem_map", "map()").map(write)
+    return __load__("physmem_map", "map()").map(write, region, columns)
 
 
 __map__ = map
@@ -481,4 +493,4 @@ def __getattr__(name):
         name == "__all__"
     ):  # which MicroPython from 1.28 on asks for in ``from physmem import *``, and takes no error for
         return [public for public in globals() if public[0] != "_"]
-    raise AttributeError("module 'physmem' has no attribute '%s'" % name)
+    raise AttributeError("module 'physmem' has no attribute '%s': dir(physmem) lists them" % name)

@@ -172,7 +172,7 @@ def no_region_suits(require, forbid, region):
     try:
         sentence = _requests().why_no_region_suits(require, forbid, region)
     except MemoryError:
-        sentence = "no region suits; physmem.map() shows what there is"
+        sentence = "no region suits: see physmem.map() for what there is"
     errors.mistake("InvalidArgument", "{}", sentence)
 
 
@@ -200,13 +200,13 @@ def check_request(size, in_bytes, align, boundary, low, high, require, prefer, f
     if ((in_bytes or boundary) and size >= _PLAIN) or align >= _PLAIN or boundary >= _PLAIN:
         errors.expect_heap("a request with numbers of 2**29 or more")
     if align and not errors.power_of_two(align):
-        errors.mistake("UnalignedAddress", "align {} is not a power of two (in bytes)", align)
+        errors.mistake("UnalignedAddress", "align {} is not a power of two: give one, in bytes", align)
     if boundary and not errors.power_of_two(boundary):
-        errors.mistake("UnalignedAddress", "boundary {} is not a power of two (in bytes)", boundary)
+        errors.mistake("UnalignedAddress", "boundary {} is not a power of two: give one, in bytes", boundary)
     if low < 0 or (high is not None and high <= low):
         errors.mistake(
             "AddressOutOfRange",
-            "there is no address from low {} to high {}: low must be at least 0 and below high",
+            "there is no address from low {} to high {}: give a low of 0 or more, and a high above it",
             low,
             high,
         )
@@ -341,6 +341,9 @@ def allocate_frames(
     DMA or a bus master of the board in `require` and CACHED in none of the three, CACHED regions are tried last. It is
     `region`, a Region or a name, if you give one. `owner` is kept with the frames. With `zero` the content is zeros;
     otherwise it is what was there before. Works in interrupt handlers on SHARED regions, with numbers for attributes.
+    ZeroAllocation for no frames, UnalignedAddress for an `align` or a `boundary` that is not a power of two,
+    SizeMismatch for a `boundary` of fewer bytes than you ask for, AddressOutOfRange where `low` is not below `high`,
+    InvalidArgument if no region suits.
     Sources: Theseus' allocate_frames; FreeBSD's vm_page_alloc_contig for the constraints.
     """
     frame = UNTRIED
@@ -486,7 +489,7 @@ def request_at(addr, n, nbytes, owner, unknown, zero, own):
     if _note_frames is not None and not in_handler():
         errors.expect_heap("an allocation in a scope()")
     if addr < 0:
-        errors.mistake("AddressOutOfRange", "there is no addr {}: addresses start at 0", addr)
+        errors.mistake("AddressOutOfRange", "there is no address {}: give 0 or more", addr)
     if nbytes is not None and nbytes >= _PLAIN:
         errors.expect_heap("a request for 2**29 bytes or more")
     found = physmem_system.region_at(addr)
@@ -523,11 +526,11 @@ def place(found, first, n):
     if frame == _NOT_PERMITTED:
         errors.not_permitted_in_handler()
     if frame == _ADDRESS_NOT_FREE:
-        errors.mistake(
-            "AddressNotFree", "not all of the {} frames from frame {} of {} on are free", n, first, found.name
-        )
+        text = "not all of the {} frames from frame {} of {} on are free: see allocations() for what is in use"
+        errors.mistake("AddressNotFree", text, n, first, found.name)
     if frame < 0:
-        errors.mistake("AddressOutOfRange", "{} frames from frame {} on are not all in {}", n, first, found.name)
+        text = "{} frames from frame {} on are not all in {}: see regions() for what there is"
+        errors.mistake("AddressOutOfRange", text, n, first, found.name)
     return frame
 
 
@@ -553,7 +556,7 @@ def allocate_frames_deferred(
 
     You can use the frames at once. The bookkeeping that needs heap waits in the DeferredAllocAction, for a commit or
     for the scheduler. Works with the heap locked and, on SHARED regions, in a hard interrupt handler. MemoryError also
-    if the spare owners are used up (32, unless the board has another number): that many allocations fit between two
+    if the spare owners are used up: 32, `SPARE_OWNERS` of the memory plan, or 8 without a plan fit between two
     commits. `unknown` as in `allocate_frames_at`, with heap; the others as in `allocate_frames`. Source: Theseus'
     allocate_frames_deferred, on which its other routines rest.
     """
@@ -626,7 +629,7 @@ def dma_ring(nbytes, _by_name=..., owner=None, zero=False):
 
     They are in memory that is not CACHED if possible, and of that in FAST memory. A ring smaller than a frame is at the
     start of one; its `nbytes` is the ring's. UnalignedAddress if `nbytes` is not a power of two; other errors, `owner`
-    and `zero` as `allocate_frames`.
+    and `zero` as `allocate_frames`. Source: RING_SIZE of the DMA of RP2040 and RP2350, in CH0_CTRL_TRIG.
     """
     tried = False
     frame = -1

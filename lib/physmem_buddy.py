@@ -264,13 +264,13 @@ class BuddyAllocator:
         expect_heap("init()")
         base = address_of(base, "base")
         if base & (PAGE_SIZE - 1):
-            mistake("UnalignedAddress", "base {:#x} is not a multiple of {}", base, PAGE_SIZE)
+            mistake("UnalignedAddress", "base {:#x} is not a multiple of {}: give the start of a page", base, PAGE_SIZE)
         total_pages = int(integer(total_pages, "total_pages"))
         if total_pages < 0:
             mistake("AddressOutOfRange", "total_pages is {}: give 0 or more", total_pages)
         end = base + total_pages * PAGE_SIZE
         if end >> 64:
-            text = "total_pages {} from base {:#x} on do not end within 64 bits"
+            text = "total_pages {} from base {:#x} on do not end within 64 bits: give fewer"
             mistake("AddressOutOfRange", text, total_pages, base)
         region = None
         if total_pages:
@@ -339,7 +339,7 @@ class BuddyAllocator:
             return addr
         if addr == "OutOfMemory":
             exhausted(
-                "no free block of {} pages: {} of {} pages are free",
+                "no free block of {} pages: free some, or ask for less; {} of {} pages are free",
                 1 << pages_to_order(pages),
                 self.free_page_count(),
                 self._pages,
@@ -573,19 +573,20 @@ class BuddyAllocator:
             if self._region.count(frame) != pages:
                 mistake(
                     "InternalCorruption",
-                    "{} pages at {:#x} are in use, the bitmap has {}",
+                    "{} pages at {:#x} are in use, the bitmap has {}: free pages with this allocator alone",
                     pages,
                     self._base + frame * PAGE_SIZE,
                     self._region.count(frame),
                 )
         pages = sum(self._ledger.values())
         if pages != self.used_pages():
-            mistake("InternalCorruption", "{} pages are in use, the bitmap has {}", pages, self.used_pages())
+            text = "{} pages are in use, the bitmap has {}: allocate pages with this allocator alone"
+            mistake("InternalCorruption", text, pages, self.used_pages())
 
     def _refuse(self, code, pages, addr=0, out=0):
         """Raise the PhysMemError of `code`, with the numbers in its message."""
         if code == "AddressOutOfRange":
-            sentence = "{} pages at {:#x} are not all in {:#x} to {:#x}"
+            sentence = "{} pages at {:#x} are not all in {:#x} to {:#x}: give a block of this allocator"
             mistake(code, sentence, pages, addr, self.base_addr(), self.end_addr())
         mistake(code, _REFUSALS[code], pages, addr, out)
 
@@ -599,11 +600,11 @@ class BuddyAllocator:
 _REFUSALS = {
     "NotInitialized": "the allocator has no memory yet: call init(base, total_pages) first",
     "ZeroAllocation": "pages is {0}: give at least 1",
-    "AllocationTooLarge": "pages is {0}: the largest block has 512",
-    "UnalignedAddress": "addr {1:#x} is not a multiple of 4096",
-    "NotAllocated": "no allocation starts at addr {1:#x}",
-    "SizeMismatch": "the allocation at {1:#x} has {2} pages, not {0}",
-    "InternalCorruption": "the bitmap changed while {0} pages at {1:#x} were freed",
+    "AllocationTooLarge": "pages is {0}: give at most 512, the largest block",
+    "UnalignedAddress": "addr {1:#x} is not a multiple of 4096: give the start of a page",
+    "NotAllocated": "no allocation starts at addr {1:#x}: allocations_out() lists them",
+    "SizeMismatch": "the allocation at {1:#x} has {2} pages, not {0}: give its own size",
+    "InternalCorruption": "the bitmap changed while {0} pages at {1:#x} were freed: free each block once, in one place",
 }
 
 

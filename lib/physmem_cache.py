@@ -101,7 +101,7 @@ def perform(region, start, offset, nbytes, work):
     """
     line = max(_LINE, 1 << _log_of_line(_space) if _space else 0)
     if (offset | nbytes) & (line - 1):
-        text = "offset {} or nbytes {} is not a multiple of {}, a cache line"
+        text = "offset {} or nbytes {} is not a multiple of {}, a cache line: give whole lines"
         mistake("UnalignedAddress", text, offset, nbytes, line)
     maintain(region, start + offset, nbytes, work)
 

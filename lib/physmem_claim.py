@@ -62,7 +62,10 @@ def _end_of_sram():
     machine = getattr(sys.implementation, "_machine", "")
     top = _CHIPS.get(machine.split(" ")[-1], 0)
     if not top:
-        _refuse("the chip must be an RP2040 or an RP2350 with its ARM cores, this is {!r}", machine)
+        _refuse(
+            "the chip must be an RP2040 or an RP2350 with its ARM cores, this is {!r}: use physmem.boot_in_heap()",
+            machine,
+        )
     if not _OLDEST <= tuple(version[:2]) <= _NEWEST:
         text = "MicroPython {}.{} is not known here, only {}.{} to {}.{}: install a later physmem"
         _refuse(text, version[0], version[1], *(_OLDEST + _NEWEST))
@@ -125,7 +128,10 @@ def boot(nbytes):
     system = sys.modules.get("physmem_system")
     there = system.each_region() if system else ()
     if there and not _initialized:
-        _refuse("physmem has regions already, {}: this firmware, or your program, has booted it", there[0].name)
+        _refuse(
+            "physmem has regions already, {}: use them, or claim memory before firmware or program boots physmem",
+            there[0].name,
+        )
     base, size = claim(nbytes)
     before = gc.threshold()
     gc.threshold(_OFTEN)

@@ -34,7 +34,7 @@ _FINALISER = const(3)
 _NOTED = const(4)
 _REASONS = (
     "",
-    "the tables of the collector's memory do not lie as expected",
+    "the tables of the collector's memory do not lie as expected: use physmem.boot_in_heap()",
     "heap is in use above the new end: claim at the start of boot.py, or claim less",
     "an object with a finaliser is noted above the new end: claim at the start of boot.py, or claim less",
     "the collector has used memory above the new end: claim at the start of boot.py, or claim less",
@@ -142,18 +142,20 @@ def _area_in_sram(top, refuse):
     live = bytearray(1)
     areas = physmem_collector.where_described(addressof(live))
     if not areas:
-        refuse("the collector's structure was not found: this firmware is not the MicroPython that it says it is")
+        refuse("the collector's structure was not found in this MicroPython: use physmem.boot_in_heap()")
     _expect_bytes(sum([nbytes for _, _, nbytes in areas]) * _BYTES_OF_ENTRY, refuse)
     found = [area[:2] for area in areas if _SRAM <= _word(area[0], 3 + area[1]) <= top]
     if not found:
-        refuse("the collector has no memory in SRAM: it has PSRAM alone, so name the SRAM in a memory plan")
+        refuse("the collector has no memory in SRAM, only PSRAM: name the SRAM in a memory plan")
     return found[0]
 
 
 def _expect_bytes(nbytes, refuse):
     counted = gc.mem_alloc() + gc.mem_free()
     if counted != nbytes:
-        refuse("the collector counts {} bytes of heap, its structure has {}", counted, nbytes)
+        refuse(
+            "the collector counts {} bytes of heap, its structure has {}: use physmem.boot_in_heap()", counted, nbytes
+        )
 
 
 def claim(nbytes, top, refuse):
@@ -174,10 +176,10 @@ def claim(nbytes, top, refuse):
     base = (end - size) & -_PAGE
     blocks = (base - _MARK_BYTES - pool) >> 6 << 2
     if blocks << 4 < _LEAST_HEAP:
-        text = "of {} bytes of heap {} are left if {} are claimed: at least {} must be"
+        text = "of {} bytes of heap {} are left if {} are claimed: claim less, at least {} must be left"
         refuse(text, end - pool, max(0, blocks << 4), size, _LEAST_HEAP)
     if pool + (blocks << 4) + _MARK_BYTES != base:
-        refuse("the heap ends at {:#x}, at no multiple of {}", end, _MARK_BYTES)
+        refuse("the heap ends at {:#x}, at no multiple of {}: use physmem.boot_in_heap()", end, _MARK_BYTES)
     nbytes = gc.mem_alloc() + gc.mem_free()
     found = _cut(area, tables, blocks, base, size)
     if found > _NOT_IN_LINE:

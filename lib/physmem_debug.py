@@ -161,7 +161,8 @@ def leaks(since=0):
     if not _settings["owners"]:
         mistake("NotPermitted", "owners are not recorded: call mark() or debug(owners=True) first")
     if not 0 <= integer(since, "since") <= _latest[_SERIAL]:
-        mistake("InvalidArgument", "since {} is not a mark: {} was the last serial number", since, _latest[_SERIAL])
+        text = "since {} is not a mark: give what mark() returned, {} at most"
+        mistake("InvalidArgument", text, since, _latest[_SERIAL])
     found = []
     for one in _watched:
         found.extend(one.shadow.leaks(since))

@@ -4,7 +4,7 @@ from physmem_engine import in_handler
 
 
 class PhysMemError(ValueError):
-    """A mistake in a call, which has changed nothing.
+    """A mistake in a call, which has changed nothing; but the end of a scope first frees what it can.
 
     `code` is one of RuVix' names: NotInitialized, ZeroAllocation, AllocationTooLarge, OutOfMemory, UnalignedAddress,
     AddressOutOfRange, NotAllocated, SizeMismatch, InvalidOrder, InternalCorruption; or one that RuVix lacks:
@@ -62,10 +62,11 @@ PhysMemError._prepared = (
         "", "see .code; NotPermitted: this call needs heap, which is locked or full: call it from the program, later"
     ),
     PhysMemError(
-        "", "see .code; NotPermitted: interrupt handlers have no heap, if this call needs it, and only SHARED regions"
+        "",
+        "see .code; NotPermitted: call it from the program, as interrupt handlers have no heap and only SHARED regions",
     ),
-    TypeError("an argument is of the wrong type; no heap for its name"),
-    MemoryError("no free frames; no heap for more of a message"),
+    TypeError("an argument is of the wrong type; no heap for its name: call this from the program to read it"),
+    MemoryError("no free frames: free some; no heap for more of a message"),
 )
 
 

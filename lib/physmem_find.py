@@ -80,7 +80,12 @@ def free_at(addr):
     expect_heap("free_at()")
     region = region_at(addr)
     if region is not None and is_occupied(region):
-        mistake("NotPermitted", "the memory at addr {:#x} is {}, which the firmware occupies", addr, region.name)
+        mistake(
+            "NotPermitted",
+            "the memory at addr {:#x} is {}, which the firmware occupies: free none of it",
+            addr,
+            region.name,
+        )
     first = 0
     if region is not None:
         first = engine.frame_of(addr, region.base, region.shift)
@@ -99,7 +104,9 @@ def free_at(addr):
     if freed == engine.NOT_PERMITTED:
         not_permitted_in_handler()
     if freed < 0:
-        mistake("NotAllocated", "the allocation at addr {:#x} was freed meanwhile", addr)
+        mistake(
+            "NotAllocated", "the allocation at addr {:#x} was freed meanwhile: allocations() lists what there is", addr
+        )
     return freed
 
 

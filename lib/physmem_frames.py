@@ -252,7 +252,10 @@ class AllocatedFrames:
         _expect_permitted(self)
 
     def fill(self, byte=0):
-        """Fill all the frames, also beyond `nbytes`, with `byte`, 0 to 255. Return itself. Needs no heap."""
+        """Fill all the frames, also beyond `nbytes`, with `byte`, 0 to 255. Return itself. Needs no heap.
+
+        InvalidArgument for another byte, NotAllocated if they are freed.
+        """
         self._expect_held()
         errors.integer(byte, "byte")
         if not 0 <= byte <= 255:
@@ -309,9 +312,15 @@ class AllocatedFrames:
             _expect_permitted(self)
             if resized == engine.NOT_ALLOCATED:
                 _refuse_foreign(self, region.count(first))
-            text = "cannot resize {} frames at frame {} of {} to {} in place: the frames behind are not all free"
+            text = (
+                "cannot resize {} frames at frame {} of {} to {} in place: the frames behind are not all free; free "
+                "them, or allocate new ones"
+            )
             if n > region.frames - first:
-                text = "cannot resize {} frames at frame {} of {} to {} in place: only {} of the region are behind"
+                text = (
+                    "cannot resize {} frames at frame {} of {} to {} in place: allocate new ones, only {} of the "
+                    "region are behind"
+                )
             errors.exhausted(text, count, first, region.name, n, region.frames - first - count)
         held[_COUNT] = n
         held[_SLACK] = slack
@@ -366,7 +375,7 @@ class AllocatedFrames:
         rest = capacity - offset if 0 <= errors.integer(offset, "offset") <= capacity else -1
         size = rest if nbytes is None else errors.integer(nbytes, "nbytes")
         if not 0 <= size <= rest:
-            text = "offset {}, nbytes {} is a part that is not all in the {} bytes of the frames"
+            text = "offset {}, nbytes {} is not a part of the frames: give one of their {} bytes"
             errors.mistake("AddressOutOfRange", text, offset, nbytes, capacity)
         if region.attrs & _CACHED:
             cache = errors.load("physmem_cache", "clean() or invalidate()")
@@ -457,7 +466,7 @@ class AllocatedFrames:
         if not 0 <= i <= self.count or not 0 < n <= self.count - i:
             errors.mistake(
                 "AddressOutOfRange",
-                "cannot split off n = {} frames from i = {} on: there are {} frames",
+                "cannot split off n = {} frames from i = {} on: give some of the {} frames",
                 n,
                 i,
                 self.count,
@@ -470,7 +479,10 @@ class AllocatedFrames:
 
     @micropython.native
     def free(self):
-        """Free the frames and return their number. Retained frames are released too, as by `physmem.release`."""
+        """Free the frames and return their number. Retained frames are released too, as by `physmem.release`.
+
+        NotAllocated if they are freed already or merged, NotPermitted if they are mapped.
+        """
         held = self._held
         region, first, count, _, _, _, state = held
         if state & _REFUSED:
@@ -486,8 +498,8 @@ class AllocatedFrames:
         """Take over the frames of `other`, which ends. Return itself. Needs no heap.
 
         The frames of `other` must be of the same region, and directly before or behind these unless one of the two has
-        none. `nbytes` is then all the frames but for what the last of them was not asked for. After an error both are
-        unchanged.
+        none; otherwise you get an InvalidArgument. `nbytes` is then all the frames but for what the last of them was
+        not asked for. NotAllocated if one of the two is freed. After an error both are unchanged.
         """
         if not isinstance(other, AllocatedFrames):
             errors.wrong_type("other", "AllocatedFrames", other)
@@ -500,7 +512,7 @@ class AllocatedFrames:
         if taken[_REGION] is not region:
             errors.mistake(
                 "InvalidArgument",
-                "cannot merge frames of {} and of {}: they must be of one region",
+                "cannot merge frames of {} and of {}: give frames of one region",
                 region.name,
                 taken[_REGION].name,
             )
@@ -513,7 +525,7 @@ class AllocatedFrames:
             else:
                 errors.mistake(
                     "InvalidArgument",
-                    "frames from {} on and from {} on are not adjacent: nothing was merged",
+                    "frames from {} on and from {} on are not adjacent: give those directly before or behind",
                     first,
                     others,
                 )
@@ -537,7 +549,7 @@ def _refuse_foreign(frames, found):
     """Raise InternalCorruption because an allocation of `found` frames is where these are."""
     errors.mistake(
         "InternalCorruption",
-        "{} frames from frame {} on are an allocation of {}: something freed them raw",
+        "{} frames from frame {} on are an allocation of {}: free frames by their owner, not raw",
         frames.count,
         frames.first,
         max(found, 0),

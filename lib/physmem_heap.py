@@ -12,7 +12,7 @@ from uctypes import addressof
 
 _NAME = "heap"
 _SMALLEST_FRAME = const(32)  # bytes
-_SPARE_OWNERS = const(8)  # each takes 112 bytes of heap
+_SPARE_OWNERS = const(8)  # each takes about 120 bytes of heap
 
 
 def boot_in_heap(nbytes, _by_name, frame_size, align, attrs):
@@ -24,11 +24,13 @@ def boot_in_heap(nbytes, _by_name, frame_size, align, attrs):
         text = "there are {} regions already: add_region({!r}, None, nbytes) adds memory of the heap to them"
         mistake("NotPermitted", text, len(physmem_system.regions()), _NAME)
     if integer(frame_size, "frame_size") < _SMALLEST_FRAME or not power_of_two(frame_size):
-        mistake("InvalidArgument", "frame_size {} is not a power of two from {} up", frame_size, _SMALLEST_FRAME)
+        mistake(
+            "InvalidArgument", "frame_size {} is not a power of two: give one from {} up", frame_size, _SMALLEST_FRAME
+        )
     if integer(nbytes, "nbytes") <= 0:
-        mistake("ZeroAllocation", "nbytes = {}: the region needs at least one byte", nbytes)
+        mistake("ZeroAllocation", "cannot make a region of nbytes = {}: give 1 or more", nbytes)
     if integer(align, "align") <= 0 or not power_of_two(align):
-        mistake("UnalignedAddress", "align {} is not a power of two", align)
+        mistake("UnalignedAddress", "align {} is not a power of two: give one, in bytes", align)
     size = nbytes + -nbytes % frame_size
     while align > size:
         align >>= 1
@@ -54,7 +56,9 @@ def _take(size, alignment):
         return bytearray(size + alignment)
     except (MemoryError, OverflowError):
         free = gc.mem_free() if hasattr(gc, "mem_free") else 0
-    text = "a region of {} bytes aligned to {} needs {} bytes of heap in one piece; {} are free"
+    text = (
+        "a region of {} bytes aligned to {} needs {} bytes of heap in one piece: ask for less or earlier; {} are free"
+    )
     exhausted(text, size, alignment, size + alignment, free)
 
 

@@ -35,7 +35,8 @@ def note_mapped(frames, place, first, n, unused):
         try:
             _add_group(groups, groups + ([None] * _PLACES,))
         except MemoryError:
-            exhausted("no place to remember that frames are mapped: map() them from the program")
+            text = "all {} places for mapped frames are in use: unmap() some, or map() from the program"
+            exhausted(text, len(groups) * _PLACES)
 
 
 # Native code checks for no KeyboardInterrupt, so none can come between the lock and its release.

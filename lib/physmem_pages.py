@@ -43,7 +43,7 @@ def address_of(value, name="addr"):
     """Return an address, given as an integer or a PhysAddr, as an integer; AddressOutOfRange unless below 2**64."""
     value = number_of(value, name, PhysAddr)
     if not 0 <= value < _ADDRESSES:
-        mistake("AddressOutOfRange", "{} {:#x} does not fit in 64 bits", name, value)
+        mistake("AddressOutOfRange", "{} {:#x} does not fit in 64 bits: give 0 or more, below 2**64", name, value)
     return value
 
 
@@ -104,7 +104,9 @@ class _Number:
     def _of(self, other):
         """Return the number of `other`; TypeError if it is of another kind."""
         if type(other) is not type(self):
-            raise TypeError("cannot compare a %s with a %s" % (type(self).__name__, type(other).__name__))
+            raise TypeError(
+                "cannot compare a %s with a %s: give two of a kind" % (type(self).__name__, type(other).__name__)
+            )
         return other._value
 
     def __eq__(self, other):
@@ -160,7 +162,7 @@ class PhysAddr(_Number):
     def from_pfn(pfn):
         """Return the PhysAddr at which page `pfn` starts; pages are counted from address 0."""
         if not 0 <= integer(pfn, "pfn") < _ADDRESSES >> PAGE_SHIFT:
-            mistake("AddressOutOfRange", "pfn {:#x} does not fit in 52 bits", pfn)
+            mistake("AddressOutOfRange", "pfn {:#x} does not fit in 52 bits: give 0 or more, below 2**52", pfn)
         return PhysAddr(pfn * PAGE_SIZE)
 
     def as_u64(self):
@@ -211,7 +213,7 @@ class PhysAddr(_Number):
         """Return the PhysAddr `distance` bytes above; errors say that the argument `name` was `given`."""
         addr = self._value + distance
         if not 0 <= addr < _ADDRESSES:
-            sentence = "{} {} from {:#x}: {:#x} does not fit in 64 bits"
+            sentence = "{} {} from {:#x} is {:#x}, which does not fit in 64 bits: give less"
             mistake("AddressOutOfRange", sentence, name, given, self._value, addr)
         return PhysAddr(addr)
 
@@ -318,7 +320,7 @@ class PageFrame:
     def __init__(self, addr, order):
         addr = address_of(addr)
         if addr & (PAGE_SIZE - 1):
-            mistake("UnalignedAddress", "addr {:#x} is not a multiple of {}", addr, PAGE_SIZE)
+            mistake("UnalignedAddress", "addr {:#x} is not a multiple of {}: give the start of a page", addr, PAGE_SIZE)
         self._addr = addr
         self._order = order if isinstance(order, PageOrder) else PageOrder(order)
 

@@ -74,7 +74,7 @@ def _merge(parts, free, mistake):
         if free and part[2:4] != last[2:4]:
             mistake(
                 "InvalidArgument",
-                "free regions {:#x}..{:#x} and {:#x}..{:#x} overlap and differ in frame size or attributes",
+                "free regions {:#x}..{:#x} and {:#x}..{:#x} overlap: make their frame sizes and attributes the same",
                 last[0],
                 last[1],
                 part[0],

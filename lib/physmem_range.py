@@ -38,7 +38,7 @@ class FrameRange:
         integer(frame_size, "frame_size")
         load("physmem_upkeep", "FrameRange()").check_frame_size(frame_size)
         if first < 0 or count < 0 or (first + count) * frame_size > _ADDRESSES:
-            sentence = "first {} and count {} with frame_size {} are not all at 0 to 2**64 bytes"
+            sentence = "first {} and count {} with frame_size {} are not all at 0 to 2**64 bytes: give fewer or others"
             mistake("AddressOutOfRange", sentence, first, count, frame_size)
         self.first = first
         self.count = count
@@ -54,7 +54,9 @@ class FrameRange:
         """Return the range from frame `start` to frame `end`, inclusive as in Theseus; empty if `end` is less."""
         integer(end, "end")
         if not 0 <= integer(start, "start") < _ADDRESSES or end >= _ADDRESSES:
-            mistake("AddressOutOfRange", "start {} or end {} is not a frame at 0 to 2**64 bytes", start, end)
+            mistake(
+                "AddressOutOfRange", "start {} or end {} is not a frame at 0 to 2**64 bytes: give others", start, end
+            )
         return cls(start, max(0, end - start + 1), frame_size)
 
     @classmethod
@@ -64,7 +66,12 @@ class FrameRange:
         integer(nbytes, "nbytes")
         cls(0, 0, frame_size)
         if addr < 0 or nbytes < 0 or addr + nbytes > _ADDRESSES:
-            mistake("AddressOutOfRange", "nbytes {} at addr {:#x} are not all at 0 to 2**64", nbytes, addr)
+            mistake(
+                "AddressOutOfRange",
+                "nbytes {} at addr {:#x} are not all at 0 to 2**64: give fewer or others",
+                nbytes,
+                addr,
+            )
         first = addr // frame_size
         return cls(first, (addr + nbytes - 1) // frame_size - first + 1 if nbytes else 0, frame_size)
 
@@ -119,7 +126,13 @@ class FrameRange:
         start, size = self.start_address, self.size_in_bytes
         FrameRange(0, 0, frame_size)
         if start % frame_size or size % frame_size:
-            mistake("UnalignedAddress", "{} bytes at {:#x} are not whole frames of {} bytes", size, start, frame_size)
+            mistake(
+                "UnalignedAddress",
+                "{} bytes at {:#x} are not whole frames of {} bytes: give a smaller frame_size",
+                size,
+                start,
+                frame_size,
+            )
         return FrameRange(start // frame_size, size // frame_size, frame_size)
 
     def contains_range(self, other):

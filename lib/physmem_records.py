@@ -424,7 +424,7 @@ def expect_allocation(place, frame, n):
     """Raise InternalCorruption if a raw free has ended the allocation of the `n` retained frames."""
     found = count_allocated(place.address, frame)
     if found != n:
-        text = "{} retained frames from frame {} on are an allocation of {}: something freed them raw"
+        text = "{} retained frames from frame {} on are an allocation of {}: release() the name, free nothing raw"
         physmem_errors.mistake("InternalCorruption", text, n, frame, found)
 
 

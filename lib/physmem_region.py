@@ -18,7 +18,7 @@ FAST = 2  # no wait states: tightly coupled or internal memory
 CACHED = 4  # behind a data cache
 EXTERNAL = 8  # outside the chip: PSRAM, SDRAM
 RETAINED = 16  # keeps its content over a reset
-SHARED = 32  # for interrupt handlers and the other core as well: its raw calls take a lock
+SHARED = 32  # for interrupt handlers as well: one call may interrupt another at any instruction
 RESERVED = 64  # handed out only by address (Theseus' reserved regions)
 
 # Their names, by bit. `boot` adds the bus masters of the memory plan, from bit 7 on.
@@ -66,13 +66,15 @@ class Region:
     CACHED, EXTERNAL, RETAINED, SHARED and the bits of the board's bus masters. The frames of a CACHED region are whole
     lines of its data cache, of `cache_line` bytes, so that no two allocations share a line. The metadata is allocated
     here: 2 bits and 3/16 of a bit a frame, the latter for 1,024 frames at a time, and 68 bytes. You can use a region on
-    its own with its raw calls; `init` makes a set of regions the system's.
+    its own with its raw calls; `init` makes a set of regions the system's. UnalignedAddress for a
+    base or a size that is not whole frames, ZeroAllocation for no frames, AddressOutOfRange for an end above 64 bits,
+    InvalidArgument for a frame size or attributes that cannot be.
 
     Raw calls, in frames of this region, counted from its base:
 
     - ``alloc(n)`` allocates n contiguous frames, the lowest that are free.
-    - ``alloc_aligned(n, align_frames)`` does the same at an address that is a multiple of that many frames, a power of
-      two.
+    - ``alloc_aligned(n, align_frames)`` allocates the lowest n that are free from an address on that is a multiple of
+      that many frames, a power of two.
     - ``alloc_at(frame, n)`` allocates the n frames from `frame` on.
     - ``free(frame)`` frees one allocation by its first frame. It refuses double, interior and foreign frees.
 
@@ -81,8 +83,8 @@ class Region:
     NOT_PERMITTED. They need no heap and raise nothing for integers; what is not an integer is a TypeError that names
     the argument. They do not check whether an AllocatedFrames owns what they free.
 
-    In a SHARED region you may call them from a hard interrupt handler, or on the other core, while the program or a
-    handler of lower priority is inside one of them. On ARM they mask interrupts, and take the spin lock that the board
+    In a SHARED region you may call them from a hard interrupt handler while the program, the other core or a handler
+    of lower priority is inside one of them. On ARM they mask interrupts, and take the spin lock that the board
     names, only while the bits of one allocation change. A search runs without the lock, and starts again if the bitmap
     changed under it. In other regions the calls return NOT_PERMITTED in a hard interrupt handler, and change nothing.
     On a chip with two cores their calls take the lock too, so that both cores may use them. Bind the calls once
@@ -107,7 +109,7 @@ class Region:
         errors.integer(frame, "frame")
         if not 0 <= frame < self.frames:
             errors.mistake(
-                "AddressOutOfRange", "frame {} is not one of the {} frames of {}", frame, self.frames, self.name
+                "AddressOutOfRange", "there is no frame {} in {}: give 0 to {}", frame, self.name, self.frames - 1
             )
         try:
             return self.base + (frame << self.shift)
@@ -119,7 +121,12 @@ class Region:
         errors.integer(addr, "addr")
         if not self.base <= addr < self.end:
             errors.mistake(
-                "AddressOutOfRange", "addr {:#x} is outside {}, {:#x}..{:#x}", addr, self.name, self.base, self.end
+                "AddressOutOfRange",
+                "addr {:#x} is outside {}: give one of {:#x}..{:#x}",
+                addr,
+                self.name,
+                self.base,
+                self.end,
             )
         return engine.frame_of(addr, self.base, self.shift)
 
@@ -167,7 +174,9 @@ class Region:
         power of two."""
         errors.integer(align_frames, "align_frames")
         if not errors.power_of_two(align_frames) or align_frames >= 1 << 30:
-            errors.mistake("UnalignedAddress", "align_frames {} is not a power of two below 2**30", align_frames)
+            errors.mistake(
+                "UnalignedAddress", "align_frames {} is not a power of two: give one below 2**30", align_frames
+            )
         return engine.largest_free(self._state, align_frames)
 
     def runs(self):

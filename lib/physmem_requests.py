@@ -14,13 +14,13 @@ def why_no_region_suits(require, forbid, region):
     """Return a sentence: no region has these attributes and is `region`."""
     names = ", ".join([found.name for found in by_merit]) + physmem_system.what_is_missing
     if isinstance(region, str) and not [found for found in by_merit if suits(found, region)]:
-        return "there is no region {} to allocate from; there are {}".format(region, names)
+        return "there is no region {} to allocate from: give one of {}".format(region, names)
     if isinstance(region, Region) and region not in by_merit:
         sentence = (
             "region {} is not one that the system allocates from: use its raw calls, or add_region(); there are {}"
         )
         return sentence.format(region.name, names)
-    return "no region suits: require {}, forbid {}, region {}; there are {}{}".format(
+    return "no region suits: ask for less than require {}, forbid {}, region {}; there are {}{}".format(
         attribute_names(require) or "nothing",
         attribute_names(forbid) or "nothing",
         getattr(region, "name", region) or "any",
@@ -40,7 +40,7 @@ def what_is_free(n, nbytes, align, boundary, low, high, require, forbid, region)
         for candidate in by_merit
         if candidate.attrs & (require | forbid) == require and suits(candidate, region)
     ]
-    return "no place for %s: %s" % (asked, "; ".join(found))
+    return "no place for %s: free some, or ask for less; %s" % (asked, "; ".join(found))
 
 
 def _free_runs(region):

@@ -31,8 +31,8 @@ def expect_records():
     if not records.slots:
         physmem_system.expect_initialized()
         text = (
-            "nothing can be retained: the board's memory plan has no RETAINED_RECORDS. Memory of the heap is not kept "
-            "over a reset, memory that physmem_claim claims is"
+            "nothing can be retained: the memory plan has no RETAINED_RECORDS. Memory of the heap is not kept over a "
+            "reset: add RETAINED_RECORDS, or claim memory with physmem_claim"
         )
         physmem_errors.mistake("NotPermitted", text)
 
@@ -188,4 +188,6 @@ def _not_retained(name):
         )
     except MemoryError:
         names = ""  # without heap there is no message either
-    physmem_errors.mistake("NotAllocated", "nothing is retained as {!r}; retained: {}", name, names or "none")
+    physmem_errors.mistake(
+        "NotAllocated", "nothing is retained as {!r}: retain() it first; retained: {}", name, names or "none"
+    )

@@ -92,14 +92,14 @@ def inspect_then_allocate(chooser, _by_name, owner, zero):
             if choice is None:
                 continue
             if not isinstance(choice, (tuple, list)) or len(choice) != 2:
-                raise TypeError("a chooser must return None, STOP or (first, n)")
+                raise TypeError("a chooser must return None, STOP or (first, n), not %r" % (choice,))
             frame, n = choice
             errors.integer(frame, "the first frame")
             errors.integer(n, "the number of frames")
             if n == 0:
-                errors.mistake("ZeroAllocation", "cannot allocate zero frames: ask for at least one")
+                errors.mistake("ZeroAllocation", "cannot allocate 0 frames from frame {} on: pick at least one", frame)
             if not first <= frame <= frame + n <= first + count:
-                run = "the {} frames from {} on are not in the run of {} from {} on"
+                run = "the {} frames from {} on are not in the run: pick some of {} from {} on"
                 errors.mistake("AddressOutOfRange", run, n, frame, count, first)
             return allocate.own_frames(found, allocate.place(found, frame, n), n, owner, 0, zero)
     return None

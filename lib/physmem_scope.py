@@ -200,7 +200,9 @@ class Scope:
         the frames have ended, InvalidArgument if they are not of this scope.
         """
         if self.context is None:
-            mistake("NotPermitted", "keep() after the end of the scope: its frames are freed")
+            mistake(
+                "NotPermitted", "keep() after the end of the scope, whose frames are freed: call it inside the block"
+            )
         expect_heap("keep()")
         if frames is None:
             kept = self._own()
@@ -208,7 +210,11 @@ class Scope:
             if not isinstance(frames, AllocatedFrames):
                 wrong_type("frames", "AllocatedFrames", frames)
             if not frames:
-                mistake("NotAllocated", "these frames were {} already: there is nothing to keep", frames.state)
+                mistake(
+                    "NotAllocated",
+                    "these frames were {} already, nothing is left to keep: allocate new ones",
+                    frames.state,
+                )
             if scope_of(frames) is not self:
                 mistake("InvalidArgument", "these frames were not allocated in this scope: keep() them in their own")
             kept = [frames]

@@ -48,7 +48,13 @@ def _forget():
 
 def _below_limit(base, size):
     if base < 0 or size < 0 or base + size > _ADDRESS_LIMIT:
-        mistake("AddressOutOfRange", "{} bytes at {:#x} are not all below 2**{}", size, base, ADDRESS_BITS)
+        mistake(
+            "AddressOutOfRange",
+            "{} bytes at {:#x} are not all below 2**{}: give less or another base",
+            size,
+            base,
+            ADDRESS_BITS,
+        )
 
 
 def _range_of(entry):
@@ -91,7 +97,9 @@ def _ranges_of(entries, turn):
 def _not_initialized_yet(call):
     if physmem_system._initialized:
         count = len(physmem_system._regions) + len(physmem_system._blocks)
-        mistake("NotPermitted", "already initialised with {} regions; {} can only be called once", count, call)
+        mistake(
+            "NotPermitted", "there are {} regions already, and {} is for once: call add_region() for more", count, call
+        )
 
 
 def init(free, reserved, _by_name, spin_lock, owners=_SPARE_OWNERS):
@@ -101,7 +109,7 @@ def init(free, reserved, _by_name, spin_lock, owners=_SPARE_OWNERS):
     errors.expect_heap("init()")
     _not_initialized_yet("init()")
     if integer(spin_lock, "spin_lock") < 0 or spin_lock & 3:
-        mistake("UnalignedAddress", "spin_lock {:#x} is not the address of a register: a multiple of 4", spin_lock)
+        mistake("UnalignedAddress", "spin_lock {:#x} is not the address of a register: give a multiple of 4", spin_lock)
     before, held = physmem_state.spin_lock(), physmem_system._held
     try:
         if spin_lock:
@@ -146,7 +154,7 @@ def _start(free, reserved, owners, occupied=None, records=None):
     found = [_region_of(part) for part in parts if part not in blocks]
     for entry in free + reserved:
         if isinstance(entry, Region) and entry.used_frames and entry not in found:
-            text = "{} frames of {} are in use: it cannot be carved or merged"
+            text = "{} frames of {} are in use, so it cannot be carved or merged: free them first"
             mistake("NotPermitted", text, entry.used_frames, entry.name)
     collected = _memory_in_use(found[0]) if found else ()
     if records:
@@ -314,7 +322,7 @@ def add_region(name, base, size, frame_size, attrs):
         if isinstance(name, Region):
             found = name
             if base is not None or size is not None:
-                raise TypeError("add_region() takes a Region alone, or name, base and size")
+                raise TypeError("add_region() takes a Region alone: omit base and size, or give a name")
             _below_limit(found.base, found.end - found.base)
         else:
             if not isinstance(name, str):
@@ -346,7 +354,7 @@ def add_region(name, base, size, frame_size, attrs):
 def _expect_whole(size, frame_size):
     """Refuse a size that `Region` would refuse, before memory is taken for it."""
     if size <= 0 or size % frame_size:
-        text = "size {:#x} is not a positive multiple of {}, the frame size"
+        text = "size {:#x} is not a positive multiple of {}, the frame size: give one"
         mistake("UnalignedAddress" if size else "ZeroAllocation", text, size, frame_size)
 
 
@@ -380,14 +388,16 @@ def remove_region(region):
 def _remove(found):
     name = found.name
     if found in physmem_system._occupied:
-        mistake("NotPermitted", "{} cannot be removed: the firmware occupies its memory", name)
+        mistake(
+            "NotPermitted", "{} cannot be removed, as the firmware occupies its memory: remove another region", name
+        )
     if physmem_upkeep.is_watched(found):
         text = "{} cannot be removed while it is watched: call on_low({!r}, 0, None) and debug() first"
         mistake("NotPermitted", text, name, name)
     left = list(physmem_system._regions)
     left.remove(found)
     if found.alloc_at(0, found.frames) != 0:
-        text = "{} cannot be removed: {} of its {} frames are in use"
+        text = "{} cannot be removed while {} of its {} frames are in use: free them first"
         mistake("NotPermitted", text, name, found.used_frames, found.frames)
     try:
         enter(left)
@@ -418,7 +428,7 @@ def boot(board):
             errors.load("physmem_install", "boot()").no_plan(error)
     owners = integer(getattr(board, "SPARE_OWNERS", _SPARE_OWNERS), "SPARE_OWNERS")
     if owners < 1:
-        mistake("InvalidArgument", "SPARE_OWNERS = {} in the memory plan: there must be at least 1 spare owner", owners)
+        mistake("InvalidArgument", "SPARE_OWNERS = {} in the memory plan: give at least 1", owners)
     before = physmem_region.ATTRIBUTES
     names = physmem_upkeep.attributes_of_board(getattr(board, "BUS_MASTERS", ()))
     physmem_state.use_spin_lock(getattr(board, "SPIN_LOCK", 0))
@@ -450,7 +460,7 @@ def _enter_plan(board, owners):
         errors.wrong_type("board", "a memory plan with REGIONS and OCCUPIED", board)
     for entry in board.REGIONS:
         if len(entry) != _LONGEST_ENTRY:
-            raise TypeError("an entry of REGIONS must be (name, base, size, frame size, attributes)")
+            raise TypeError("an entry of REGIONS must be (name, base, size, frame size, attributes), not %r" % (entry,))
     blocks = []
     for block in board.OCCUPIED:
         integer(block[1], "base of an entry of OCCUPIED")
@@ -482,7 +492,7 @@ def memory_of_the_heap(size, alignment):
     try:
         memory = bytearray(size + alignment)
     except OverflowError:
-        errors.exhausted("there are no size = {} bytes of heap", size)
+        errors.exhausted("there are no size = {} bytes of heap: ask for less", size)
     physmem_system._held += (memory,)
     base = addressof(memory)
     return base + -base % alignment
@@ -494,11 +504,21 @@ def reserved_region(found, addr, n, nbytes):
     first = addr & -frame_size
     end = first + n * frame_size if nbytes is None else addr + nbytes + (-(addr + nbytes) % frame_size)
     if end > _ADDRESS_LIMIT:
-        mistake("AddressOutOfRange", "the frames from {:#x} on run past the last address, 2**{}", addr, ADDRESS_BITS)
+        mistake(
+            "AddressOutOfRange",
+            "the frames from {:#x} on run past the last address, 2**{}: ask for fewer",
+            addr,
+            ADDRESS_BITS,
+        )
     for other in _all_regions():
         if other is not found and other.base < end and first < other.end:
             mistake(
-                "AddressNotFree", "the frames at {:#x}..{:#x} run into {} at {:#x}", first, end, other.name, other.base
+                "AddressNotFree",
+                "the frames at {:#x}..{:#x} run into {} at {:#x}: ask for fewer",
+                first,
+                end,
+                other.name,
+                other.base,
             )
     if found is None:
         name = unused("unknown.%x" % first, [other.name for other in physmem_system._regions])
@@ -507,7 +527,7 @@ def reserved_region(found, addr, n, nbytes):
         enter(list(physmem_system._regions) + [found])
     else:
         if not found.is_free(found.frame(addr), found.frames - found.frame(addr)):
-            mistake("AddressNotFree", "not all frames from {:#x} to {:#x} are free", addr, found.end)
+            mistake("AddressNotFree", "not all frames from {:#x} to {:#x} are free: free them first", addr, found.end)
         _expect_apart(found.name, first, end, _memory_in_use(found))
         physmem_upkeep.extend_region(found, end)
     _forget()

@@ -62,8 +62,8 @@ def boot(board=None):
       this plan, in `require`, `prefer` and `forbid`, and as ``physmem.BDMA``, a bit from 128 upwards in that order.
       Name those first that reach least: where all else is equal, requests leave the memory that these reach alone.
     - CACHE_LINE, the data cache's line in bytes, if it is not 32.
-    - SPIN_LOCK, on chips with two cores: the address of the hardware spin lock that keeps the other core out of SHARED
-      regions.
+    - SPIN_LOCK, on chips with two cores: the address of the hardware spin lock that keeps the other core out while
+      this one changes a region.
     - SPARE_OWNERS, the number of owners in the pool for allocations without heap, if it is not 32.
     - RETAINED_RECORDS, ``(base, size)`` of memory that keeps its content over a reset and that start-up code leaves
       alone. It holds the records of retained and mapped frames, 64 bytes each, and two more. With it you can use
@@ -135,7 +135,7 @@ def region(name):
         names = ", ".join([found.name for found in _regions] + [block[0] for block in _blocks]) + what_is_missing
     except MemoryError:
         names = ""  # without heap there is no message either
-    errors.mistake("InvalidArgument", "there is no region of the name {!r}; there are {}", name, names)
+    errors.mistake("InvalidArgument", "there is no region of the name {!r}: give one of {}", name, names)
 
 
 def region_at(addr):
@@ -157,7 +157,7 @@ def region_at(addr):
                 except errors.PhysMemError:
                     if engine.in_handler():
                         errors.not_permitted_in_handler()
-                    text = "the memory at {:#x} is {}, which the firmware occupies"
+                    text = "the memory at {:#x} is {}, which the firmware occupies: give another address"
                     errors.mistake("AddressNotFree", text, addr, block[0])
                 return region_at(addr)
     return innermost

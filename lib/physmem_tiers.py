@@ -113,20 +113,29 @@ class Shadow:
         """Raise InternalCorruption if one of the frames that are being allocated is already handed out."""
         for frame in range(first, first + count):
             if self.held[frame]:
-                sentence = "{}: the bitmap has frame {} free to hand out, the shadow says that serial {} of {!r} has it"
+                sentence = (
+                    "{}: the bitmap has frame {} free to hand out, the shadow says that serial {} of {!r} has it: "
+                    "bind raw calls after debug()"
+                )
                 self._differ(sentence, frame)
 
     def expect_held(self, first, count):
         """Raise InternalCorruption if one of the frames that are being freed is not handed out."""
         for frame in range(first, first + count):
             if not self.held[frame]:
-                sentence = "{}: the bitmap has frame {} in use, the shadow says that serial {} of {!r} freed it"
+                sentence = (
+                    "{}: the bitmap has frame {} in use, the shadow says that serial {} of {!r} freed it: "
+                    "bind raw calls after debug()"
+                )
                 self._differ(sentence, frame)
 
     def expect_not_held(self, frame):
         """Raise InternalCorruption if an allocation that was not freed is missing from the bitmap."""
         if 0 <= frame < self.region.frames and self.held[frame] and self.region.is_free(frame):
-            sentence = "{}: the bitmap has frame {} free, the shadow says that serial {} of {!r} has it"
+            sentence = (
+                "{}: the bitmap has frame {} free, the shadow says that serial {} of {!r} has it: "
+                "bind raw calls after debug()"
+            )
             self._differ(sentence, frame)
 
     def _differ(self, sentence, frame):

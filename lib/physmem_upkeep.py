@@ -21,7 +21,9 @@ _MOST_MASTERS = const(22)  # the last has bit 28: attributes, and the first numb
 def check_frame_size(frame_size):
     """Raise InvalidArgument unless `frame_size`, in bytes, is a power of two from 32 up."""
     if frame_size < _SMALLEST_FRAME or not power_of_two(frame_size):
-        mistake("InvalidArgument", "frame_size {} is not a power of two from {} up", frame_size, _SMALLEST_FRAME)
+        mistake(
+            "InvalidArgument", "frame_size {} is not a power of two: give one from {} up", frame_size, _SMALLEST_FRAME
+        )
 
 
 def check_cache_line(name, frame_size, attrs, cache_line):
@@ -31,7 +33,7 @@ def check_cache_line(name, frame_size, attrs, cache_line):
     (micropython/micropython#13717).
     """
     if not power_of_two(integer(cache_line, "cache_line")):
-        mistake("InvalidArgument", "cache_line {} is not a power of two", cache_line)
+        mistake("InvalidArgument", "cache_line {} is not a power of two: give one, in bytes", cache_line)
     if attrs & CACHED and frame_size < cache_line:
         mistake(
             "InvalidArgument",
@@ -53,7 +55,7 @@ def make(region, name, base, size, frame_size, attrs, cache_line):
     integer(cache_line, "cache_line")
     check_frame_size(frame_size)
     if not 0 <= attrs < 1 << len(physmem_region.ATTRIBUTES):
-        mistake("InvalidArgument", "attrs {:#x} has bits that no attribute has", attrs)
+        mistake("InvalidArgument", "attrs {:#x} has bits that no attribute has: combine DMA, FAST and so on", attrs)
     check_cache_line(name, frame_size, attrs, cache_line)
     if attrs & SHARED and physmem_state.lacks_spin_lock():
         mistake(
@@ -63,21 +65,21 @@ def make(region, name, base, size, frame_size, attrs, cache_line):
             name,
         )
     if base < 0 or size < 0 or base + size > 1 << 64:
-        mistake("AddressOutOfRange", "{} bytes at {:#x} do not fit in 64 bits", size, base)
+        mistake("AddressOutOfRange", "{} bytes at {:#x} do not fit in 64 bits: give less or another base", size, base)
     if base % frame_size or size % frame_size:
         mistake(
             "UnalignedAddress",
-            "base {:#x} or size {:#x} is not a multiple of {}, the frame size",
+            "base {:#x} or size {:#x} is not a multiple of {}, the frame size: give whole frames",
             base,
             size,
             frame_size,
         )
     if size == 0:
-        mistake("ZeroAllocation", "the region at {:#x} has a size of 0: it needs at least one frame", base)
+        mistake("ZeroAllocation", "the region at {:#x} has a size of 0: give at least one frame", base)
     if size // frame_size > _MOST_FRAMES:
         mistake(
             "AllocationTooLarge",
-            "{} frames are too many for one region: at most {}",
+            "{} frames are too many for one region: give at most {}",
             size // frame_size,
             _MOST_FRAMES,
         )
@@ -173,16 +175,18 @@ def attributes_of_board(masters):
     if not isinstance(masters, tuple):
         wrong_type("BUS_MASTERS", "a tuple of words", masters)
     if len(masters) > _MOST_MASTERS:
-        mistake("InvalidArgument", "BUS_MASTERS has {} words: at most {} are possible", len(masters), _MOST_MASTERS)
+        mistake("InvalidArgument", "BUS_MASTERS has {} words: give at most {}", len(masters), _MOST_MASTERS)
     for word in masters:
         is_word = isinstance(word, str) and "A" <= word[:1] <= "Z"
         for letter in word if is_word else ():
             is_word = is_word and ("A" <= letter <= "Z" or "0" <= letter <= "9" or letter == "_")
         if not is_word:
-            text = "{!r} in BUS_MASTERS is not a word of capital letters, digits and _ that starts with a letter"
+            text = "{!r} in BUS_MASTERS is not a word: give capital letters, digits and _, a letter first"
             mistake("InvalidArgument", text, word)
         if word in names:
-            mistake("InvalidArgument", "{} in BUS_MASTERS is the name of an attribute already: {}", word, names)
+            mistake(
+                "InvalidArgument", "{} in BUS_MASTERS is an attribute already: give other names than {}", word, names
+            )
         names += (word,)
     return names
 
@@ -200,12 +204,19 @@ def extend_region(region, end):
     use the old state, in which nothing is left to allocate or to free, so the region keeps that state alive.
     """
     if integer(end, "end") % region.frame_size:
-        mistake("UnalignedAddress", "end {:#x} is not a multiple of {}, the frame size", end, region.frame_size)
+        mistake(
+            "UnalignedAddress",
+            "end {:#x} is not a multiple of {}, the frame size: give whole frames",
+            end,
+            region.frame_size,
+        )
     if end <= region.end:
-        mistake("AddressOutOfRange", "end {:#x} is not above {:#x}, where {} ends", end, region.end, region.name)
+        mistake(
+            "AddressOutOfRange", "end {:#x} is not above {:#x}, where {} ends: give more", end, region.end, region.name
+        )
     frames = (end - region.base) >> region.shift
     if frames > _MOST_FRAMES:
-        mistake("AllocationTooLarge", "{} frames are too many for one region: at most {}", frames, _MOST_FRAMES)
+        mistake("AllocationTooLarge", "{} frames are too many for one region: give at most {}", frames, _MOST_FRAMES)
     state = physmem_state.extended_state(region._state, frames)
     calls = engine.raw_calls(state)
     former = (region._state, getattr(region, "_former", None))

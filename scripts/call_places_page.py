@@ -1,4 +1,4 @@
-"""call_places_page.py: write into docs/where_to_call.md what each public call does in each place.
+"""Write into docs/where_to_call.md what each public call does in each place.
 
 The table is tests_target/call_places.py, of which tests_target/test_call_places.py tries every cell on every board.
 """
@@ -6,13 +6,10 @@ The table is tests_target/call_places.py, of which tests_target/test_call_places
 import re
 import sys
 
-from emulated_board import ROOT
-from markdown_table import markdown, number
-
-sys.path.append(str(ROOT / "tests_target"))
-
 import call_places
 from call_places import HANDLER, LOCKED, OTHER_CORE, PROGRAM, SCHEDULED, expected
+from emulated_board import ROOT
+from markdown_table import markdown, number
 
 DOCUMENT = ROOT / "docs" / "where_to_call.md"
 PART = re.compile(

@@ -94,7 +94,11 @@ CHECKS = {
     "words": Check("python scripts/check_words.py", ["*"]),
     "shellcheck": Check("shellcheck", ["*.sh", ".ci/run"]),
     "clang-format": Check("clang-format --dry-run --Werror", ["*.c", "*.h"], "clang-format -i"),
-    "biome": Check("biome check --error-on-warnings", ["*.mjs", "*package.json", "biome.json"], "biome check --write"),
+    "biome": Check(
+        "biome check --error-on-warnings",
+        ["*.mjs", "*.js", "*.css", "*package.json", "biome.json"],
+        "biome check --write",
+    ),
     "hooks": Check(hooks_are_checks, fix=write_hooks),
 }
 

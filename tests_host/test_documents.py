@@ -1,30 +1,24 @@
 """The code of README.md and docs/: each sample runs, on CPython and on the unix port, and prints what it says.
 
-A sample is a block of ```python. ``import physmem`` goes without saying. A comment ``# -> text`` is a line that the
-sample prints; ``...`` in it stands for any characters. A comment before the block says where else or why not it runs:
-``<!-- runs on: CPYTHON -->``, ``<!-- not run: why -->``. After each sample `physmem.check` must find nothing wrong. The
-programs in examples/ run on the boards.
+tests_host/harness/pages.py says what a sample is, and how a page says where else it runs. After each sample
+`physmem.check` must find nothing wrong. test_typed_pages.py has what a reader types at a board, and
+test_examples.py the programs in examples/.
 """
 
-import fnmatch
 import os
 import re
+import runpy
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+import physmem_state
 import pytest
 
-from emulators import EMULATED_BOARDS
-from psram_chips import PSRAM_BOARDS
-from rp2_emulator import RP2_BOARDS
+from emulators import EMULATED_BOARDS, emulator_of
+from harness.console import ConnectedBoard
+from harness.pages import HOSTS, PAGES, ROOT, SAMPLES, SESSIONS, Sample, agrees, samples_of
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-FENCE = re.compile(r"(?:<!-- (runs on|not run): ([^\n]*) -->\n)?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PRINTED = re.compile(r"# -> (.*)$", re.MULTILINE)
-RUNNERS = ("CPYTHON", "UNIX")
 SECONDS = 60
 UNIX_PORT = ROOT / "build" / "UNIX" / "micropython"
 
@@ -48,39 +42,12 @@ class Pin:
 """
 
 
-@dataclass(frozen=True)
-class Sample:
-    page: Path
-    line: int  # of the page
-    source: str
-    runners: tuple
-
-    def __str__(self):
-        return f"{self.page.name}:{self.line}"
-
-    @property
-    def printed(self):
-        """What it says it prints, line by line; empty if it does not say."""
-        return PRINTED.findall(self.source)
-
-
-def samples_of(page, text):
-    """Return the samples of *text*, the content of *page*."""
-    found = []
-    for match in FENCE.finditer(text):
-        what, value, source = match.groups()
-        runners = {"not run": (), "runs on": (value or "").split(), None: RUNNERS}[what]
-        found.append(Sample(page, text.count("\n", 0, match.start(3)) + 1, source, tuple(runners)))
-    return found
-
-
-SAMPLES = [sample for page in PAGES for sample in samples_of(page, page.read_text(encoding="utf-8"))]
-
-
 def run(sample, runner, folder):
-    """Run *sample* in a new process. Return (its status, what it printed)."""
-    (folder / "machine.py").write_text(MACHINE)
+    """Run *sample* in a new process, or on a board that has just started. Return (its status, what it printed)."""
     program = BEFORE + sample.source + AFTER
+    if runner not in HOSTS:
+        return run_on_board(program, runner)
+    (folder / "machine.py").write_text(MACHINE)
     if runner == "UNIX":
         command = [UNIX_PORT, "-c", program]
         path = {"MICROPYPATH": f".frozen:{folder}"}
@@ -100,13 +67,19 @@ def run(sample, runner, folder):
     return done.returncode, done.stdout
 
 
+def run_on_board(program, board):
+    """Run *program* on *board* in its emulator. Return (1 if it failed, what it printed)."""
+    with ConnectedBoard(emulator_of(board)) as connected:
+        try:
+            return 0, connected.console.execute(program, SECONDS)
+        except RuntimeError as error:
+            return 1, str(error)
+
+
 def differences(sample, output):
     """Return what *sample* says it prints and does not, and the other way round, as a sentence; "" if nothing."""
-    if not sample.printed:
-        return ""
     lines = output.splitlines()
-    expected = [re.sub(r"([*?[])", r"[\1]", line).replace("...", "*") for line in sample.printed]
-    if len(lines) == len(expected) and all(map(fnmatch.fnmatchcase, lines, expected)):
+    if not sample.printed or (len(lines) == len(sample.printed) and all(map(agrees, lines, sample.printed))):
         return ""
     return "it says:\n{}\nit prints:\n{}".format("\n".join(sample.printed), output)
 
@@ -125,32 +98,44 @@ def test_samples_are_found():
     assert {page.name for page in PAGES} >= {"README.md", "pitfalls.md", "lifecycle.md"}
     for page in PAGES:
         blocks = page.read_text(encoding="utf-8").count("```python")
-        assert blocks == len([sample for sample in SAMPLES if sample.page == page]), page
-    assert {runner for sample in SAMPLES for runner in sample.runners} == set(RUNNERS)
+        steps = [step.kind for session in SESSIONS if session.page == page for step in session.steps]
+        samples = [sample for sample in SAMPLES if sample.page == page]
+        assert blocks == len(samples) + steps.count("paste") + steps.count("save"), page
+    assert set(HOSTS) < {runner for sample in SAMPLES for runner in sample.runners} <= {*HOSTS, *EMULATED_BOARDS}
 
 
-def demonstrated(*arguments):
-    """Return what scripts/run.py prints, having checked that nothing failed."""
-    command = [sys.executable, ROOT / "scripts" / "run.py", *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=4 * SECONDS)
-    assert done.returncode == 0, done.stdout
-    assert "check: nothing is wrong" in done.stdout
-    assert done.stdout.rstrip().endswith("used besides the log and the records: 0 frames")
-    return done.stdout
+def test_every_sample_runs_or_is_in_a_file():
+    assert [str(sample) for sample in SAMPLES if not sample.runners and not sample.is_in] == []
 
 
-@pytest.mark.parametrize("board", EMULATED_BOARDS)
-def test_examples(board):
-    """What `make run` does: examples/demonstration.py, dma_ring.py, and crash_log.py before and after a reset."""
-    output = demonstrated(board)
-    assert "not a real board" in output.splitlines()[0]
-    assert ("it holds the last 4096 bytes" in output) == (board in RP2_BOARDS)
+def not_in_file(sample):
+    """Return the names that *sample* assigns and its file does not, or not so. Of a tuple it may leave out parts."""
+    there, here = runpy.run_path(str(ROOT / sample.is_in)), {}
+    exec(sample.source, here)
+    del here["__builtins__"]
+    wrong = []
+    for name, value in here.items():
+        other = there.get(name)
+        is_part = isinstance(value, tuple) and isinstance(other, tuple) and set(value) <= set(other)
+        if value != other and not is_part:
+            wrong.append(name)
+    return wrong
 
 
-def test_examples_without_psram():
-    """What `make run PSRAM=0` does. Lines of the tables of statistics start with the name of a region."""
-    assert "\npsram " in demonstrated(PSRAM_BOARDS[0])
-    assert "\npsram " not in demonstrated(PSRAM_BOARDS[0], "--psram=0")
+@pytest.mark.parametrize("sample", [sample for sample in SAMPLES if sample.is_in], ids=str)
+def test_sample_is_in_its_file(sample):
+    assert not_in_file(sample) == []
+
+
+def test_metadata_is_what_the_page_computes():
+    page = ROOT / "docs" / "frame_sizes_and_regions.md"
+    functions = re.findall(r"^def metadata.*?(?=^\S)", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert functions
+    for function in functions:
+        there = {}
+        exec(function, there)
+        for frames in (1, 31, 32, 33, 64, 95, 1024, 1025, 2048, 8192, 32767, 32768):
+            assert there["metadata"](frames) == 4 * len(physmem_state.new_state(frames, 0)), frames
 
 
 LINK = re.compile(r"\]\(([^):]*)\)")
@@ -181,6 +166,12 @@ def test_links_lead_somewhere(page):
     assert dead_links(page, page.read_text(encoding="utf-8")) == []
 
 
+def test_the_readme_lists_every_page():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    linked = {link.partition("#")[0] for link in LINK.findall(readme[readme.index("## Pages") :])}
+    assert [page.name for page in PAGES[1:] if f"docs/{page.name}" not in linked] == []
+
+
 def test_dead_links_are_found():
     page = ROOT / "docs" / "engine.md"
     text = "# A b, c\n[1](#a-b-c) [2](lifecycle.md#phases) [3](#b) [4](lifecycle.md#phase) [5](no.md) [6](https://a.b)"
@@ -191,9 +182,12 @@ def test_dead_links_are_found():
 
 PAGE = Path("page.md")
 TEXT = """text
-<!-- not run: why -->
+<!-- is in: boards/UNIX/physmem_board.py -->
 ```python
-a
+NAME = "UNIX"
+RETAINED_RECORDS = (None,)
+OCCUPIED = (1,)
+OTHER = ()
 ```
 <!-- runs on: CPYTHON -->
 ```python
@@ -208,8 +202,16 @@ print(1234)    # -> 1...4
 
 def test_marks_of_samples():
     found = samples_of(PAGE, TEXT)
-    assert [(sample.line, sample.runners) for sample in found] == [(4, ()), (8, ("CPYTHON",)), (12, RUNNERS)]
+    assert [(sample.line, sample.runners) for sample in found] == [(4, ()), (11, ("CPYTHON",)), (15, HOSTS)]
     assert [sample.printed for sample in found] == [[], ["1, [2]"], ["1...4"]]
+
+
+def test_what_is_not_in_the_file_is_noticed():
+    assert not_in_file(samples_of(PAGE, TEXT)[0]) == ["OCCUPIED", "OTHER"]
+
+
+def test_a_sample_within_a_session_is_not_one():
+    assert samples_of(PAGE, "<!-- session at: UNIX -->\n```python\na\n```\n<!-- end of session -->\n") == []
 
 
 @pytest.mark.parametrize("output", ["1, [2]", "1, [2]\n"])
@@ -223,10 +225,10 @@ def test_another_output_is_refused(output):
     assert "it prints" in differences(samples_of(PAGE, TEXT)[1], output)
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", [*HOSTS, "MPS2_AN385"])
 @pytest.mark.parametrize(
     "source", ["raise ValueError", "assert False", "physmem.region('sram').alloc(1); physmem.check = lambda: ['wrong']"]
 )
 def test_a_sample_that_fails_is_noticed(source, runner, tmp_path):
-    status, output = run(Sample(PAGE, 1, source, RUNNERS), runner, tmp_path)
+    status, output = run(Sample(PAGE, 1, source, HOSTS), runner, tmp_path)
     assert status != 0, output

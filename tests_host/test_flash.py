@@ -164,6 +164,7 @@ def run(script, *arguments):
         (("repl.py", "PIMORONI_PICO_PLUS2", "--psram=3M"), "'3M' bytes: set PSRAM= to one of 0 2M 4M 8M."),
         (("run.py", "SPARKFUN_PROMICRO_RP2350", "--psram=8"), "'8' bytes: set PSRAM= to one of 0 2M 4M 8M."),
         (("run.py", "RPI_PICO2", "--psram=8M"), "the memory plan of RPI_PICO2, an RP2350, has no PSRAM: omit PSRAM="),
+        (("run.py", "RPI_PICO", "--example=none.py"), "there is no file none.py: set EXAMPLE= to a Python program"),
         (("repl.py", "RPI_PICO", "--psram=0"), "the memory plan of RPI_PICO, an RP2040, has no PSRAM: omit PSRAM="),
         (("run.py", "MPS2_AN505", "--psram=2M"), "set BOARD= to one of PIMORONI_PICO_PLUS2 SPARKFUN_PROMICRO_RP2350."),
     ],

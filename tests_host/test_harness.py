@@ -106,6 +106,15 @@ def test_results(runner, file):
     assert runner.run(file, "test_pass") == (True, "seen\n")
 
 
+def test_the_free_heap_is_counted_only_if_somebody_asks(runner, file):
+    assert runner.run(file, "test_pass") == (True, "seen\n") and runner.least_heap is None
+    runner.says_heap = True
+    try:
+        assert runner.run(file, "test_pass") == (True, "seen\n") and runner.least_heap > 0
+    finally:
+        runner.says_heap, runner.least_heap = False, None
+
+
 @pytest.fixture(scope="module")
 def hung(runner, tmp_path_factory):
     """Return the runner and the file that has hung it, once for all that look at it."""

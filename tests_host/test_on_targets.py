@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import runners, target_files
+from harness import runners, target_files, target_tests
 
 
 def pytest_generate_tests(metafunc):
@@ -29,10 +29,6 @@ def all_runners():
 
 
 def test_on_target(all_runners, runner_name, file, test):
-    try:
-        passed, output = all_runners[runner_name].run(file, test)
-    except runners.RunnerDown as error:
-        passed, output = False, str(error)
-    if not passed:
-        pytest.fail(output, pytrace=False)
-    print(output, end="")
+    complaint, _ = target_tests.run_test(all_runners[runner_name], file, test)
+    if complaint is not None:
+        pytest.fail(complaint, pytrace=False)

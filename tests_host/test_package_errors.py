@@ -110,7 +110,7 @@ def test_dir_of_the_raw_package():
 
 def test_what_nobody_has():
     assert run("source-raw", "import physmem\nphysmem.frame")[-1] == (
-        "AttributeError: module 'physmem' has no attribute 'frame'"
+        "AttributeError: module 'physmem' has no attribute 'frame': dir(physmem) lists them"
     )
 
 

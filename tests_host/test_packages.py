@@ -39,7 +39,11 @@ def released(made):
     board = made.parent / "a board" / "BOARD"
     board.mkdir(parents=True)
     (board / "firmware.uf2").write_bytes(b"UF2\n")
-    release.make(made, [board / "firmware.uf2"])
+    site = made.parent / "html"
+    for name in ("index.html", "reference/index.html", "_sources/index.md", ".buildinfo"):
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(name)
+    release.make(made, [board / "firmware.uf2"], site)
     return made
 
 
@@ -123,6 +127,10 @@ def test_the_facade_and_what_it_says_on_the_wrong_machine_are_bytecode(made):
 
 def test_firmware_is_named_by_board_and_version(released):
     assert [path.name for path in (released / "firmware").iterdir()] == [f"BOARD-physmem-{version()}.uf2"]
+
+
+def test_the_site_is_there_without_what_it_was_made_of(released):
+    assert sorted(contents(released / "docs")) == ["index.html", "reference/index.html"]
 
 
 def test_checksums_are_of_every_file(released):

@@ -224,8 +224,8 @@ def test_a_request_for_what_is_not_there_is_refused_and_says_why(machine, size):
     assert [code for code, _ in (named, in_region, external, at)] == ["InvalidArgument"] * 3 + ["AddressOutOfRange"]
     for _, sentence in (named, in_region, external):
         assert sentence.endswith(f"; {missing(size)}")
-    assert "there is no region of the name 'psram'; there are " in named[1]
-    assert "there is no region psram to allocate from; there are sram; " in in_region[1]
+    assert "there is no region of the name 'psram': give one of " in named[1]
+    assert "there is no region psram to allocate from: give one of sram; " in in_region[1]
     assert "require EXTERNAL, forbid nothing, region any; there are sram: DMA FAST RETAINED SHARED; " in external[1]
 
 

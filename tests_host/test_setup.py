@@ -103,6 +103,15 @@ def fetch(tools, mirror, tmp_path):
     return fetch
 
 
+def test_npm_packages_that_cannot_be_installed(tools, tmp_path):
+    (tools / "cp").symlink_to("/bin/cp")
+    add_tool(tools, "npm", "echo no network >&2; exit 1")
+    names = ROOT / "docs" / "browser" / "package.json"
+    status, output = run("install_node_modules.sh", names, tmp_path / "tools", tmp_path / "npm.log", path=tools)
+    assert status == 1
+    assert f"npm could not install what {names} names" in sentence(output) and "no network" in output
+
+
 def assert_fetched(fetch):
     status, output = fetch()
     assert status == 0, output
@@ -649,3 +658,101 @@ def test_failed_build_of_an_rp2_board_is_reported(tmp_path):
     status, output = run("build.sh", "RPI_PICO", tmp_path / "micropython", build, tmp_path / "sdk")
     assert status == 1 and "the build of RPI_PICO failed" in sentence(output) and "the first error" in output
     assert not (build / "RPI_PICO" / "firmware.uf2").exists()
+
+
+def test_installation_that_needs_a_password_that_is_refused(tools, tmp_path):
+    add_tool(tools, "apt-get", "exit 0")
+    add_tool(tools, "id", "echo 1000")
+    add_tool(tools, "sudo", "exit 1")
+    status, output = run("install_packages.sh", tmp_path / "log", "debootstrap", path=tools)
+    assert status == 1 and "sudo refused to install them: install debootstrap yourself" in sentence(output)
+
+
+def test_package_that_cannot_be_installed_is_named(tools, tmp_path):
+    add_tool(tools, "apt-get", '[ "$1" = install ] || exit 100')
+    add_tool(tools, "id", "echo 0")
+    add_tool(tools, "env", "exit 100")
+    status, output = run("install_packages.sh", tmp_path / "log", "debootstrap", path=tools)
+    assert status == 1 and "apt-get could not install debootstrap: see " in sentence(output)
+
+
+def test_cache_that_cannot_be_made_is_named(fetch, tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    status, output = fetch()
+    assert status == 1 and f"the cache folder {fetch.cache} cannot be created: set PHYSMEM_CACHE" in sentence(output)
+
+
+def test_system_whose_apt_has_no_debian_mirror(fetch, tools):
+    add_tool(tools, "apt-get", "")
+    status, output = fetch()
+    assert status == 1 and "apt has no Debian mirror: add one to apt's sources, or " in sentence(output)
+
+
+def test_system_without_python(tools, tmp_path):
+    status, output = run("make_venv.sh", tmp_path / "venv", tmp_path / "requirements.txt", tmp_path / "log", path=tools)
+    assert status == 1 and "python3 is missing: install it" in sentence(output)
+    add_tool(tools, "python3", "exit 1")
+    status, output = run("make_venv.sh", tmp_path / "venv", tmp_path / "requirements.txt", tmp_path / "log", path=tools)
+    assert status == 1 and "could not make a virtual environment" in sentence(output)
+    assert "install python3-venv" in sentence(output)
+
+
+def test_npm_that_reaches_no_registry(tools, tmp_path):
+    add_tool(tools, "npm", "exit 1")
+    status, output = run("install_from_npm.sh", "@x/y", "1.0", tmp_path, tmp_path / "log", path=tools)
+    assert status == 1 and "npm could not install @x/y: see " in sentence(output)
+    assert "give npm a registry that it can reach" in sentence(output)
+
+
+@pytest.mark.parametrize(
+    ("chip", "working", "said"),
+    [
+        ("rp2040", (), "npm could not install rp2040js: see "),
+        ("rp2040", ("npm", "cp"), "the build of the RP2040 emulator's boot ROM failed: find the first error in "),
+        ("rp2350", (), "the build of the RP2350 emulator failed: find the first error in "),
+        ("rp2350", ("gcc",), "the build of the RP2350 emulator's boot ROM failed: find the first error in "),
+    ],
+)
+def test_emulator_that_cannot_be_built(tools, tmp_path, chip, working, said):
+    """Each step of its build fails in turn; *working* are the programs of the steps before."""
+    for name in working:
+        add_tool(tools, name, "")
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    add_tool(tmp_path / "venv" / "bin", "python", "echo /nowhere" if working else "exit 1")
+    status, output = run(f"../emulators/{chip}/build.sh", tmp_path, path=tools)
+    assert status == 1 and said in sentence(output)
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("memory_map_header.py", "the memory plan in boards/MPS2_AN385/physmem_board.py cannot be used: correct it"),
+        ("expand_thumb.py", "the assembler in firmware/thumb cannot be expanded: correct what the line above names"),
+        ("bytecode_twins.py", "the engine cannot be written as bytecode: correct what the line above names"),
+    ],
+)
+def test_source_that_cannot_be_prepared_for_a_build(tools, tmp_path, program, said):
+    """The firmware of MPS2_AN385 is built with a Python in which that program fails."""
+    add_tool(tools, "python3", f'case "$1" in */{program}) exit 1 ;; esac')
+    for name in ("grep", "ln"):
+        (tools / name).symlink_to(f"/bin/{name}")
+    tree = tmp_path / "micropython"
+    (tree / "py").mkdir(parents=True)
+    (tree / "py" / "asmthumb.h").touch()
+    (tmp_path / "mpy-cross").mkdir()
+    (tmp_path / "mpy-cross" / ".configuration").touch()
+    status, output = run("build.sh", "MPS2_AN385", tree, tmp_path, path=tools)
+    assert status == 1 and said in sentence(output)
+
+
+def test_bare_systems_need_git(tools, tmp_path):
+    add_tool(tools, "id", "echo 0")
+    status, output = run("fresh.sh", tmp_path, "trixie", path=tools)
+    assert status == 1 and "git is missing: install it (Debian: apt-get install git)" in sentence(output)
+
+
+def test_folder_with_a_space_in_its_path(tmp_path):
+    folder = tmp_path / "a space"
+    folder.mkdir()
+    done = subprocess.run(["make", "-f", ROOT / "Makefile", "help"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode != 0 and "move the folder to a path without spaces" in done.stderr

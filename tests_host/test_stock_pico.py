@@ -1,23 +1,20 @@
-"""A Pico with MicroPython's own firmware: mpremote installs a package, and README.md is typed word by word."""
+"""A Pico with MicroPython's own firmware: mpremote installs the package of raw calls from a server.
 
-import fnmatch
+test_typed_pages.py installs the package `arm` as README.md says.
+"""
+
 import re
 
 import pytest
 
 from emulated_board import ROOT
-from harness.package_server import server
+from folder_server import served
 from harness.typed_board import TypedBoard
 from rp2_emulator import Rp2Emulator
 
 pytestmark = pytest.mark.xdist_group("stock Pico")
 
 BOARD = "stock/RPI_PICO"
-SECTION = re.compile(r"^## Two minutes on a stock Pico$(.*?)^## ", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"^    (\S.*)$", re.MULTILINE)
-LINES = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PRINTED = re.compile(r" *# -> (.*)$")
-MADE_BEFORE = "make mip"
 TOO_LITTLE = (
     r"import physmem needs more heap than the (\d+) bytes that are free: "
     "import it before your program takes heap, or build firmware that has it"
@@ -34,7 +31,7 @@ def board():
 @pytest.fixture(scope="module")
 def raw(board):
     """Return the board with the package of raw calls, which mpremote got from a server."""
-    with server() as address:
+    with served(ROOT / "build" / "dist" / "mip") as address:
         printed = board.mpremote("mip", "install", f"{address}/arm-raw")
     assert printed.rstrip().endswith("Done")
     return board
@@ -85,35 +82,3 @@ print(physmem.Region)
         assert found and 1000 < int(found[1]) < 14000, line  # what is half loaded is still in use
     assert printed[1] == printed[3] == "[]"
     assert printed[4:] == ["<class 'Region'>"]
-
-
-def readme():
-    """Return the commands of the section of README.md, and its lines to type with what each prints, or None."""
-    text = SECTION.search((ROOT / "README.md").read_text())[1]
-    commands = COMMAND.findall(LINES.sub("", text))
-    lines = [(PRINTED.sub("", line), PRINTED.search(line)) for line in "".join(LINES.findall(text)).splitlines()]
-    return commands, [(line, printed and printed[1]) for line, printed in lines]
-
-
-def test_two_minutes_of_the_readme_word_by_word(board):
-    """The packages are made already. Where several boards are connected, mpremote gets the name of the port as well."""
-    commands, lines = readme()
-    assert commands[0].partition("#")[0].strip() == MADE_BEFORE
-    for command in commands[1:]:
-        if command.startswith("mpremote repl"):
-            break
-        said = command.partition("# -> ")[2]
-        assert fnmatch.fnmatchcase(board.shell(command), f"*{said}*"), command
-    assert command.startswith("mpremote repl")
-    printed = board.type(line for line, _ in lines)
-    for (line, expected), text in zip(lines, printed, strict=True):
-        assert "Traceback" not in text, (line, text)
-        if expected is not None:
-            assert fnmatch.fnmatchcase(text, re.sub(r"([*?[])", r"[\1]", expected).replace("...", "*")), (line, text)
-
-
-def test_readme_over_a_hard_reset(board):
-    """What the section retains is there after the RUN pin, which leaves the SRAM of an RP2040 alone."""
-    board.press_reset()
-    log = ("import physmem", 'log = physmem.retain("log", 1024)', "log.fresh", "bytes(log.view[:5])")
-    assert board.type(log)[2:] == ["False", "b'hello'"]

@@ -209,7 +209,7 @@ def longest_raw_call():
     return max(bounds)
 
 
-def test_a_million_operations(board, amount):
+def test_half_a_million_operations(board, amount):
     result, lock = board.run(amount, False)
     print(json.dumps(result), lock)
     assert sum(worker["operations"] for worker in result["workers"]) >= amount > 0

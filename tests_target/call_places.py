@@ -89,6 +89,10 @@ BEFORE = {
     "far": "far = physmem.Region('far', HIGH, 4 * FRAME, FRAME)",
     "scope": "scope = physmem.scope(); scope.__enter__(); frames = physmem.allocate_frames(3, region=region)",
     "mark": "start = physmem.mark(); frames = physmem.allocate_frames(3, region=region, owner='me')",
+    "counted": "import physmem_debug; physmem.debug(statistics=True); "
+    "frames = physmem.allocate_frames(3, region=region)",
+    "poisoned": "import physmem_debug; physmem.debug(poison=True)",
+    "owners": "import physmem_debug; start = physmem.mark()",
     "error": "error = physmem.PhysMemError('NotPermitted', 'no')",
     "buddy": "buddy = physmem.BuddyAllocator(4096, 16)",
     "block": "buddy = physmem.BuddyAllocator(4096, 16); block = buddy.alloc_pages(4)",
@@ -258,6 +262,9 @@ OF_THE_SYSTEM = (
     ("physmem.debug(owners=True)", HEAP, "", "physmem.leaks() == []"),
     ("physmem.mark()", HEAP, "", "result == 0"),
     ("physmem.leaks()", HEAP, "mark", "[leak.owner for leak in result] == ['me']"),
+    ("with physmem_debug.owner('me'): physmem.allocate_frames(3)", MAKES, "owners", "physmem.leaks()[0].owner == 'me'"),
+    ("physmem_debug.statistics()", HEAP, "counted", "result['sram']['allocations'] == 1"),
+    ("physmem_debug.untracked()", HEAP, "poisoned", "result['sram']['unpoisoned'] == 0"),
     ("physmem.reset_peak()", PROGRAM_ONLY, "", "sram.peak_used == 0"),
     ("physmem.early_heap()", HEAP, "", "len(result) == 2"),
     ("physmem.add_region('more', elsewhere, 4 * FRAME, FRAME)", HEAP, "", "result.frames == 4"),
@@ -298,7 +305,15 @@ OF_THE_SYSTEM = (
 )
 
 # `boot` locks the heap of the core that calls it. Use the debug tiers on one core.
-NOT_ON_THE_OTHER_CORE = ("physmem.boot(plan)", "physmem.debug(owners=True)", "physmem.mark()", "physmem.leaks()")
+NOT_ON_THE_OTHER_CORE = (
+    "physmem.boot(plan)",
+    "physmem.debug(owners=True)",
+    "physmem.mark()",
+    "physmem.leaks()",
+    "with physmem_debug.owner('me'): physmem.allocate_frames(3)",
+    "physmem_debug.statistics()",
+    "physmem_debug.untracked()",
+)
 
 TABLE = OF_A_REGION + WITHOUT_RECORDS + OF_THE_SYSTEM
 

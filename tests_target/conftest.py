@@ -1,4 +1,7 @@
-"""Run the test files under CPython as the runners run them: each with a physmem that has just booted."""
+"""Run the test files under CPython as the runners run them: each with a physmem that has just booted.
+
+With `--target`, tests_host/harness/target_tests.py says where else, and whether here at all.
+"""
 
 import gc
 import importlib
@@ -10,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import memory_plans, target_files
+from harness import memory_plans, target_files, target_tests
 
 sys.path.append(str(memory_plans.write().parent))
 
@@ -45,7 +48,9 @@ def _boot():
         traceback.print_exc()
 
 
-def pytest_ignore_collect(collection_path):
+def pytest_ignore_collect(collection_path, config):
+    if config.pluginmanager.has_plugin(target_tests.PLUGIN):
+        return None
     if collection_path.name.startswith("test_") and not target_files.read(collection_path).is_for(target_files.CPYTHON):
         return True
     return None
@@ -53,7 +58,7 @@ def pytest_ignore_collect(collection_path):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
-    if not isinstance(collector, pytest.Module):
+    if not isinstance(collector, pytest.Module) or not getattr(collector, "runs_on_cpython", True):
         return (yield)
     outside = _replace_fresh_modules({})
     try:
@@ -64,6 +69,8 @@ def pytest_make_collect_report(collector):
 
 
 def pytest_itemcollected(item):
+    if isinstance(item, target_tests.TargetTest):
+        return
     # The tests of a file share the state of physmem: one worker runs them, in order.
     item.add_marker(pytest.mark.xdist_group(f"{target_files.CPYTHON}-{item.path.stem}"))
 

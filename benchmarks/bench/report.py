@@ -90,7 +90,10 @@ def readme_table(figures):
     rows = [
         ["`free(alloc(1))`, raw, with every check", cost(bounds.CALLS, "free(alloc(1))")],
         ["the same in a SHARED region", cost(bounds.CALLS, "free(alloc(1)) in a SHARED region")],
-        ["interrupts masked meanwhile, at most", cost(bounds.CALLS, "interrupts masked, n = 1")],
+        [
+            "interrupts masked in `alloc(1)`, at most, when nobody contends",
+            cost(bounds.CALLS, "interrupts masked, n = 1"),
+        ],
         [
             "a raw call of a mixed load, 75 % of 2,048 frames used: mean, 99th percentile",
             cost(bounds.CALLS, "a raw call of a mixed load, 75 % used: mean", "the same: 99th percentile"),

@@ -1,5 +1,5 @@
 """Count what is left of the heap on a stock Pico and Pico 2 with each package for ARM, and what a collection takes, for
-docs/stock_firmware.md and docs/packages.md.
+docs/stock_firmware.md.
 
 Each row is a hard reset with another boot.py, in the emulators. The last row is this project's own firmware.
 """

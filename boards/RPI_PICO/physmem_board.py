@@ -25,7 +25,7 @@ OCCUPIED = (
 # Memory for the records of retained and mapped frames, which survive a reset: (base address, size).
 RETAINED_RECORDS = (0x2003FC00, 0x00000400)
 
-# Owners made in advance, for allocations where there is no heap. Each takes about 110 bytes of heap.
+# Owners made in advance, for allocations where there is no heap. Each takes about 120 bytes of heap.
 SPARE_OWNERS = 8
 
 # Where the GC heap ends; the port would end it at 0x20040000.

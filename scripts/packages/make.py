@@ -1,5 +1,5 @@
 """packages.make BUILD: make in BUILD/dist what MicroPython installs: the packages for mip, each ready to be served
-by HTTP as it is, and the folder that manifests require.
+by HTTP as it is, and the folder that manifests require; and the stubs, which stay on the PC, for editors.
 
 BUILD has mpy-cross, and the assembler in BUILD/thumb.
 """
@@ -13,6 +13,7 @@ from packages.contents import PACKAGES
 from packages.manifest import write_manifest
 from packages.modules import contents_of, sources_for_arm
 from packages.version import version
+from stubs.make import write_stubs
 
 
 def description(files):
@@ -39,6 +40,7 @@ def write_packages(dist, thumb, mpy_cross):
     names = sources_for_arm(thumb).names
     (dist / "names.txt").write_text("".join(f"{new} {old}\n" for old, new in names.items()))
     write_manifest(dist / "freeze" / "physmem", thumb)
+    write_stubs(dist / "stubs")
 
 
 def main(build):

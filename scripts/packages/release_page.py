@@ -23,6 +23,10 @@ For a firmware that you build, put this into the manifest of your board; `thumb=
     add_library("physmem", ".../freeze")
     require("physmem", thumb=True)
 
+`docs/index.html` is the manual, with a reference of each public name.
+
+`stubs/` is for the editor on your PC: signatures, types and docstrings. Nothing of it goes onto a board.
+
 The files in `firmware/` are MicroPython with physmem frozen into it. `SHA256SUMS` has the checksums of all files:
 `sha256sum -c SHA256SUMS`.
 """

@@ -293,7 +293,7 @@ ALREADY_THERE = [
 """Names that stock MicroPython has on every board, and that no module of the library uses."""
 
 FACADE = "physmem"
-USERS = ("physmem_claim", "physmem_chip")
+USERS = ("physmem_claim", "physmem_chip", "physmem_debug")
 """Modules besides the facade and the vocabulary that users import: their names are of the contract."""
 FIELDS = ("id", "attr", "name", "asname", "arg")
 """Where nodes of a syntax tree have names."""

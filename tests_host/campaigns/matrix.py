@@ -136,8 +136,8 @@ class Cell:
         names = f"[{self.board}-" + (f" and ({self.selection})" if self.selection else "")
         command += ["--tier", "test", f"--junitxml={report}", "tests_host/test_on_targets.py"]
         if self.board in EMULATED_BOARDS:
-            command.append(f"tests_host/test_documents.py::test_examples[{self.board}]")  # what `make run` does
-            names += " or test_examples"
+            command.append(f"tests_host/test_examples.py::test_make_run[{self.board}]")  # what `make run` does
+            names += " or test_make_run"
         command += ["-k", names]
         log = self.folder / f"{self.board}.tests.log"
         with log.open("w") as file:

@@ -1,6 +1,7 @@
 """What a test file of tests_target may need of its runner, and which runners have it: NEEDS in the file names it.
 
-A new board has what its port and its memory plan say, so no test file has to name it.
+A new board has what its port and its memory plan say, so no test file has to name it. A board at a serial line tells by
+itself: tests_host/programs/board_facts.py.
 """
 
 import platform
@@ -41,14 +42,47 @@ RUNNERS_WITH = {
 """Word of NEEDS -> the runners that have it."""
 
 
-def has(runner, needed, machine=None):
-    """Return whether *runner* has all that is *needed*, words of RUNNERS_WITH, on a host with that *machine*;
-    None is this one.
+HEAP_BELOW = 32 << 20
+"""The heap lies at such low addresses on WebAssembly alone; tests take them for free ones."""
 
-    Raise ValueError for any other word.
+
+def words_of(facts):
+    """Return the words of RUNNERS_WITH that a board has, of which board_facts.py has printed the *facts*."""
+    is_rp2 = facts["platform"] == "rp2"
+    constants = facts["constants"]
+    has_them = {
+        "machine code": facts["machine_code"],
+        "bytecode": facts["bytecode"],
+        "the library in the firmware": not facts["package"],
+        "calls without heap": not facts["bytecode"],
+        "micropython.heap_locked": facts["heap_locked"],
+        "asyncio.run": facts["asyncio_run"],
+        "no heap below 32 MiB": facts["heap_at"] >= HEAP_BELOW,
+        # hard_interrupts.py: what makes them is named in the memory plan.
+        "hard interrupts": facts["machine_code"] and not {"DMA_TIMER0", "TIM3_BASE", "TIMER_HZ"}.isdisjoint(constants),
+        "timers of firmware/qemu": facts["platform"] == "qemu" and "TIMER_HZ" in constants,
+        "timers of ports/rp2": is_rp2,
+        "rp2.DMA": facts["dma"],
+        "two cores": is_rp2 and facts["threads"],
+        "threads": facts["threads"],
+        "a large heap": facts["large"],
+        "PSRAM": "PSRAM_GC_END" in constants and any(name == "psram" for name, *_ in facts["regions"]),
+    }
+    return {word for word in RUNNERS_WITH if has_them[word]}
+
+
+def lacking(runner, needed, machine=None):
+    """Return the words of *needed* that *runner* lacks on a host with that *machine*; None is this one.
+
+    Raise ValueError for a word that is not in RUNNERS_WITH.
     """
     unknown = [word for word in needed if word not in RUNNERS_WITH]
     if unknown:
         raise ValueError(f"NEEDS has {unknown[0]!r}: use words of tests_host/harness/needs.py: {[*RUNNERS_WITH]}")
     is_bytecode = runner == UNIX and (machine or platform.machine()) not in EMITTERS
-    return all(runner in RUNNERS_WITH[word] or (is_bytecode and word == "bytecode") for word in needed)
+    return [word for word in needed if runner not in RUNNERS_WITH[word] and not (is_bytecode and word == "bytecode")]
+
+
+def has(runner, needed, machine=None):
+    """Return whether `lacking` finds nothing."""
+    return not lacking(runner, needed, machine)

@@ -164,6 +164,26 @@ def renamed(source, names):
     return tokenize.untokenize(result)
 
 
+def renamed_copy(path, names, folder, replacements=()):
+    """Return the path of a copy, in *folder*, of the source at *path* with the *names* of a package and with these
+    *replacements*, (before, after)."""
+    folder = folder / "sources"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = path.read_text()
+    for before, after in replacements:
+        text = text.replace(before, after)
+    text = renamed(text, names)
+    if path.stem == ENGINE_TWIN:  # what it has in common with physmem_thumb, tests look up by one name in both
+        there = _functions(text) & _functions((THUMB / "physmem_thumb.py").read_text()) & set(names)
+        text += "".join(f"{names[name]} = {name}\n" for name in sorted(there))
+    source = folder / path.name
+    if not source.exists() or source.read_text() != text:
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as file:
+            file.write(text)
+        Path(file.name).replace(source)
+    return source
+
+
 def loader(content, address):
     """Return the options that make QEMU put *content* at *address*."""
     if address + len(content) > END:
@@ -201,29 +221,13 @@ class StockMps2(QemuBoard):
         self._size = len(tests)
         return (*loader(content, PACKAGE_AT), *loader(tests, TESTS_AT))
 
-    def _renamed(self, path):
-        """Return the path of a copy of the source at *path* with the names of the package."""
-        folder = ROOT / "build" / self.firmware / "tests" / "sources"
-        folder.mkdir(parents=True, exist_ok=True)
-        text = path.read_text()
-        for before, after in AS_HERE:
-            text = text.replace(before, after)
-        text = renamed(text, self._names)
-        if path.stem == ENGINE_TWIN:  # what it has in common with physmem_thumb, tests look up by one name in both
-            there = _functions(text) & _functions((THUMB / "physmem_thumb.py").read_text()) & set(self._names)
-            text += "".join(f"{self._names[name]} = {name}\n" for name in sorted(there))
-        source = folder / path.name
-        if not source.exists() or source.read_text() != text:
-            with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as file:
-                file.write(text)
-            Path(file.name).replace(source)
-        return source
-
     def _tests(self):
         """Return {name: bytes} of all tests, with the memory plan of the board."""
         paths = [target_files.FOLDER / "runner.py", *target_files.helper_modules(), PLAN]
         paths += [file.path for file in target_files.test_files()]
-        return {f"{path.stem}.mpy": self._compile(self._renamed(path)).read_bytes() for path in paths}
+        folder = ROOT / "build" / self.firmware / "tests"
+        sources = [renamed_copy(path, self._names, folder, AS_HERE) for path in paths]
+        return {f"{source.stem}.mpy": self._compile(source).read_bytes() for source in sources}
 
     def _upload(self, paths):
         memory = f"uctypes.bytearray_at({TESTS_AT}, {self._size})"

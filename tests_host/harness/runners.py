@@ -1,4 +1,5 @@
-"""Runners for test functions: the unix port of MicroPython, and boards in an emulator.
+"""Runners for test functions: the unix port of MicroPython, and boards in an emulator. serial_board.py has the
+runner of a board at a serial line.
 
 A runner restarts for each test file. If a test hangs it or brings it down, the other tests of that file fail too, and
 say why. The next file gets a fresh runner.
@@ -71,13 +72,26 @@ class RunnerDown(Exception):
     """The runner no longer runs tests; the message says since which test, and why."""
 
 
+class NotRun(RunnerDown):
+    """An earlier test has brought the runner down, so this one was not run."""
+
+
 class Runner:
-    """The common part of all kinds of runner; `name` appears in the ids of the tests."""
+    """The common part of all kinds of runner; `name` appears in the ids of the tests.
+
+    `least_heap` is the smallest heap, in bytes, that was free at the start of a test; None before the first one, and
+    unless `says_heap` is set.
+    """
 
     def __init__(self, name):
         self.name = name
+        self.says_heap = False
+        self.least_heap = None
         self._file = None
         self._down = None
+
+    def not_built(self):
+        """Return what the runner needs and `make build` has not made yet, as text; None if it has."""
 
     def run(self, file, function):
         """Run *function* of the TargetFile *file*. Return (passed, what it printed). Raise RunnerDown if it is down."""
@@ -85,9 +99,11 @@ class Runner:
             if self._file != file:
                 self._file = file
                 self._down = None
+                if self.not_built():
+                    raise RuntimeError(f"{self.not_built()} is not built: run make build")
                 self.start(file)
             elif self._down:
-                raise RunnerDown(f"not run: {self._down}")
+                raise NotRun(f"not run: {self._down}")
             return self._result(self.execute(file, function))
         except (OSError, RuntimeError, TimeoutError) as error:
             self._down = f"{self.name} went down in {function} of {file.path.stem}: {self.explain(error)}"
@@ -98,12 +114,14 @@ class Runner:
         """Return what to say of *error*, which has brought the runner down."""
         return error
 
-    @staticmethod
-    def _result(output):
+    def _result(self, output):
         text, mark, result = output.rpartition(RESULT)
         if not mark:
             raise RuntimeError(f"the runner printed no result:\n{output}")
-        return result.split()[0] == "pass", text
+        outcome, _, *heap = result.splitlines()[0].split()
+        if heap:
+            self.least_heap = min(int(heap[0]), self.least_heap or int(heap[0]))
+        return outcome == "pass", text
 
 
 class UnixPort(Runner):
@@ -116,6 +134,9 @@ class UnixPort(Runner):
     def _program(self):
         return BUILD / self.name / "micropython"
 
+    def not_built(self):
+        return None if self._program().exists() else self.name
+
     def _command(self):
         return [self._program(), "-c", "import runner; runner.serve()"]
 
@@ -125,8 +146,6 @@ class UnixPort(Runner):
 
     def start(self, file):
         self.stop()
-        if not self._program().exists():
-            raise RuntimeError(f"{self.name} is not there: run make build")
         self._process = subprocess.Popen(
             self._command(),
             cwd=self._program().parent,
@@ -137,7 +156,7 @@ class UnixPort(Runner):
         )
 
     def execute(self, file, function):
-        self._process.stdin.write(f"{file.path.stem} {function}\n".encode())
+        self._process.stdin.write(f"{file.path.stem} {function} {int(self.says_heap)}\n".encode())
         self._process.stdin.flush()
         output = b""
         deadline = time.monotonic() + file.timeout
@@ -188,52 +207,32 @@ class WebAssembly(UnixPort):
 
 
 class Board(Runner):
-    """A board in an emulator, driven through its raw REPL.
+    """A board that is driven through its raw REPL.
 
-    Test files are uploaded as .mpy files, with the modules that they need. Subclasses define how the emulator is made
-    and how files get onto the board.
-
-    This does not use mpremote's transport, which polls the serial line: each of thousands of tests would take 50 ms
-    more.
+    Test files are compiled to .mpy files, with the modules that they need. Subclasses define how the board is reached
+    and how files get onto it: `_bring_up` has a freshly reset board with a `_console` in the raw REPL for a test file,
+    and `_upload` gets files there.
     """
 
     def __init__(self, name):
         super().__init__(name)
         self.firmware = name
-        self._emulator = None
         self._console = None
 
     def start(self, file):
-        emulator = self._emulator_for(file)
-        if self._emulator is None or self._emulator.options != emulator.options:
-            self.stop()
-            if not firmware(self.firmware).exists():
-                raise RuntimeError(f"the firmware of {self.firmware} is not built: run make build")
-            emulator.start()
-            self._emulator = emulator
-            self._console = Console(self._emulator)
-            self._console.enter_raw_repl(BOOT_SECONDS)
-        else:
-            self._emulator.resume()
-            self._console.soft_reset()
+        self._bring_up(file)
         self._upload([*imports.needed(file.path, target_files.helper_modules()), file.path])
 
     def execute(self, file, function):
-        self._emulator.resume()
-        output = self._execute(f"run({file.path.stem!r}, {function!r})", file.timeout)
-        self._emulator.pause()  # the next test may be another runner's
-        return output
+        return self._execute(f"run({file.path.stem!r}, {function!r}, {self.says_heap})", file.timeout)
 
     def stop(self):
         if self._console:
             self._console.close()
             self._console = None
-        if self._emulator:
-            self._emulator.stop()
-            self._emulator = None
 
-    def explain(self, error):
-        return self._emulator and self._emulator.failure() or error
+    def _compiler_option(self):
+        return mpy_cross_option(Path(self.firmware).name)
 
     def _compile(self, path):
         """Compile the module at *path* for the machine code of this board. Return the path of the .mpy file.
@@ -241,12 +240,12 @@ class Board(Runner):
         The file is kept. Its name has a hash of the source, the compiler and the options.
         """
         mpy_cross = BUILD / "mpy-cross" / "mpy-cross"
-        options = [mpy_cross_option(Path(self.firmware).name), "-s", path.name]
+        options = [self._compiler_option(), "-s", path.name]
         identity = hashlib.sha256(repr(options).encode() + _digest(mpy_cross) + path.read_bytes()).hexdigest()
         output = BUILD / self.firmware / "tests" / f"{path.stem}-{identity[:16]}.mpy"
         if output.exists():
             return output
-        output.parent.mkdir(exist_ok=True)
+        output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=output.parent) as folder:
             compiled = Path(folder) / "compiled.mpy"
             compiler = subprocess.run([mpy_cross, *options, "-o", compiled, path], capture_output=True, text=True)
@@ -263,7 +262,49 @@ class Board(Runner):
         return self._console.execute(source, seconds, FAULT)
 
 
-class QemuBoard(Board):
+class EmulatedRunner(Board):
+    """A board in an emulator that belongs to the runner. Subclasses define how the emulator is made: `_emulator_for`.
+
+    This does not use mpremote's transport, which polls the serial line: each of thousands of tests would take 50 ms
+    more.
+    """
+
+    def __init__(self, name):
+        super().__init__(name)
+        self._emulator = None
+
+    def not_built(self):
+        return None if firmware(self.firmware).exists() else f"the firmware of {self.firmware}"
+
+    def _bring_up(self, file):
+        emulator = self._emulator_for(file)
+        if self._emulator is None or self._emulator.options != emulator.options:
+            self.stop()
+            emulator.start()
+            self._emulator = emulator
+            self._console = Console(self._emulator)
+            self._console.enter_raw_repl(BOOT_SECONDS)
+        else:
+            self._emulator.resume()
+            self._console.soft_reset()
+
+    def execute(self, file, function):
+        self._emulator.resume()
+        output = super().execute(file, function)
+        self._emulator.pause()  # the next test may be another runner's
+        return output
+
+    def stop(self):
+        super().stop()
+        if self._emulator:
+            self._emulator.stop()
+            self._emulator = None
+
+    def explain(self, error):
+        return self._emulator and self._emulator.failure() or error
+
+
+class QemuBoard(EmulatedRunner):
     """A board under QEMU. It has no file system, so files lie in the GC heap. The board reads them by semihosting."""
 
     def _emulator_for(self, file):
@@ -277,7 +318,7 @@ class QemuBoard(Board):
         self._execute("from runner import run")
 
 
-class Stm32Board(Board):
+class Stm32Board(EmulatedRunner):
     """A board of ports/stm32 under QEMU.
 
     All files are in one ROMFS, which QEMU puts into the flash behind the firmware: bytecode and constants are used
@@ -321,7 +362,7 @@ class Stm32Board(Board):
         self._execute("sys.path.append('/tests')\nfrom runner import run")
 
 
-class Rp2Board(Board):
+class Rp2Board(EmulatedRunner):
     """A board of ports/rp2 in this project's emulator.
 
     Files lie in its flash, where they survive soft resets. A file is written when it is first needed or has changed.

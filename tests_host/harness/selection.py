@@ -11,6 +11,8 @@ def name_of(item):
 
 
 def _tiers_of(item):
+    if hasattr(item, "runner_name"):  # of --target
+        return tiers.tiers_of(name_of(item), item.runner_name, item.path.stem)
     if item.path.parent.name == "tests_target":
         return tiers.tiers_of(name_of(item), tiers.CPYTHON, item.path.stem)
     arguments = item.callspec.params if hasattr(item, "callspec") else {}
