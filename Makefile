@@ -55,6 +55,9 @@ STOCK_RP2_BOARDS := $(patsubst firmware/stock/%/mpconfigboard.cmake,%,$(wildcard
 STOCK_FIRMWARE := $(BUILD)/stock/MPS2_AN385/firmware.elf $(STOCK_RP2_BOARDS:%=$(BUILD)/stock/%/firmware.uf2)
 BENCH_NEEDS := $(BUILD)/MPS2_AN385/firmware.elf $(BUILD)/NETDUINO_PLUS_2/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(STOCK_FIRMWARE) $(BUILD)/rp2040/.ready $(BUILD)/venv/.ready
 HEAP_NEEDS := $(BUILD)/MPS2_AN505/firmware.elf $(BUILD)/RPI_PICO/firmware.uf2 $(BUILD)/PIMORONI_PICO_PLUS2/firmware.uf2 $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.ready $(BUILD)/venv/.ready
+PROOF_NEEDS := $(BUILD)/MPS2_AN385/firmware.elf $(MPY_CROSS) $(BUILD)/proof/venv/.ready
+PROOF := $(BUILD)/proof/venv/bin/python -m
+PROOF_TEST_ARGS ?= -n $(shell nproc)
 # The emulator of an rp2 BOARD.
 EMULATOR = $(if $(filter $(BOARD),$(RP2_BOARDS)),$(BUILD)/$(if $(filter $(BOARD),$(call boards_with,PICO_PLATFORM rp2040)),rp2040,rp2350)/.ready)
 
@@ -101,7 +104,7 @@ export MICROPYTHON_DIR
 ifeq ($(PRODUCTS_AT_A_TIME),)
 .NOTPARALLEL:
 endif
-.PHONY: help run test check test-board test-farm durations tiers-table repl map browser browser-serve pictures emulate flash firmware unix build products mip dist bench bench-accept bench-heap adversary placement two-cores stack-depth stock-memory studies-test boards-page call-places-page errors-page soak storm matrix mutation docs lint format hooks architecture fresh clean always packages chromium own_micropython own_pico_sdk
+.PHONY: help run test check test-board test-farm durations tiers-table repl map browser browser-serve pictures emulate flash firmware unix build products mip dist bench bench-accept bench-heap adversary placement two-cores stack-depth stock-memory studies-test boards-page call-places-page errors-page soak storm matrix mutation proof proof-test proof-replay proof-mutants proof-limits docs lint format hooks architecture fresh clean always packages chromium own_micropython own_pico_sdk
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -218,6 +221,21 @@ matrix: $(BUILD)/stm32f4_hal/.ready $(BUILD)/rp2040/.ready $(BUILD)/rp2350/.read
 mutation: $(BUILD)/mutation/venv/.ready ## make every small change to the engine, see whether its tests notice, and write docs/mutation.md
 	@$(call module,$(BUILD)/mutation/venv/bin/python) campaigns.mutation $(MUTATION_ARGS)
 
+proof: $(PROOF_NEEDS) ## prove the machine code of the calls, for every state: docs/proof.md; QUICK=1 for regions of up to two words, DEPTH=4 for more than three, ONLY="FEW, 1" for theorems whose names contain this text
+	@$(PROOF) proof $(if $(QUICK),--quick) $(DEPTH:%=--depth %) $(if $(ONLY),--only "$(ONLY)")
+
+proof-test: $(PROOF_NEEDS) ## test the proof itself: its interpreter, its specification and its examples
+	@$(PROOF) pytest $(PROOF_TEST_ARGS) proof/tests
+
+proof-replay: $(PROOF_NEEDS) ## plant a fault in each room of the assembler, and show what the proof finds on CPython and in QEMU; ROOM=few for one room
+	@$(PROOF) proof.faults.replay $(ROOM:%=--room %)
+
+proof-mutants: $(PROOF_NEEDS) ## change one instruction at a time, see whether the proof notices, and write docs/proof_mutants.md
+	@$(PROOF) proof.faults.mutants
+
+proof-limits: $(PROOF_NEEDS) ## write the most instructions that each call may take, as proven, into docs/worst_case.md
+	@$(PROOF) proof.worst
+
 docs: $(BUILD)/venv/.ready $(BUILD)/docs/venv/.ready ## make the site of docs/ and of the reference in build/docs/html; a warning of Sphinx is an error
 	@$(call module,$(PYTHON)) reference.make $(BUILD)/docs $(BUILD)/docs/venv/bin/python
 
@@ -254,6 +272,10 @@ $(BUILD)/venv/.ready: requirements.txt | packages
 
 $(BUILD)/mutation/venv/.ready: requirements_mutation.txt | packages
 	@scripts/make_venv.sh $(BUILD)/mutation/venv requirements_mutation.txt $(BUILD)/mutation.log
+	@touch $@
+
+$(BUILD)/proof/venv/.ready: requirements_proof.txt requirements.txt | packages
+	@scripts/make_venv.sh $(BUILD)/proof/venv requirements_proof.txt $(BUILD)/proof.log
 	@touch $@
 
 $(BUILD)/docs/venv/.ready: requirements_docs.txt | packages

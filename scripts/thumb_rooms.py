@@ -1,8 +1,9 @@
 """The assembler of firmware/thumb: put the rooms of each function together, check them, and list them.
 
 A file there has functions whose statements are instructions of MicroPython's inline assembler. A function with the
-decorator `micropython.asm_thumb` becomes one of the firmware. Any other is a *room*, or a *piece* if it has parameters:
-a statement that calls it becomes a copy of its body, with the arguments in the place of the parameters. A label that
+decorator `micropython.asm_thumb` becomes one of the firmware. One with the decorator `holds` says what holds at labels:
+it is for the proof (docs/proof.md), not for the firmware. Any other is a *room*, or a *piece* if it has parameters: a
+statement that calls it becomes a copy of its body, with the arguments in the place of the parameters. A label that
 starts with an underscore is the copy's own. SPECIAL has the instructions that the inline assembler does not know.
 """
 
@@ -104,9 +105,17 @@ class Rooms:
     def __init__(self, folder):
         self.functions = {}
         self.files = {}
+        self.points = {}  # label -> what the proof says of it
         for path in sorted(pathlib.Path(folder).glob("*.py")):
             for node in ast.parse(path.read_text()).body:
-                if isinstance(node, ast.FunctionDef):
+                if not isinstance(node, ast.FunctionDef):
+                    continue
+                labels = _labels_of_point(node)
+                for name in labels:
+                    if name in self.points:
+                        raise ValueError(f"{path.name}:{node.lineno}: {name} has two @holds: make one of them")
+                    self.points[name] = node
+                if not labels:
                     if node.name in self.functions:
                         raise ValueError(f"{path.name}:{node.lineno}: {node.name} is defined twice: rename one of them")
                     self.functions[node.name] = node
@@ -122,6 +131,12 @@ class Rooms:
         expansion.add(function, {}, ())
         _check_branches(expansion.lines, function.name)
         return expansion.lines
+
+
+def _labels_of_point(node):
+    """Return the labels that a function with the decorator `holds` is about; none for any other function."""
+    calls = [each for each in node.decorator_list if isinstance(each, ast.Call) and ast.unparse(each.func) == "holds"]
+    return [label.value for call in calls for label in call.args]
 
 
 class _Expansion:

@@ -145,6 +145,23 @@ def test_a_piece_has_its_operands_and_labels_of_its_own(tmp_path):
     ]
 
 
+def test_what_holds_at_a_label_is_for_the_proof_alone(tmp_path):
+    """It is not a room, and becomes no instruction."""
+    said = '@holds("A", "B")\ndef said(at):\n    at.nothing()\n'
+    code = HEAD + "    label(A)\n    label(B)\n    bx(lr)\n"
+    assert put_together(tmp_path, said + code) == put_together(tmp_path, code)
+    rooms = rooms_of(tmp_path, rooms=said + code)
+    assert list(rooms.points) == ["A", "B"] and list(rooms.functions) == ["f"]
+    with pytest.raises(ValueError, match="rooms.py:5: B has two @holds"):
+        rooms_of(tmp_path, rooms=said + '@holds("B")\ndef other(at):\n    at.nothing()\n' + code)
+
+
+def test_what_holds_is_said_of_labels_that_there_are():
+    rooms = thumb_rooms.Rooms(FOLDER)
+    labels = {line.split(":")[0].split()[-1] for line in expanded()[1].splitlines() if line.endswith(":")}
+    assert rooms.points and set(rooms.points) <= labels
+
+
 def test_a_piece_may_contain_a_piece(tmp_path):
     pieces = "def inner(a, b):\n    mov(a, b)\n\n\ndef outer(b):\n    inner(r7, b)\n    inner(b, r0)\n"
     assert put_together(tmp_path, HEAD + "    outer(r3)\n" + pieces) == ["mov(r7, r3)", "mov(r3, r0)"]

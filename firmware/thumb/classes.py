@@ -277,6 +277,24 @@ def lower_several():
     bx(lr)
 
 
+@holds("OTHER_GROUP")
+def other_group(at):
+    """r3: the plane of the next of the groups that the top bit stands for; r1: how many are left; r2: the planes that
+    were looked at, in one word. On the stack: the bit's position, the plane that has lost its last word, its group."""
+    call, region = at.call, at.region
+    first, behind = call.groups_of_top()
+    group = at.ghost("next group", lambda registers, stack: behind - registers[1])
+    at.that("it is of this top", (first <= group) & (group < behind))
+    at.that("it is in the region", group < region.groups)
+    call.registers(at)
+    at.register(1, behind - group)
+    at.register(3, call.plane_in(group))
+    seen = at.number(2, "planes")
+    at.that("no group has words", (seen == 0).implies(~call.is_looked_at(call.observed, group)))
+    at.exists("group with words", lambda other: (seen == 0) | call.is_looked_at(other, group), group - 1)
+    at.stack(call.group >> region.span, call.plane_in(call.group), call.group)
+
+
 def class_of_word_before(change):
     """If a run from the word before reaches the frame at position r3 of the word at r4, the class of that word changes
     too. `change`: RAISE or LOWER. Keeps r4 only."""
@@ -346,3 +364,45 @@ def classes_of_several(change, change_several, planes_to_skip):
     mov(r1, r3)
     b(_BETWEEN)
     label(_ALL)
+
+
+@holds("BETWEEN_1", "BETWEEN_2")
+def between(at):
+    """r1: the next of the words between, r2: the last word. The words from the next one up to the last are in the
+    planes as they were at the call, and all others as they must be."""
+    call, word = at.call, at.number(1, "word")
+    at.at_most(10, *call.of_words_between(word), (1, at.unlock))
+    call.has_changed(at)
+    at.that("the word is behind the first", call.first < word)
+    at.that("the word is not behind the last", word <= call.last)
+    at.advances(word)
+    at.register(2, call.last)
+    at.stack(answer=call.answer)
+    call.has_planes(at, word, call.last)
+
+
+@holds("NONE_BEFORE_1", "NONE_BEFORE_3")
+def before_is_right(at):
+    """The frames are in one word, R of which is r4, and have changed. The word is in the planes as it was at the call,
+    and all others as they must be."""
+    call = at.call
+    at.at_most(10, (1, call.change), (1, at.unlock))
+    at.that("the frames are in one word", call.position + call.n <= 32)
+    call.has_changed(at)
+    at.register(4, at.region.R(call.first))
+    at.stack(answer=call.answer)
+    call.has_planes(at, call.first, call.first + 1)
+
+
+@holds("NONE_BEFORE_2", "NONE_BEFORE_4")
+def before_several_is_right(at):
+    """The frames have changed. The words from the first, r4, to the last are in the planes as they were at the call,
+    and all others as they must be. On the stack: the frames in the last word, R of the first and of the last."""
+    call, region = at.call, at.region
+    in_last = call.change + 2, call.ends_in_last
+    at.at_most(23, (1, call.change), in_last, *call.of_words_between(call.first + 1), (1, at.unlock))
+    at.that("the last word is another", call.first < call.last)
+    call.has_changed(at)
+    at.register(4, region.R(call.first))
+    at.stack(call.end, region.R(call.first), region.R(call.last), answer=call.answer)
+    call.has_planes(at, call.first, call.last + 1)

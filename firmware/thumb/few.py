@@ -89,6 +89,77 @@ def few():
     b(NO_FEW)
 
 
+@holds("FEW")
+def few_asked(at):
+    at.that("n is 1 to 32", (at.n >= 1) & (at.n <= 32))
+    at.that("any frame will do", at.align == 1)
+    at.holds_state()
+    at.at_most(210, *at.call.of_few(), (1, at.unlock))
+    at.register(1, at.n)
+    at.register(2, at.n - 1)
+    at.stack()
+
+
+@holds("FEW_FOUND")
+def few_found(at):
+    """r5: the frames of the word from which n frames of it are free: there are some."""
+    word = at.word(2)
+    at.at_most(60 + 139, (1, at.lock), (1, at.unlock))
+    at.in_region(word)
+    at.none_before(word)
+    frames = at.number(5)
+    at.that("there is a place", frames != 0)
+    for place in range(32):
+        at.that(f"frame {place}", frames.bit(place).same_as(at.call.fits(word, bits(place)) & (at.n + place <= 32)))
+    at.holds_state()
+    at.finds_positions()
+    at.register(14, at.n)
+    at.stack(at.region.planes_of(word >> 5), None, None)
+
+
+@holds("FEW_PLACE")
+def few_placed(at):
+    """The lowest place has been found."""
+    word, place = at.word(2), at.number(4, "place")
+    at.is_lowest(word, place)
+    at.at_most(12, *at.call.taking((word << 5) + place).of_few(), (1, at.lock), (1, at.unlock))
+    at.holds_state()
+    at.register(5, bits(1) << place)
+    at.register(14, at.n)
+    at.stack(at.region.planes_of(word >> 5), None, None)
+
+
+@holds("FEW_HELD")
+def few_held(at):
+    """r6: what LOCK returned, 0 if there is no lock. r2: R of the word of the first frame, r4; r5: its bit; r3: the
+    planes of its group. The r1 frames from there on are free."""
+    call, region = at.call, at.region
+    at.at_most(0, *call.of_few(), (1, at.unlock))
+    at.that("the frames are free", call.all_free)
+    at.holds_state()
+    at.register(1, at.n)
+    at.register(2, region.R(call.first))
+    at.register(3, region.planes_of(call.first >> 5))
+    at.register(4, call.frame)
+    at.register(5, bits(1) << call.position)
+    at.in_section(6)
+    at.stack()
+
+
+@holds("FEW_OTHERS")
+def few_not_first(at):
+    """No place starts in the word or before it. r12: the words of the class behind it."""
+    word = at.word(2)
+    at.at_most(177, *at.call.of_others(word + 1, (word >> 5) + 1), (1, at.unlock))
+    at.in_region(word)
+    at.none_before(word + 1)
+    at.holds_state()
+    at.register(4, at.region.R(word & ~31))
+    at.register(12, at.plane(word) & ~((bits(2) << (word & 31)) - 1))
+    at.register(14, at.n)
+    at.stack(at.region.planes_of(word >> 5), bits(18 - 4 * at.call.c), at.n - (1 << at.call.c))
+
+
 def few_across():
     """Does the run that reaches the end of the word at r2 continue far enough at the start of the next? Then go to
     FEW_PLACE, else to FEW_OTHERS. Keeps r2, r4, r6, r7."""
@@ -275,3 +346,13 @@ def no_few():
     b(REFUSE)
     label(TOO_LARGE)
     answer_error(3)  # ALLOCATION_TOO_LARGE
+
+
+@holds("NO_FEW")
+def no_place_for_few(at):
+    """There is no place for r1 frames, or they are more than the region has."""
+    at.that("there is no place", (at.n > at.region.frames) | at.call.no_place_before(at.region.words))
+    at.holds_state()
+    at.at_most(23, (1, at.lock), (1, at.unlock))
+    at.register(1, at.n)
+    at.stack()

@@ -93,3 +93,26 @@ def leave():
     lsl(r0, r0, 1)
     add(r0, 1)
     pop({r1, r4, r5, r6, r7, r15})
+
+
+@holds("REFUSE")
+def refuse(at):
+    """The call is refused, and nothing has changed. r0: the number of the error."""
+    at.that("the call is to be refused", at.call.is_refused())
+    at.register(0, bits(at.call.error))
+    at.in_section()
+    at.stack()
+    at.at_most(8, (1, at.unlock))
+
+
+@holds("ANSWER")
+def answer(at):
+    """All but the version is as it must be at the end. The first word on the stack is the result."""
+    at.at_most(7, (1, at.unlock))
+    at.that("the call is not to be refused", at.call.is_done())
+    at.in_section()
+    at.stack(answer=at.call.answer)
+    at.header(**at.call.counted())
+    at.known("row", at.call.has_row)
+    at.known("starts", at.call.has_starts)
+    at.call.has_planes(at, bits(0), bits(0))

@@ -61,6 +61,37 @@ def release():
     b(ANSWER)
 
 
+@holds("RELEASE")
+def release_begins(at):
+    """r1: the frame."""
+    at.holds_state()
+    at.register(1, at.call.frame)
+    at.stack()
+    at.at_most(88, *at.call.of_held(), (1, at.lock), (1, at.unlock))
+
+
+@holds("RELEASE_LOCK")
+def release_with_lock(at):
+    """r6: the lock word. Others may have changed the bitmap before: nothing is known of it."""
+    at.holds_state()
+    at.that("the frame is in the region", at.call.frame < at.region.frames)
+    at.register(1, at.call.frame)
+    at.that("r6 is the lock word", at.call.is_lock_word(at.number(6, "lock word")))
+    at.stack()
+    at.at_most(82, *at.call.of_held(), (1, at.lock), (1, at.unlock))
+
+
+@holds("RELEASE_HELD")
+def release_held(at):
+    """r6: what LOCK returned, 0 if there is no lock. The frame r1 is in the region."""
+    at.holds_state()
+    at.that("the frame is in the region", at.call.frame < at.region.frames)
+    at.register(1, at.call.frame)
+    at.in_section(6)
+    at.stack()
+    at.at_most(79, *at.call.of_held(), (1, at.unlock))
+
+
 def release_beyond():
     """The allocation continues in the words after the first. r3, r4, r5: as `locate` returns them."""
     label(BEYOND)
@@ -111,3 +142,42 @@ def release_beyond():
     spill(r5, 0)
     classes_of_several(RAISE, RAISE_SEVERAL, 24)
     b(ANSWER)
+
+
+@holds("SEEK")
+def seek(at):
+    """The allocation does not end in the words up to the one at r7. r2: its word of starts."""
+    call, word = at.call, at.word(7)
+    in_last = call.change + 2, call.ends_in_last
+    classes = (2, call.change), in_last, *call.of_words_between(call.first + 1)
+    at.at_most(83, (6, call.last - word), (5, call.last - call.first), *classes, (1, at.unlock))
+    at.that("an allocation starts at the frame", call.is_start)
+    at.that("the word is not before the first", call.first <= word)
+    at.that("the allocation ends behind the word", word < call.last)
+    at.advances(word)
+    at.located()
+    at.register(2, at.region.S(word))
+    at.register(5, at.region.S(call.first))
+    at.in_section()
+    at.stack()
+
+
+@holds("FILL")
+def fill_words(at):
+    """The frames in the first word, and those in the words between it and the one at r5, are free. r2: the frames in
+    the last word; r7: its R; r6: all bits."""
+    call, word = at.call, at.word(5)
+    in_last = call.change + 2, call.ends_in_last
+    classes = (2, call.change), in_last, *call.of_words_between(call.first + 1)
+    at.at_most(59, (5, call.last - word), *classes, (1, at.unlock))
+    at.that("an allocation starts at the frame", call.is_start)
+    at.that("the word is behind the first", call.first < word)
+    at.that("the word is not behind the last", word <= call.last)
+    at.advances(word)
+    at.located()
+    at.register(2, call.end)
+    at.register(6, bits(-1))
+    at.register(7, at.region.R(call.last))
+    at.in_section()
+    at.stack(at.region.S(call.first))
+    at.changed("row", call.row_with(lambda index: call.in_first_word(index) | call.words_between(index, word)))

@@ -57,6 +57,27 @@ def natural():
     b(PLACE)
 
 
+@holds("NATURAL_GROUP")
+def natural_group(at):
+    call, group = at.call, at.group_before()
+    words, groups = (9 + 2 * call.c, call.left((group + 1) << 5)), (16, call.groups_from(group + 1))
+    at.at_most(96, words, groups, (2, call.change), (1, at.settle), (1, at.unlock))
+    at.natural(group)
+
+
+@holds("NATURAL_WORD")
+def natural_word(at):
+    """No place starts before the word at r3. r5: the words of the class from it on."""
+    call, word, group = at.call, at.word(3), at.group()
+    words, groups = (9 + 2 * call.c, call.left(word)), (16, call.groups_from(group + 1))
+    at.at_most(99, words, groups, (2, call.change), (1, at.settle), (1, at.unlock))
+    at.that("the word is of the group, or behind it", (word - (group << 5)) <= 32)
+    at.that("the group is in the region", group <= (at.region.words - 1) >> 5)
+    at.none_before(word)
+    at.register(5, at.plane(group << 5) >> (word - (group << 5)))
+    at.natural(group)
+
+
 def short():
     """SHORT: r1: n, 2 to 15; r3: offset of the class; r4, r5, r14: as `units` returns them. Goes on at PLACE, ACROSS or
     NONE_OF_GROUPS. SHORT_BEGINS: the same from the word at r3, with r0 to r2, r5 and the stack as in the loop; r6:
@@ -129,6 +150,38 @@ def short():
     sub(r3, 4)
     position(r7, r4, r5)
     b(PLACE)
+
+
+@holds("SHORT_GROUP")
+def short_group(at):
+    call, group = at.call, at.group_before()
+    words, groups = (23 + 2 * call.c, call.left((group + 1) << 5)), (21, call.groups_from(group + 1))
+    at.at_most(121 - 2 * call.c, words, groups, (3, call.change), (1, at.settle), (1, at.unlock))
+    at.short(group)
+
+
+@holds("SHORT_SKIP")
+def short_skip(at):
+    call, group = at.call, at.words_left()
+    words, groups = (23 + 2 * call.c, call.left(at.word_at(3))), (21, call.groups_from(group + 1))
+    at.at_most(129 - 2 * call.c, words, groups, (3, call.change), (1, at.settle), (1, at.unlock))
+    at.short(group)
+
+
+@holds("NEAR_1")
+def short_near(at):
+    call, group = at.call, at.words_left()
+    words, groups = (23 + 2 * call.c, call.left(at.word_at(3))), (21, call.groups_from(group + 1))
+    at.at_most(127 - 2 * call.c, words, groups, (3, call.change), (1, at.settle), (1, at.unlock))
+    at.short(group)
+
+
+@holds("SHORT_CANDIDATE")
+def short_candidate(at):
+    call, group = at.call, at.candidate()
+    words, groups = (23 + 2 * call.c, call.left(at.word_at(3, 1))), (21, call.groups_from(group + 1))
+    at.at_most(122 - 2 * call.c, words, groups, (3, call.change), (1, at.settle), (1, at.unlock))
+    at.short(group)
 
 
 def half_numbers():
@@ -213,6 +266,38 @@ def half():
     b(PLACE)
 
 
+@holds("HALF_GROUP")
+def half_group(at):
+    call, group = at.call, at.group_before()
+    words, groups = (27, call.left((group + 1) << 5)), (21, call.groups_from(group + 1))
+    at.at_most(116, words, groups, (3, call.change), (1, at.settle), (1, at.unlock))
+    at.half(group)
+
+
+@holds("HALF_SKIP")
+def half_skip(at):
+    call, group = at.call, at.words_left()
+    words, groups = (27, call.left(at.word_at(3))), (21, call.groups_from(group + 1))
+    at.at_most(124, words, groups, (3, call.change), (1, at.settle), (1, at.unlock))
+    at.half(group)
+
+
+@holds("NEAR_2")
+def half_near(at):
+    call, group = at.call, at.words_left()
+    words, groups = (27, call.left(at.word_at(3))), (21, call.groups_from(group + 1))
+    at.at_most(122, words, groups, (3, call.change), (1, at.settle), (1, at.unlock))
+    at.half(group)
+
+
+@holds("HALF_CANDIDATE")
+def half_candidate(at):
+    call, group = at.call, at.candidate()
+    words, groups = (27, call.left(at.word_at(3, 1))), (21, call.groups_from(group + 1))
+    at.at_most(117, words, groups, (3, call.change), (1, at.settle), (1, at.unlock))
+    at.half(group)
+
+
 def across():
     """ACROSS: the run starts behind the ends of the word two before r3. ACROSS_FROM: of the word at r3. PLACE: at
     position r7 of the word at r3. The stack as in `search`; r0 and r14: `units`. Goes on at LOWEST."""
@@ -231,6 +316,16 @@ def across():
     first_frame_of_word(r4, r3)
     add(r4, r4, r7)
     b(LOWEST)
+
+
+@holds("PLACE")
+def placed(at):
+    """The lowest place has been found: at position r7 of the word at r3."""
+    word, place = at.word(3), at.number(7, "place")
+    taking = at.call.taking((word << 5) + place).of_taking(26, 5)
+    at.at_most(74, *taking, (1, at.settle), (1, at.unlock))
+    at.is_lowest(word, place)
+    at.searched()
 
 
 def long():
@@ -324,6 +419,75 @@ def long():
     b(ACROSS_FROM)
 
 
+@holds("LONG")
+def long_begins(at):
+    """Nothing has been looked at."""
+    at.at_most(206, *at.call.of_loop(bits(0)), (1, at.settle), (1, at.unlock))
+    at.possible()
+    at.holds_state()
+    at.register(1, at.n)
+    at.units(4, None, 14)
+    at.stack(at.n, at.align, at.version)
+
+
+@holds("LONG_WORD")
+def long_word(at):
+    """r3: R of the word behind the one to look at, before which no place starts; r6: its frames in use; r5: the words
+    of the group from it on that are of the class, or 0 if it may be in another group."""
+    word, left = at.word(3, 1), at.number(5, "words left")
+    at.that("the word is not beyond the row", word <= at.region.words)
+    at.none_before(word)
+    at.register(6, ~at.region.row0.read(word))
+    at.that("these are the words", (left == 0) | (left == at.plane(word) >> (word & 31)))
+    at.advances(at.value(3) - 4, 0, within="LONG")
+    at.long()
+    next_word = (left == 0).choose(at.long_from(word), bits(5))
+    at.at_most(147, (1, next_word), *at.call.of_loop(word), (1, at.settle), (1, at.unlock))
+
+
+@holds("LONG_SKIP")
+def long_skip(at):
+    at.words_left()
+    at.advances(at.value(3), 2, within="LONG")
+    at.long()
+    at.at_most(157, *at.call.of_loop(at.word_at(3)), (1, at.settle), (1, at.unlock))
+
+
+@holds("NEAR_3")
+def long_near(at):
+    at.words_left()
+    at.advances(at.value(3), 3, within="LONG")
+    at.long()
+    at.at_most(155, *at.call.of_loop(at.word_at(3)), (1, at.settle), (1, at.unlock))
+
+
+@holds("LONG_CANDIDATE")
+def long_candidate(at):
+    at.candidate()
+    at.advances(at.value(3) - 4, 4, within="LONG")
+    at.long()
+    at.at_most(150, *at.call.of_loop(at.word_at(3, 1)), (1, at.settle), (1, at.unlock))
+
+
+@holds("LONG_FREE_WORD")
+def long_free_word(at):
+    """The run of the word at r2 goes on to the word before r3. r5: the words of the first word's group that are of the
+    class, from the one before r3 on."""
+    first, current = at.word(2), at.word(3)
+    at.in_region(first)
+    at.long_run(first)
+    at.free_between(first, current)
+    at.that("a word is between", first + 2 <= current)
+    at.register(5, at.plane(first) >> (current - 1 - (first & ~31)))
+    limit = at.region.R(first + ((at.n + 30) >> 5) + 1)
+    at.register(7, limit)
+    may_be_short = (current << 5) <= (first << 5) + at.n + 30
+    at.that("the run may be too short before r7", (at.region.R(current) < limit).implies(may_be_short))
+    at.advances(at.value(3) - 4, 5, within="LONG")
+    at.long()
+    at.at_most(171, *at.call.of_run(first, current), (1, at.settle), (1, at.unlock))
+
+
 def long_group():
     """LONG_GROUP: go on from the word at r3 - 4, LONG_FROM: from that at r3, to the next of class 6: to LONG_SKIP or
     NONE_OF_GROUPS. Uses r2, r4 to r7."""
@@ -364,3 +528,26 @@ def long_group():
     b(LONG_SKIP)
     label(LONG_NONE)
     b(NONE_OF_GROUPS)
+
+
+@holds("LONG_FROM")
+def long_from(at):
+    """No place starts before the word at r3, which may be the one behind the row."""
+    word = at.word(3)
+    at.that("the word is not beyond the row", word <= at.region.words)
+    at.none_before(word)
+    at.advances(at.value(3), 1, within="LONG")
+    at.long()
+    at.at_most(143, (1, at.long_from(word)), *at.call.of_loop(word), (1, at.settle), (1, at.unlock))
+
+
+@holds("LONG_NEXT_GROUP")
+def long_next_group(at):
+    """r2: a group; r4: the plane of the one before. No place starts before the end of the group."""
+    group = at.number(2, "group")
+    at.that("the group is in the region", group <= (at.region.words - 1) >> 5)
+    at.none_before((group + 1) << 5)
+    at.register(4, at.region.planes_of(group - 1) + 4 * at.call.c)
+    at.advances(at.region.R((group + 1) << 5), 0, within="LONG")
+    at.long()
+    at.at_most(170, *at.call.of_loop((group + 1) << 5), (1, at.settle), (1, at.unlock))

@@ -73,6 +73,59 @@ def search():
     b(FOUND)
 
 
+@holds("POSSIBLE")
+def search_asked(at):
+    at.at_most(1, *at.call.of_search(), (1, at.settle), (1, at.unlock))
+    at.possible()
+    at.holds_state()
+    at.register(1, at.n)
+    at.register(2, at.align)
+    at.stack()
+
+
+@holds("SEARCH_BEGINS")
+def search_begins(at):
+    at.at_most(0, *at.call.of_search(), (1, at.settle), (1, at.unlock))
+    at.possible()
+    at.holds_state()
+    at.register(1, at.n)
+    at.register(2, at.align)
+    at.register(7, at.version)
+    at.stack()
+
+
+@holds("SEARCH_LOCKED")
+def search_again(at):
+    """Others have changed the bitmap: what was found is forgotten."""
+    at.possible()
+    at.holds_state()
+    at.register(1, at.n)
+    at.register(2, at.align)
+    at.stack()
+
+
+@holds("LOWEST")
+def lowest_found(at):
+    """The lowest place has been found."""
+    word = at.ghost("word", lambda registers, stack: registers[4] >> 5)
+    place = at.ghost("place", lambda registers, stack: registers[4] & 31)
+    at.register(4, (word << 5) + place)
+    at.is_lowest(word, place)
+    at.at_most(67, *at.call.taking(at.value(4)).of_taking(26, 5), (1, at.settle), (1, at.unlock))
+    at.holds_state()
+    at.stack(at.n, at.align, at.version)
+
+
+@holds("NONE")
+def none_found(at):
+    """There is no place."""
+    at.at_most(22, (1, at.settle), (1, at.unlock))
+    at.possible()
+    at.none_before(at.region.words)
+    at.holds_state()
+    at.stack(at.n, at.align, at.version)
+
+
 def settle():
     """SETTLE: LOCK after a search. r6: the lock word; r7: the version when the search started. Set Z if it is still the
     same; return r6 as LOCK does. Uses r3, r5."""
@@ -177,6 +230,70 @@ def step():
     first_frame_of_word(r4, r3)
     add(r4, r4, r7)
     b(LOWEST)
+
+
+@holds("STEP")
+def step_begins(at):
+    """Nothing has been looked at."""
+    at.possible()
+    at.at_most(123, *at.call.of_loop(bits(0), bits(0)), (1, at.settle), (1, at.unlock))
+    at.holds_state()
+    at.register(1, at.n)
+    at.register(2, at.align)
+    at.stack(at.n, at.align, at.version)
+
+
+@holds("STEP_PLACE")
+def step_place(at):
+    """No place starts before the word at r3, which may be behind the row."""
+    word = at.word(3)
+    at.step(word)
+    at.at_most(88, *at.call.of_loop(word, word), (1, at.settle), (1, at.unlock))
+    at.that("the word is less than a step behind the row", word < at.region.words + (at.align >> 5))
+    at.none_before(word)
+    at.advances(at.value(3), 0, within="STEP")
+
+
+@holds("STEP_WORD")
+def step_word(at):
+    """The frames that must be free in the words from that at r3 to the one before r4 are. r7: the last word."""
+    first, current = at.word(3), at.word(4)
+    frames, last = at.step(first)
+    at.at_most(100, *at.call.of_loop(current, first + (at.align >> 5)), (1, at.settle), (1, at.unlock))
+    at.in_region(first)
+    at.none_before(first)
+    at.that("the frames of the first word are free", frames & ~at.region.row0.read(first) == 0)
+    at.free_between(first, current)
+    end = (first << 5) + at.step_position() + at.n
+    at.that("no place ends before this one", at.call.none_ends_before(end))
+    at.that("it is not behind the last", (current <= last) | (current == first + 1))
+    at.register(7, at.region.R(last))
+    at.advances(at.value(3), at.value(4), within="STEP")
+
+
+@holds("STEP_MISSED")
+def step_missed(at):
+    at.step_over()
+    at.at_most(93, *at.call.of_loop(at.word_at(7), at.word_at(3) + (at.align >> 5)), (1, at.settle), (1, at.unlock))
+    at.advances(at.value(3), -2, within="STEP")
+
+
+@holds("STEP_OVER")
+def step_over(at):
+    at.step_over()
+    at.at_most(92, *at.call.of_loop(at.word_at(7), at.word_at(3) + (at.align >> 5)), (1, at.settle), (1, at.unlock))
+    at.register(4, at.align >> 3)
+    at.advances(at.value(3), -1, within="STEP")
+
+
+@holds("STEP_FOUND")
+def step_found(at):
+    """The lowest place has been found: in the word at r3."""
+    word = at.word(3)
+    at.step(word)
+    taking = at.call.taking((word << 5) + at.step_position()).of_taking(26, 5)
+    at.at_most(94, *taking, (1, at.settle), (1, at.unlock))
+    at.is_lowest(word, at.step_position())
 
 
 def units():

@@ -46,6 +46,62 @@ def take():
     b(ANSWER)
 
 
+@holds("TAKE")
+def take_begins(at):
+    """r1: the frame, r2: n."""
+    at.holds_state()
+    at.register(1, at.call.frame)
+    at.register(2, at.n)
+    at.stack()
+    at.at_most(73, *at.call.of_taking(37, 10), (1, at.lock), (1, at.unlock))
+
+
+@holds("TAKE_LOCK")
+def take_with_lock(at):
+    """r6: the lock word. Others may have changed the bitmap before: nothing is known of it."""
+    at.holds_state()
+    at.register(1, at.call.frame)
+    at.register(2, at.n)
+    at.that("r6 is the lock word", at.call.is_lock_word(at.number(6, "lock word")))
+    at.stack()
+    at.at_most(70, *at.call.of_taking(37, 10), (1, at.lock), (1, at.unlock))
+
+
+@holds("TAKE_HELD")
+def take_held(at):
+    """r6: what LOCK returned, 0 if there is no lock. Nothing is known yet of the frames."""
+    at.holds_state()
+    at.register(1, at.call.frame)
+    at.register(2, at.n)
+    at.in_section(6)
+    at.stack()
+    at.at_most(67, *at.call.of_taking(37, 10), (1, at.unlock))
+
+
+@holds("FOUND")
+def found(at):
+    """The same, but the frames are free."""
+    at.that("the frames are free", at.call.all_free)
+    at.holds_state()
+    at.register(1, at.call.frame)
+    at.register(2, at.n)
+    at.in_section(6)
+    at.stack()
+    at.at_most(57, *at.call.of_taking(26, 5), (1, at.unlock))
+
+
+@holds("SURE")
+def sure(at):
+    """The r2 frames from position r3 of the word at r4 on are free. r5: its word of starts."""
+    at.that("the frames are free", at.call.all_free)
+    at.located()
+    at.register(2, at.n)
+    at.register(5, at.region.S(at.call.first))
+    at.in_section()
+    at.stack(answer=at.call.frame)
+    at.at_most(45, *at.call.of_taking(26, 5), (1, at.unlock))
+
+
 def are_free():
     """Go to SURE if the r2 frames from position r3 of the word at r4 on are free, else refuse the call. Uses r1, r6,
     r7."""
@@ -92,6 +148,24 @@ def are_free():
     b(SURE)
 
 
+@holds("LOOK")
+def look(at):
+    """The frames before the word at r1 are free. r7: R of the last word; r6: the frames from the start of the first
+    word to the end."""
+    call, word = at.call, at.word(1)
+    at.at_most(57, (5, call.last - word), *call.of_taking(26, 5), (1, at.unlock))
+    at.that("the word is behind the first", call.first < word)
+    at.that("the word is not behind the last", word <= call.last)
+    at.advances(word)
+    at.that("the frames before the word are free", call.free_before(word))
+    at.located()
+    at.register(5, at.region.S(call.first))
+    at.register(6, call.position + at.n)
+    at.register(7, at.region.R(call.last))
+    at.in_section()
+    at.stack(at.n, answer=call.frame)
+
+
 def take_many():
     """The frames end in a further word. r2: their number; r3, r4, r5: as `locate` returns them; r6: the frames from the
     start of the first word to the end."""
@@ -131,3 +205,25 @@ def take_many():
     mov(r2, r6)
     classes_of_several(LOWER, LOWER_SEVERAL, 0)
     b(ANSWER)
+
+
+@holds("CLEAR")
+def clear(at):
+    """The words between the first and the one at r1 are 0, and the start is stored. r2: 0; r6: the frames in the last
+    word; r7: its R."""
+    call, word = at.call, at.word(1)
+    in_last = call.change + 2, call.ends_in_last
+    classes = (2, call.change), in_last, *call.of_words_between(call.first + 1)
+    at.at_most(60, (5, call.last - word), *classes, (1, at.unlock))
+    at.that("the frames are free", call.all_free)
+    at.that("the word is behind the first", call.first < word)
+    at.that("the word is not behind the last", word <= call.last)
+    at.advances(word)
+    at.located()
+    at.register(2, bits(0))
+    at.register(6, call.end)
+    at.register(7, at.region.R(call.last))
+    at.in_section()
+    at.stack(at.n, answer=call.frame)
+    at.changed("starts", call.changed_starts)
+    at.changed("row", call.row_with(lambda index: call.words_between(index, word)))
