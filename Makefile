@@ -24,6 +24,7 @@ BIOME_VERSION := 2.6.8
 GRAPHVIZ_VERSION := 1.29.2
 
 PHYSMEM_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/physmem
+export CCACHE_DIR ?= $(PHYSMEM_CACHE)/compiled
 RELEASES ?= bookworm trixie
 # One worker more than there are cores, as tests wait for boards whose clocks run in real time.
 PYTEST_ARGS ?= -n $(shell expr $$(nproc) + 1)
@@ -104,7 +105,7 @@ export MICROPYTHON_DIR
 ifeq ($(PRODUCTS_AT_A_TIME),)
 .NOTPARALLEL:
 endif
-.PHONY: help run test check test-board test-farm durations tiers-table repl map browser browser-serve pictures emulate flash firmware unix build products mip dist bench bench-accept bench-heap adversary placement two-cores stack-depth stock-memory studies-test boards-page call-places-page errors-page soak storm matrix mutation proof proof-test proof-replay proof-mutants proof-limits docs lint format hooks architecture fresh clean always packages chromium own_micropython own_pico_sdk
+.PHONY: help run test check check-release test-board test-farm durations tiers-table repl map browser browser-serve pictures emulate flash firmware unix build products mip dist bench bench-accept bench-heap adversary placement two-cores stack-depth stock-memory studies-test boards-page call-places-page errors-page soak storm matrix mutation proof proof-test proof-replay proof-mutants proof-limits docs lint format hooks architecture fresh clean always packages chromium own_micropython own_pico_sdk
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -116,8 +117,11 @@ run: $(call of_board,$(QEMU_FIRMWARE) $(RP2_FIRMWARE)) $(EMULATOR) $(BUILD)/venv
 test: build browser chromium ## build everything, then run the tests on the host, the unix port and each board
 	@$(PYTEST) $(PYTEST_ARGS) --tier test
 
-check: build browser chromium $(BUILD)/docs/venv/.ready $(BUILD)/farm/.ready ## run what make test leaves out: each board with each file, exhaustive, long; CONTRIBUTING.md has the list
+check: build browser chromium $(BUILD)/docs/venv/.ready $(BUILD)/farm/.ready ## run what make test leaves out: more boards, exhaustive, long; CONTRIBUTING.md has the list
 	@$(PYTEST) $(PYTEST_ARGS) --tier check
+
+check-release: build browser chromium ## before a release, run what both leave out: each board with each file, and the longest
+	@$(PYTEST) $(PYTEST_ARGS) --tier release
 
 test-board: $(BOARD_TEST_NEEDS) ## run the target tests on BOARD (MPS2_AN385) in its emulator; with PORT=/dev/ttyACM0, on the real board there; TARGETS="/dev/ttyACM0 rp2350" for several at once; TIER=test for fewer tests, FILES="tests_target/test_boot.py" for some files
 	@$(PYTEST) -n $(words $(BOARD_TESTED)) $(TIER:%=--tier %) $(or $(FILES),tests_target) $(BOARD_TESTED:%=--target=%)
@@ -125,9 +129,10 @@ test-board: $(BOARD_TEST_NEEDS) ## run the target tests on BOARD (MPS2_AN385) in
 test-farm: build $(BUILD)/farm/.ready ## run the target tests, as test-board does, on a rack of emulated boards that labgrid serves; FARM="MPS2_AN385 RPI_PICO" are its boards
 	@$(call module,$(PYTHON)) campaigns.farm $(FARM:%=--board %) $(TIER:%=--tier %) $(FILES)
 
-durations: build browser chromium $(BUILD)/docs/venv/.ready $(BUILD)/farm/.ready ## run both tiers and write how long each group of tests takes, by which they are sorted
+durations: build browser chromium $(BUILD)/docs/venv/.ready $(BUILD)/farm/.ready ## run all tiers and write how long each group of tests takes, by which they are sorted
 	@$(PYTEST) $(PYTEST_ARGS) --tier test --record-durations
 	@$(PYTEST) $(PYTEST_ARGS) --tier check --record-durations
+	@$(PYTEST) $(PYTEST_ARGS) --tier release --record-durations
 
 tiers-table: $(BUILD)/venv/.ready ## write which tests run where into CONTRIBUTING.md
 	@$(call module,$(PYTHON)) harness.tiers_table

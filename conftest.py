@@ -12,7 +12,8 @@ def pytest_addoption(parser):
         "--tier",
         choices=tiers.TIERS,
         default=tiers.ALL,
-        help="test: what make test runs; check: the rest; all: both, each test with its larger amount (default)",
+        help="test: what make test runs; check: what make check adds; release: what both leave out; all: all of them, "
+        "each test with its larger amount (default)",
     )
     group.addoption(
         "--target",

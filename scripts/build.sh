@@ -19,6 +19,11 @@ export PYTHONDONTWRITEBYTECODE=1
 # Keep the variables of the caller's make and shell away from MicroPython's makefiles and from cmake.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES BOARD BOARD_DIR VARIANT BUILD CFLAGS CPPFLAGS LDFLAGS CROSS_COMPILE DEBUG || true
 unset ASMFLAGS CXXFLAGS CMAKE_GENERATOR CMAKE_TOOLCHAIN_FILE || true
+# ccache compiles a source once, in whichever clone: it sees paths from the project on, and no folder. Headers that were
+# unpacked or generated a moment ago are no reason to compile again, as it compares what is in them.
+export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=2G
+export CCACHE_SLOPPINESS=include_file_ctime,include_file_mtime
+export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_ASM_COMPILER_LAUNCHER=ccache
 # A tree that is not a git checkout must report its own version, not that of the repository around it.
 GIT_CEILING_DIRECTORIES=$(dirname "$tree")
 export GIT_CEILING_DIRECTORIES
@@ -115,7 +120,8 @@ set -- make "BUILD=$out" "MICROPY_MPYCROSS=$mpy_cross" "MPY_LIB_DIR=$micropython
 case $port in
     qemu)
         target=$out/firmware.elf
-        set -- "$@" -C "$tree/ports/qemu" "BOARD=${product##*/}" "BOARD_DIR=$board" "$target"
+        set -- "$@" "CC=ccache arm-none-eabi-gcc" -C "$tree/ports/qemu" "BOARD=${product##*/}" "BOARD_DIR=$board" \
+            "$target"
         ;;
     rp2)
         target=$out/firmware.uf2
@@ -123,11 +129,12 @@ case $port in
         ;;
     stm32)
         target=$out/firmware.elf
-        set -- "$@" -C "$tree/ports/stm32" "BOARD=$product" "BOARD_DIR=$board" "MICROPY_MPYCROSS_DEPENDENCY=$mpy_cross" \
-            "PHYSMEM_HAL=$sdk" "$target"
+        set -- "$@" "CC=ccache arm-none-eabi-gcc" -C "$tree/ports/stm32" "BOARD=$product" "BOARD_DIR=$board" \
+            "MICROPY_MPYCROSS_DEPENDENCY=$mpy_cross" "PHYSMEM_HAL=$sdk" "$target"
         [ -n "$sdk" ] || set -- build_stm32 "$out/firmware.dfu" "$@"
         ;;
     *)
+        set -- "$@" "CC=ccache gcc"
         case $product in
             mpy-cross)
                 target=$out/mpy-cross

@@ -139,8 +139,9 @@ report() {
         --disable-pip-version-check 2>/dev/null | sed 's/==/ /' | on_one_line)"
     echo "  npm: $(sed -n '/^    "node_modules\//{s/.*node_modules\/\(.*\)".*/\1/;N;s/\n.*"version": "\(.*\)".*/ \1/p;}' \
         "$system"/root/physmem/build/*/node_modules/.package-lock.json 2>/dev/null | on_one_line)"
-    sed -n 's/^\(.*[^ .]\) *\.* done, \([0-9]* s\)$/  \1: \2/p' "$logs/$release"_run.log "$logs/$release"_test.log \
-        2>/dev/null
+    # There is no log of `make test` if `make run` has failed.
+    cat "$logs/$release"_run.log "$logs/$release"_test.log 2>/dev/null |
+        sed -n 's/^\(.*[^ .]\) *\.* done, \([0-9]* s\)$/  \1: \2/p'
     rm -f "$logs/bare" "$logs/manual" "$logs/new" "$logs/status"
 }
 

@@ -43,6 +43,7 @@ look_for_all() {
     look_for gcc-arm-none-eabi command -v arm-none-eabi-gcc
     look_for libnewlib-arm-none-eabi has_arm_headers
     look_for libstdc++-arm-none-eabi-newlib has_arm_cpp_headers
+    look_for ccache command -v ccache
     look_for cmake command -v cmake
     look_for qemu-system-arm command -v qemu-system-arm
     look_for nodejs has_node

@@ -293,7 +293,7 @@ def test_system_without_apt_is_told_of_the_other_sdk(fetch_sdk, tools):
 def test_missing_tools_without_apt_are_named(tools, tmp_path):
     status, output = run("install_packages.sh", tmp_path / "log", path=tools)
     assert status == 1
-    for package in ("gcc-arm-none-eabi", "libstdc++-arm-none-eabi-newlib", "cmake", "qemu-system-arm", "python3-venv"):
+    for package in ("gcc-arm-none-eabi", "libstdc++-arm-none-eabi-newlib", "ccache", "cmake", "qemu-system-arm"):
         assert package in sentence(output)
 
 
@@ -639,6 +639,19 @@ def test_failed_build_is_reported_and_the_next_try_works(own_copy, tmp_path):
     (own_copy / "mpy-cross" / "Makefile").write_text("$(BUILD)/mpy-cross:\n\ttouch $@\n")
     status, output = run("build.sh", "mpy-cross", own_copy, build)
     assert status == 0, output
+
+
+def test_what_was_compiled_is_not_compiled_again(own_copy, tmp_path):
+    """In another folder for what is built, as in another clone."""
+    (own_copy / "mpy-cross" / "main.c").write_text("int main(void) { return 0; }\n")
+    (own_copy / "mpy-cross" / "Makefile").write_text("$(BUILD)/mpy-cross:\n\t$(CC) -c -o $@ main.c\n")
+    cache = {"CCACHE_DIR": str(tmp_path / "cache")}
+    for build in ("first", "second"):
+        status, output = run("build.sh", "mpy-cross", own_copy, tmp_path / build, **cache)
+        assert status == 0, output
+    counted = subprocess.run(["ccache", "--print-stats"], env=os.environ | cache, capture_output=True, text=True).stdout
+    assert re.search(r"^cache_miss\t1$", counted, re.MULTILINE)
+    assert re.search(r"^(direct|preprocessed)_cache_hit\t1$", counted, re.MULTILINE)
 
 
 def test_failed_build_of_an_rp2_board_is_reported(tmp_path):

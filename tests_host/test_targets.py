@@ -458,7 +458,7 @@ def test_machine_code_is_that_of_the_board(tmp_path):
 def test_the_tiers_of_a_board_that_they_do_not_name():
     """What differs from board to board is in `make test`."""
     for file in target_files.test_files():
-        of_pico, of_other = (tiers.tiers_of("", board, file.path.stem) for board in ("RPI_PICO", "PYBV11"))
+        of_pico, of_other = (tiers.tiers_of("", board, file.path) for board in ("RPI_PICO", "PYBV11"))
         assert of_pico == of_other
-    assert tiers.tiers_of("", "PYBV11", "test_boot") == (tiers.TEST,)
-    assert tiers.tiers_of("", "PYBV11", "test_machine_code") == (tiers.CHECK,)
+    assert tiers.tiers_of("", "PYBV11", target_files.FOLDER / "test_boot.py") == (tiers.TEST,)
+    assert tiers.tiers_of("", "PYBV11", target_files.FOLDER / "test_machine_code.py") == (tiers.RELEASE,)

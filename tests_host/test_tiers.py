@@ -1,4 +1,4 @@
-"""Each test is in a tier: `make test` runs it, or `make check`, or both with another amount."""
+"""Each test is in a tier: of `make test`, `make check` or `make check-release`, or of two with other amounts."""
 
 import json
 import os
@@ -17,6 +17,7 @@ from qemu import QEMU_MACHINES
 WITH_THEIR_OWN_MACHINE_CODE = tuple(QEMU_MACHINES)
 """The RP2350 has the core of MPS2_AN505, and the Pico the machine code of MPS2_AN385."""
 ONE_OF_EACH_CHIP = (*QEMU_MACHINES, "RPI_PICO", "RPI_PICO2")
+EACH = (tiers.TEST, tiers.CHECK, tiers.RELEASE)
 COPY = "SPARKFUN_PROMICRO_RP2350"
 HERE = [runner for runner in tiers.RUNNERS if not (runner == tiers.STOCK_UNIX and missing())]
 """The runners that this host has. The tiers are the same on all hosts, and so is their table."""
@@ -38,6 +39,11 @@ def collected(tier):
     return all_collected()[tier]
 
 
+def is_run(file, runner, tier):
+    """Return whether the tests of the TargetFile *file* run on *runner* in *tier*."""
+    return any(name.startswith(on_targets(runner, file.path.stem)) for name in collected(tier))
+
+
 def on_targets(runner, file):
     """Return the first part of the ids of the tests of *file* on *runner*."""
     if runner == tiers.CPYTHON:
@@ -46,18 +52,19 @@ def on_targets(runner, file):
 
 
 def test_every_test_is_in_a_tier():
-    everything, test, check = (set(collected(tier)) for tier in (tiers.ALL, tiers.TEST, tiers.CHECK))
+    everything, test, check, release = (set(collected(tier)) for tier in (tiers.ALL, *EACH))
     assert len(everything) == len(collected(tiers.ALL))
-    assert everything == test | check
-    assert test & check == {name for name in everything if tiers.amount_of(name)} != set()
+    assert everything == test | check | release
+    assert check & release == set()
+    assert test & (check | release) == {name for name in everything if tiers.amount_of(name)} != set()
 
 
 def test_each_test_that_the_tiers_name_exists():
     everything = collected(tiers.ALL)
-    for pattern in tiers.ONLY_IN_CHECK:
+    for pattern in tiers.LEFT_OUT[tiers.CHECK] | tiers.LEFT_OUT[tiers.RELEASE]:
         assert any(tiers.pattern_of(name) == pattern for name in everything), pattern
-    for amount in tiers.AMOUNTS:
-        assert any(name == amount or name.partition("[")[0] == amount for name in everything), amount
+    for name, amount in tiers.AMOUNTS.items():
+        assert any(tiers.amount_of(test) is amount for test in everything), name
     files = {file.path.stem for file in target_files.test_files()}
     named = [name for kind in tiers.KINDS for name in kind.files or ()]
     assert set(named) <= files and len(named) == len(set(named))
@@ -67,29 +74,45 @@ def test_the_runners_are_those_there_are():
     assert set(HERE) == {tiers.CPYTHON, *all_runners()}
 
 
-def test_check_runs_more():
+def test_the_other_tier_runs_more():
     for name, amount in tiers.AMOUNTS.items():
-        less, more = sorted((amount.test, amount.check))
+        less, more = sorted((amount.test, amount.more))
         assert 0 < less < more, name
 
 
 def test_each_file_runs_on_each_of_its_runners():
     """In one of the tiers, all of its tests; and on a host or a board in `make test`."""
-    test, check = collected(tiers.TEST), collected(tiers.CHECK)
     for file in target_files.test_files():
         for runner in HERE:
             first = on_targets(runner, file.path.stem)
-            found = [sum(name.startswith(first) for name in names) for names in (test, check)]
-            assert sorted(found) == sorted([len(file.tests) if file.is_for(runner) else 0, 0])
-        assert any(name.startswith(on_targets(runner, file.path.stem)) for runner in tiers.RUNNERS for name in test)
+            found = [sum(name.startswith(first) for name in collected(tier)) for tier in EACH]
+            assert sorted(found) == [0, 0, len(file.tests) if file.is_for(runner) else 0]
+        assert any(is_run(file, runner, tiers.TEST) for runner in tiers.RUNNERS)
 
 
-@pytest.mark.parametrize("binary", [runner for runner in HERE if runner in tiers.STOCK])
-def test_micropython_that_others_built_runs_each_file_in_make_test(binary):
-    test = collected(tiers.TEST)
+def test_each_file_runs_on_a_board_and_on_another_before_a_change_lands():
+    """Those that boards have, in `make test` or `make check`; and each board has files that no other has there."""
+    ran = dict.fromkeys(tiers.OTHER_BOARDS, 0)
+    boards = (tiers.AN385, *tiers.OTHER_BOARDS)
     for file in target_files.test_files():
-        is_run = any(name.startswith(on_targets(binary, file.path.stem)) for name in test)
-        assert is_run == file.is_for(binary), file.path.stem
+        fit = [board for board in boards if file.is_for(board)]
+        found = [board for board in fit if any(is_run(file, board, tier) for tier in (tiers.TEST, tiers.CHECK))]
+        assert len(found) >= min(len(fit), 2), file.path.stem
+        if len(found) == 2 and found[0] == tiers.AN385:
+            ran[found[1]] += 1
+    assert min(ran.values()) > 2, ran
+
+
+def test_micropython_that_others_built_runs_each_file_in_make_test():
+    """On one of the two at least, and files that the other has not."""
+    ran = dict.fromkeys(tiers.STOCK, 0)
+    for file in target_files.test_files():
+        fit = [runner for runner in tiers.STOCK if file.is_for(runner, "x86_64")]
+        found = [runner for runner in fit if tiers.tiers_of("", runner, file.path) == (tiers.TEST,)]
+        assert bool(found) == bool(fit), file.path.stem
+        if len(found) == 1:
+            ran[found[0]] += 1
+    assert min(ran.values()) > 10, ran
 
 
 @pytest.mark.parametrize("board", ONE_OF_EACH_CHIP)

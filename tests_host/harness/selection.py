@@ -12,12 +12,12 @@ def name_of(item):
 
 def _tiers_of(item):
     if hasattr(item, "runner_name"):  # of --target
-        return tiers.tiers_of(name_of(item), item.runner_name, item.path.stem)
+        return tiers.tiers_of(name_of(item), item.runner_name, item.path)
     if item.path.parent.name == "tests_target":
-        return tiers.tiers_of(name_of(item), tiers.CPYTHON, item.path.stem)
+        return tiers.tiers_of(name_of(item), tiers.CPYTHON, item.path)
     arguments = item.callspec.params if hasattr(item, "callspec") else {}
     if "runner_name" in arguments:
-        return tiers.tiers_of(name_of(item), arguments["runner_name"], arguments["file"].path.stem)
+        return tiers.tiers_of(name_of(item), arguments["runner_name"], arguments["file"].path)
     return tiers.tiers_of(name_of(item))
 
 
