@@ -4,7 +4,6 @@ The exit status is 1 if a theorem does not hold, or was not finished.
 """
 
 import argparse
-import multiprocessing
 import multiprocessing.connection
 import os
 import sys
@@ -13,8 +12,10 @@ import traceback
 from dataclasses import dataclass, field
 
 from proof import catalogue, completeness
+from proof.catalogue import SECONDS
 from proof.faults import pasted
 from proof.faults.example import Example
+from proof.forked import Failed, Forked, NotFinished
 from proof.logic.solver import Undecided
 from proof.logic.theorems import Counterexample, Proof
 from proof.machine import machine_code
@@ -23,7 +24,6 @@ from proof.machine.flow import Flow
 from proof.machine.thumb import Fault
 
 PROVEN, WRONG, UNFINISHED = "proven", "WRONG", "NOT FINISHED"
-SECONDS = 1200  # for one theorem
 
 
 @dataclass
@@ -78,30 +78,17 @@ class _Running:
     """A theorem that a process of its own is deciding."""
 
     def __init__(self, part, theorem):
-        context = multiprocessing.get_context("fork")
-        self.part, self.theorem, self.begun = part, theorem, time.monotonic()
-        self.answer, there = context.Pipe(duplex=False)
-        self._process = context.Process(target=lambda: there.send(decide(part, theorem)), daemon=True)
-        self._process.start()
-        there.close()
-
-    def is_late(self):
-        return time.monotonic() - self.begun > SECONDS
+        self.begun = time.monotonic()
+        self.part, self.theorem = part, theorem
+        self.process = Forked(lambda: decide(part, theorem), SECONDS)
 
     def outcome(self):
         """Return the Outcome. A process that has not given one is stopped."""
         try:
-            if self.answer.poll():
-                return self.answer.recv()
-            why = f"not finished in {SECONDS} s"
-        except EOFError:
-            self._process.join()
-            why = f"the process has ended with {self._process.exitcode}"
-        finally:
-            self._process.kill()
-            self._process.join()
-            self.answer.close()
-        return Outcome(self.part.name, self.theorem.name, UNFINISHED, time.monotonic() - self.begun, why)
+            return self.process.value()
+        except (NotFinished, Failed) as error:
+            seconds = time.monotonic() - self.begun
+            return Outcome(self.part.name, self.theorem.name, UNFINISHED, seconds, str(error))
 
 
 def run(parts, processes, report):
@@ -112,8 +99,8 @@ def run(parts, processes, report):
     while waiting or running:
         while waiting and len(running) < processes:
             running.append(_Running(*waiting.pop()))
-        answered = multiprocessing.connection.wait([each.answer for each in running], 1)
-        for each in [each for each in running if each.answer in answered or each.is_late()]:
+        answered = multiprocessing.connection.wait([each.process.pipe for each in running], 1)
+        for each in [each for each in running if each.process.pipe in answered or each.process.is_late()]:
             running.remove(each)
             outcomes.append(each.outcome())
             report(outcomes[-1], len(outcomes), total)

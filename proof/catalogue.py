@@ -10,6 +10,7 @@ from proof.source import changes, constraints, repairs, resizing, searches, sour
 from proof.whole import beside, entries, small_regions
 from proof.worst import limits as worst_cases
 
+SECONDS = 1200  # that a theorem may take
 CASES_OF_INSTRUCTIONS = 400  # for each form
 CALLS_OF_SOURCE = 300
 PAIRS_OF_NUMBERS = 500

@@ -9,6 +9,7 @@ from bench import bounds, footprint
 from bench.board import STM32_BOARD
 from layers import ORDER
 from markdown_table import markdown, number
+from page_marks import between
 
 COMMAND = "make bench"
 MADE_BY = f"\nMade by `{COMMAND}`.\n"
@@ -112,11 +113,7 @@ def readme_table(figures):
 
 def with_table(text, table):
     """Return the *text* of README.md with *table* between the two comments that hold its place."""
-    before, found, rest = text.partition(README_START)
-    _, ends, after = rest.partition(README_END)
-    if not (found and ends):
-        raise RuntimeError(f"README.md must have the lines {README_START} and {README_END} around its table of costs")
-    return f"{before}{README_START}\n\n{table}\n{README_END}{after}"
+    return between(text, README_START, README_END, f"\n\n{table}\n")
 
 
 def _ports_table(figures):

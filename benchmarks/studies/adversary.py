@@ -20,6 +20,7 @@ from rich.table import Table
 
 from bench.board import BenchBoard, compile_modules
 from emulated_board import ROOT
+from page_marks import write_between
 
 WORST_MAPS = ROOT / "benchmarks" / "studies" / "worst_maps.json"
 DOCUMENT = ROOT / "docs" / "worst_case.md"
@@ -251,10 +252,7 @@ def figures(rows):
 
 def write_document(rows):
     """Write the figures into docs/worst_case.md."""
-    begin, end = MARKS
-    before, _, rest = DOCUMENT.read_text().partition(begin)
-    _, _, after = rest.partition(end)
-    DOCUMENT.write_text(before + begin + figures(rows) + end + after)
+    write_between(DOCUMENT, *MARKS, figures(rows))
 
 
 def table(rows):

@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from page_marks import write_between
 from studies.placement_bounds import (
     best_place,
     hybrid_place,
@@ -224,10 +225,7 @@ def main():
         table_of_worst_cases(),
         table_of_sizes(),
     ]
-    page = DOCS / "placement.md"
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    page.write_text(before + BEGIN + "\n\n" + "\n\n".join(texts) + "\n\n" + END + after, encoding="utf-8")
+    write_between(DOCS / "placement.md", BEGIN, END, "\n\n" + "\n\n".join(texts) + "\n\n")
     print("written: docs/placement.md, docs/placement.svg")
 
 

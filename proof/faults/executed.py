@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 
 from proof import catalogue
+from proof.catalogue import SECONDS
 from proof.forked import Failed, NotFinished, limited
 from proof.logic.theorems import Counterexample
 from proof.machine.exploration import SUBROUTINES
@@ -19,7 +20,6 @@ from proof.machine.machine_code import ROOT
 from proof.machine.thumb import Fault
 
 PATH = ROOT / "build" / "proof" / "executed.json"
-SECONDS = 1200  # for one theorem
 BESIDE = "beside serve"  # the part about the other functions: the name of a theorem there begins with its function's
 _OTHERS = ("instructions", "lemmas")  # parts that are not about the code of the firmware's functions
 _OF_PROOF = ("logic", "machine", "contract", "any_size", "whole")  # folders of proof/ that decide what is proven

@@ -26,7 +26,7 @@ from proof.machine import machine_code
 from proof.machine.exploration import SUBROUTINES
 from proof.machine.machine_code import ROOT
 from proof.machine.thumb import Fault
-from proof.pages import write_between
+from page_marks import write_between
 
 PAGE = ROOT / "docs" / "proof_mutants.md"
 RESULTS = ROOT / "build" / "proof" / "mutants.json"
@@ -232,7 +232,7 @@ def main():
             flush=True,
         )
     if not arguments.room and not arguments.draft:
-        write_between(PAGE, FIRST, LAST, page_of(mutants, results, made_with))
+        write_between(PAGE, FIRST, LAST, "\n" + "\n".join(page_of(mutants, results, made_with)) + "\n\n")
     gaps = [mutant for mutant, result in zip(mutants, results) if result["verdict"] == GAP]
     for mutant in gaps:
         print(f"{GAP}: {mutant.room}: {mutant}")

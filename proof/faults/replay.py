@@ -22,7 +22,7 @@ from proof.forked import Failed, NotFinished, limited
 from proof.logic.theorems import Counterexample
 from proof.machine import machine_code
 from proof.machine.thumb import Fault
-from proof.pages import write_between
+from page_marks import write_between
 
 PAGE = machine_code.ROOT / "docs" / "proof_mutants.md"
 FIRST, LAST = "<!-- Written by make proof-replay. -->\n", "<!-- End of what make proof-replay writes. -->\n"
@@ -232,7 +232,7 @@ def main():
     missing = {room for name in functions for room in mutations.rooms(name)} - planted.FAULTS.keys()
     if not arguments.room:
         failed += sorted(missing)
-        write_between(PAGE, FIRST, LAST, table(done))
+        write_between(PAGE, FIRST, LAST, "\n" + "\n".join(table(done)) + "\n\n")
     print(f"Not as predicted: {', '.join(failed) or 'no room'}.")
     sys.exit(1 if failed else 0)
 

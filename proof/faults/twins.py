@@ -140,10 +140,7 @@ class Twins:
             truths[f"stack {address:#x}"] = mine.stack[address] == theirs.stack[address]
         for name, array in mine.arrays.items():
             truths |= _of_array(world, name, array, theirs.arrays[name])
-        for name, each in truths.items():
-            if each.known is not True and not world.solver.holds(each, *mine.path, *theirs.path):
-                return f"{name} differs"
-        return ""
+        return _different(world, truths, mine, theirs)
 
 
 def _of_array(world, name, array, other):
@@ -198,6 +195,11 @@ def _unequal_ends(world, mine, theirs):
     truths["interrupts"] = mine.masked.same_as(theirs.masked)
     for name, array in mine.arrays.items():
         truths |= _of_array(world, name, array, theirs.arrays[name])
+    return _different(world, truths, mine, theirs)
+
+
+def _different(world, truths, mine, theirs):
+    """Return which of the Truths does not hold wherever both ends are reached, as text; empty if all do."""
     for name, each in truths.items():
         if each.known is not True and not world.solver.holds(each, *mine.path, *theirs.path):
             return f"{name} differs"

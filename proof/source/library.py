@@ -2,9 +2,10 @@
 
 import ast
 from collections import Counter
-from pathlib import Path
 
-LIB = Path(__file__).resolve().parents[2] / "lib"
+from proof.machine.machine_code import ROOT
+
+LIB = ROOT / "lib"
 
 OPERATIONS = {  # of numbers, or of Bits without sign
     ast.Add: lambda a, b: a + b,

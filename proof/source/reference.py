@@ -5,9 +5,9 @@ takes no lock and does not count the versions of a region with one; that is adde
 """
 
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from proof.machine.machine_code import ROOT
+
 for folder in ("lib", "tests_host/stubs"):
     if str(ROOT / folder) not in sys.path:
         sys.path.append(str(ROOT / folder))

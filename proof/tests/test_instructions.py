@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from proof.logic.terms import Bits, bits
-from proof.machine import forms, machine_code
+from proof.machine import forms
 from proof.machine.thumb import LR, SP, C, Interpreter, N, V, Z
 from proof.qemu import instructions
 from proof.qemu.instructions import Difference, Executed, compare
@@ -14,11 +14,6 @@ from proof.qemu.processor import MACHINES, Machine
 CASES = 40
 SEED = 18
 pytestmark = pytest.mark.xdist_group("proof_instructions")  # one worker: what QEMU does is found out once
-
-
-@pytest.fixture(scope="module")
-def functions():
-    return machine_code.functions()
 
 
 @pytest.fixture(scope="module")

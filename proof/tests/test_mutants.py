@@ -10,17 +10,11 @@ from proof.faults.executed import Execution
 from proof.faults.mutants import GAP, KILLED, SAME, Trial, page_of, seeded
 from proof.faults.twins import Differs, same_ends
 from proof.logic.theorems import Counterexample, Proof, Theorem
-from proof.machine import machine_code
 from proof.machine.exploration import SUBROUTINES
 from proof.machine.thumb import Fault
 from proof.whole import beside
 
 THEOREM = "beside serve: count_failure, each lock"
-
-
-@pytest.fixture(scope="module")
-def functions():
-    return machine_code.functions()
 
 
 @pytest.fixture(scope="module")

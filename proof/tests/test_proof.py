@@ -20,16 +20,6 @@ PAGE = (machine_code.ROOT / "docs" / "proof.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def functions():
-    return machine_code.functions()
-
-
-@pytest.fixture(scope="module")
-def serve(functions):
-    return functions["serve"]
-
-
-@pytest.fixture(scope="module")
 def parts(functions, serve):
     return catalogue.parts(functions, (serve, Flow(serve, SUBROUTINES)), 3)
 

@@ -35,16 +35,6 @@ OF_ENGINE_MD = Map(16, 0b1111111111001110, 0b10001, fewest=10)
 PLAIN = Example(OF_ENGINE_MD, Call("alloc", (4,), is_direct=True))
 
 
-@pytest.fixture(scope="module")
-def functions():
-    return machine_code.functions()
-
-
-@pytest.fixture(scope="module")
-def serve(functions):
-    return functions["serve"]
-
-
 def faulty(serve, room):
     return planted.mutant(serve, room).applied(serve)
 

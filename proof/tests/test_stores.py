@@ -3,7 +3,6 @@
 import pytest
 
 from proof.logic.theorems import Counterexample
-from proof.machine import machine_code
 from proof.machine.exploration import SUBROUTINES
 from proof.machine.flow import Flow
 from proof.whole import small_regions
@@ -11,8 +10,7 @@ from proof.whole import small_regions
 START, FRAMES = bytes.fromhex("2f60"), bytes.fromhex("2660")  # str r7, [r5, 0] and str r6, [r4, 0], in TAKE
 
 
-def test_a_start_behind_its_frames_is_found():
-    serve = machine_code.functions()["serve"]
+def test_a_start_behind_its_frames_is_found(serve):
     sure = serve.labels["SURE"]
     at = serve.code.index(START + FRAMES, sure)
     swapped = serve.with_code(serve.code[:at] + FRAMES + START + serve.code[at + 4 :])

@@ -16,11 +16,6 @@ ROWS = rows.read()
 
 
 @pytest.fixture(scope="module")
-def serve():
-    return machine_code.functions()["serve"]
-
-
-@pytest.fixture(scope="module")
 def code(serve):
     return serve, Flow(serve, SUBROUTINES)
 

@@ -6,10 +6,10 @@
 from proof.machine import machine_code
 from proof.machine.exploration import SUBROUTINES
 from proof.machine.flow import Flow
-from proof.pages import write_between
 from proof.worst import rows
 from proof.worst.limits import Limits
 from proof.worst.rows import ANY
+from page_marks import write_between
 
 PAGE = machine_code.ROOT / "docs" / "worst_case.md"
 FIRST, LAST = "<!-- begin: written by make proof-limits -->\n", "<!-- end: written by make proof-limits -->\n"
@@ -53,7 +53,7 @@ def main():
         print(f"{row.name}: {cell(row, proven[row.name])}", flush=True)
     around = f"{constants[1]} instructions with one argument, and {constants[2]} with two"
     head = f"MicroPython's part of each figure is {around}."
-    write_between(PAGE, FIRST, LAST, [head, "", *table(found, proven)])
+    write_between(PAGE, FIRST, LAST, "\n" + "\n".join([head, "", *table(found, proven)]) + "\n\n")
 
 
 if __name__ == "__main__":
